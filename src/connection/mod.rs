@@ -1,0 +1,207 @@
+//! How to reach a site: the connection string and environment, checked and typed as a [`Connection`].
+//!
+//! Everything here is pure: no variable is read, no file opened, no request sent. It knows the site's address and account, and
+//! the limits a statement runs under; what the site offers is for `schema/`, and sending for `http/`.
+//!
+//! # Design
+//!
+//! What was written (`OptionValues`) and what it means ([`Connection`]) are different types, and every check lies between them.
+//! An option is one row of [`OPTIONS`]; the parser, [`docs`] and `sys.options` read it there.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use url::Url;
+
+use crate::error::{Error, ErrorKind, Result};
+use credentials::{SignIn, sign_in};
+use values::OptionValues;
+
+mod credentials;
+pub mod docs;
+mod option;
+mod parse;
+mod pseudo;
+mod registry;
+mod secret;
+mod site;
+mod sources;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use credentials::Credentials;
+pub use option::{Category, OptionKind, OptionRow, Status};
+pub use parse::ConnectionString;
+pub use pseudo::PseudoColumns;
+pub use registry::OPTIONS;
+pub use secret::Secret;
+pub use sources::Source;
+
+/// How to reach one site, complete and free of contradictions. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    values: OptionValues,
+    site: Url,
+    sign_in: SignIn,
+    service_desk_ids: Vec<String>,
+    request_language: Option<String>,
+    schema_dir: Option<PathBuf>,
+    pseudo_columns: PseudoColumns,
+}
+
+/// The state of one option, as `sys.options` shows it.
+#[derive(Debug, Clone)]
+pub struct OptionState {
+    /// The option.
+    pub row: &'static OptionRow,
+    /// Its value in canonical spelling; `***` for a secret that is not empty.
+    pub value: String,
+    /// Who set it.
+    pub source: Source,
+}
+
+impl Connection {
+    /// Reads a connection string together with the environment, of which only `JSMQL_` variables matter.
+    ///
+    /// An option in `text` wins over the environment; empty `text` stands for `JSMQL_CONNECTION`. Errors name the option and
+    /// quote no value; only hints on URL show its host and path, once it is certain to hold no password.
+    pub fn parse(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let values = OptionValues::read(text, environment)?;
+        let site = site::site(values.text("URL"), values.boolean("AllowInsecure"))?;
+        Ok(Self {
+            sign_in: sign_in(&values, &site)?,
+            service_desk_ids: desk_ids(values.text("ServiceDeskID"))?,
+            request_language: values.filled("RequestLanguage").map(language).transpose()?,
+            schema_dir: values.filled("SchemaDir").map(PathBuf::from),
+            pseudo_columns: PseudoColumns::parse(values.text("PseudoColumns"))?,
+            site,
+            values,
+        })
+    }
+
+    /// The root of the site. Its path ends with `/`, so that `join("rest/…")` keeps a context path.
+    pub fn site(&self) -> &Url {
+        &self.site
+    }
+
+    /// What requests to the origin of [`Connection::site`], and to no other, carry.
+    pub fn credentials(&self) -> &Credentials {
+        &self.sign_in.credentials
+    }
+
+    /// How the credentials were chosen, such as `APIToken (inferred from User and APIToken)`.
+    pub fn scheme_text(&self) -> &'static str {
+        self.sign_in.scheme
+    }
+
+    /// The service desks that tables are limited to where a query names none. Empty: no limit is set, all desks are read.
+    pub fn service_desk_ids(&self) -> &[String] {
+        &self.service_desk_ids
+    }
+
+    /// A value for the `Accept-Language` header, fit to be one.
+    pub fn request_language(&self) -> Option<&str> {
+        self.request_language.as_deref()
+    }
+
+    /// Most rows a statement returns. None: all.
+    pub fn max_rows(&self) -> Option<usize> {
+        self.values.integer("MaxRows").and_then(|rows| rows.try_into().ok())
+    }
+
+    /// Most requests a statement may send. None: no limit.
+    pub fn max_requests(&self) -> Option<u64> {
+        self.values.integer("MaxRequests").filter(|requests| *requests > 0)
+    }
+
+    /// Most requests under way at the same time; at least 1.
+    pub fn max_concurrency(&self) -> usize {
+        self.bounded("MaxConcurrency")
+    }
+
+    /// Rows to ask for in one page; at least 1. None: as many as the API allows.
+    pub fn page_size(&self) -> Option<usize> {
+        Some(self.bounded("Pagesize")).filter(|rows| *rows > 0)
+    }
+
+    /// How long one request may take, with its retries and waits. None: without end.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.values
+            .integer("Timeout")
+            .filter(|seconds| *seconds > 0)
+            .map(Duration::from_secs)
+    }
+
+    /// Whether filters, limits and columns reach the site.
+    pub fn pushdown(&self) -> bool {
+        self.values.boolean("Pushdown")
+    }
+
+    /// The folder with further schema files; neither it nor its files are known to exist.
+    pub fn schema_dir(&self) -> Option<&Path> {
+        self.schema_dir.as_deref()
+    }
+
+    /// Which input columns `SELECT *` shows.
+    pub fn pseudo_columns(&self) -> &PseudoColumns {
+        &self.pseudo_columns
+    }
+
+    /// Largest answer to accept, in bytes after decompression; at least one MiB.
+    pub fn max_body_bytes(&self) -> usize {
+        self.bounded("MaxBodySize") * 1024 * 1024
+    }
+
+    /// Every option in the order of the registry, secrets as `***`.
+    pub fn options(&self) -> impl Iterator<Item = OptionState> {
+        OPTIONS.iter().map(|row| {
+            let value = self.values.text(row.name);
+            let value = if row.secret {
+                Secret::from(value).to_string()
+            } else {
+                value.to_owned()
+            };
+            OptionState {
+                row,
+                value,
+                source: self.values.source(row.name).clone(),
+            }
+        })
+    }
+
+    fn bounded(&self, name: &'static str) -> usize {
+        let value = self.values.integer(name).and_then(|value| value.try_into().ok());
+        value.expect("the registry bounds this option between 0 and a number that fits 32 bits")
+    }
+}
+
+/// The ids in a list separated by commas, each once.
+fn desk_ids(text: &str) -> Result<Vec<String>> {
+    let mut ids = Vec::new();
+    for id in text.split(',').map(str::trim).filter(|_| !text.is_empty()) {
+        // The API also takes a project identifier, such as a key.
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | ':')) {
+            return Err(
+                Error::new(ErrorKind::Option, "ServiceDeskID is not a list of service desk ids")
+                    .hint("write one id, or several separated by commas, such as ServiceDeskID=1,4"),
+            );
+        }
+        if !ids.iter().any(|known| known == id) {
+            ids.push(id.to_owned());
+        }
+    }
+    Ok(ids)
+}
+
+fn language(text: &str) -> Result<String> {
+    let text = text.trim();
+    if text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ',' | ';' | '=' | '.' | '*' | ' '))
+    {
+        return Ok(text.to_owned());
+    }
+    Err(Error::new(ErrorKind::Option, "RequestLanguage is not a language").hint("write a language tag, such as de or pt-BR"))
+}

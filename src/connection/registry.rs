@@ -1,0 +1,302 @@
+//! The option registry: every option jsmql knows by name, one row each. The only place where an option is declared.
+//!
+//! Besides its own options it lists every property of the commercial drivers' connection strings, so that such a string either
+//! works or is told, property by property, what does not. It knows no values; what options mean together is for `Connection`.
+
+use super::option::OptionKind::{Boolean, Choice, Integer, Path, Text, Url};
+use super::option::{Category, OptionKind, OptionRow, Status, normalise};
+
+/// A whole number not below zero.
+const COUNT: OptionKind = Integer { min: 0, max: i64::MAX };
+const PORT: OptionKind = Integer { min: 0, max: 65_535 };
+
+/// What is still to come, said once for all options that wait for it.
+const CROWD_OKTA: &str = "signing in with Crowd or Okta";
+const OAUTH: &str = "signing in with OAuth";
+const CLIENT_CERTIFICATES: &str = "presenting a client certificate";
+const SERVER_CERTIFICATES: &str = "trusting further server certificates";
+const PROXIES: &str = "reaching the site through a proxy";
+const LOG_FILES: &str = "writing log files";
+const CATALOG_FILTER: &str = "hiding tables from the catalog";
+const LOCAL_COPY: &str = "keeping a local copy of tables";
+const WRITING: &str = "writing to the site";
+
+const POOLING: &str = "jsmql always keeps and reuses its HTTP connections; use MaxConcurrency to bound them";
+const FOREIGN_CACHE: &str = "jsmql loads no JDBC or ADO driver; copy the rows into the other database through ADBC";
+const FIXED_NAMES: &str = "names of tables and columns are those of the schema files; rename columns in SQL with AS";
+
+const SCHEMES: &[&str] = &["Auto", "APIToken", "Basic", "PAT", "Anonymous", "OAuth", "Crowd", "Okta"];
+
+/// The store types of both sources, the seed's `P10BFILE` included.
+const STORES: &[&str] = &[
+    "USER",
+    "MACHINE",
+    "PFXFILE",
+    "PFXBLOB",
+    "JKSFILE",
+    "JKSBLOB",
+    "PEMKEY_FILE",
+    "PEMKEY_BLOB",
+    "PUBLIC_KEY_FILE",
+    "PUBLIC_KEY_BLOB",
+    "SSHPUBLIC_KEY_FILE",
+    "SSHPUBLIC_KEY_BLOB",
+    "P7BFILE",
+    "P7BBLOB",
+    "P10BFILE",
+    "PPKFILE",
+    "PPKBLOB",
+    "XMLFILE",
+    "XMLBLOB",
+    "JWKFILE",
+    "JWKBLOB",
+    "BCFKSFILE",
+    "BCFKSBLOB",
+];
+
+macro_rules! options {
+    (@secret) => { false };
+    (@secret secret) => { true };
+    ($($category:ident {
+        $($status:ident $(($what:expr))? $name:literal $(| $alias:literal)*: $kind:expr, $default:literal $($secret:ident)?, $doc:literal;)*
+    })*) => {
+        /// Every option, in the order of the documentation.
+        pub static OPTIONS: &[OptionRow] = &[$($(OptionRow {
+            name: $name,
+            aliases: &[$($alias),*],
+            category: Category::$category,
+            kind: $kind,
+            default: $default,
+            secret: options!(@secret $($secret)?),
+            status: Status::$status $(($what))?,
+            doc: $doc,
+        },)*)*];
+    };
+}
+
+options! {
+    Authentication {
+        Works "URL": Url, "", "Root of the site, such as `https://acme.atlassian.net` or `https://help.example.com/jira`. Required. `http` is for loopback only, see AllowInsecure.";
+        Works "AuthScheme": Choice(SCHEMES), "Auto", "How to sign in. `Auto` looks at what is set: User and APIToken is `APIToken`, APIToken alone is `PAT`, User and Password is `Basic`. `Anonymous` is never guessed. `OAuth`, `Crowd` and `Okta` are still to come.";
+        Works "User": Text, "", "E-mail address (Cloud) or user name (Data Center) of the account. Empty with `PAT`: the token names the account.";
+        Works "Password": Text, "" secret, "Password of a Data Center account. Atlassian Cloud takes none: use APIToken.";
+        Works "APIToken" | "PersonalAccessToken" | "PAT": Text, "" secret, "API token of an Atlassian account (Cloud), or the personal access token (Data Center) where AuthScheme is `PAT`.";
+        Works "AllowInsecure": Boolean, "false", "Whether URL may be `http` to another machine. Credentials then cross the network unencrypted.";
+    }
+    Sso {
+        Later(CROWD_OKTA) "SSOLoginURL": Url, "", "Sign-in page of the identity provider.";
+        Later(CROWD_OKTA) "SSOProperties": Text, "" secret, "Further settings of the identity provider, `name=value;…`.";
+        Later(CROWD_OKTA) "SSOExchangeUrl": Url, "", "The site's endpoint that takes the SAML answer, such as `https://jira.example.net/plugins/servlet/samlconsumer`.";
+        Later(CROWD_OKTA) "SSOAppName": Text, "", "Name of the Crowd application.";
+        Later(CROWD_OKTA) "SSOAppPassword": Text, "" secret, "Password of the Crowd application.";
+    }
+    OAuth {
+        Later(OAUTH) "InitiateOAuth": Choice(&["OFF", "GETANDREFRESH", "REFRESH"]), "OFF", "Who gets the tokens: the caller (`OFF`), jsmql with a browser (`GETANDREFRESH`), or the caller once and jsmql from then on (`REFRESH`).";
+        Later(OAUTH) "OAuthVersion": Choice(&["1.0", "2.0"]), "2.0", "Version of OAuth; 1.0 is for self-hosted sites.";
+        Later(OAUTH) "OAuthClientId": Text, "", "Client id (2.0) or consumer key (1.0) of the OAuth app.";
+        Later(OAUTH) "OAuthClientSecret": Text, "" secret, "Client secret of the OAuth app.";
+        Later(OAUTH) "OAuthAccessToken": Text, "" secret, "Access token.";
+        Later(OAUTH) "OAuthAccessTokenSecret": Text, "" secret, "Secret of an OAuth 1.0 access token.";
+        Later(OAUTH) "Scope": Text, "", "Scopes to ask for, separated by spaces. Empty: all that jsmql uses.";
+        Later(OAUTH) "OAuthSettingsLocation": Path, "", "File that keeps the tokens.";
+        Later(OAUTH) "CallbackURL": Url, "http://localhost:33333", "Redirect URL of the OAuth app.";
+        Later(OAUTH) "CloudId": Text, "", "Atlassian's id of the site. Empty: looked up by URL.";
+        Later(OAUTH) "OAuthVerifier": Text, "" secret, "Code got from a browser on another machine.";
+        Later(OAUTH) "AuthToken": Text, "" secret, "OAuth 1.0 request token.";
+        Later(OAUTH) "AuthKey": Text, "" secret, "Secret of the OAuth 1.0 request token.";
+        Later(OAUTH) "OAuthRefreshToken": Text, "" secret, "Refresh token.";
+        Later(OAUTH) "OAuthExpiresIn": COUNT, "", "Lifetime of the access token in seconds.";
+        Later(OAUTH) "OAuthTokenTimestamp": COUNT, "", "When the access token was issued, in Unix milliseconds.";
+        Later(OAUTH) "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds.";
+        Later(OAUTH) "CertificateStore": Text, "" secret, "File or content with the RSA key of OAuth 1.0. Secret, since it may hold the key itself.";
+        Later(OAUTH) "CertificateStorePassword": Text, "" secret, "Password of CertificateStore.";
+        Later(OAUTH) "CertificateSubject": Text, "", "Which certificate of the store: its subject or a part of it; `*` is the first.";
+    }
+    Tls {
+        Later(CLIENT_CERTIFICATES) "SSLClientCert": Text, "" secret, "File or content with the client certificate and its key. Secret, since it may hold the key itself.";
+        Later(CLIENT_CERTIFICATES) "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds.";
+        Later(CLIENT_CERTIFICATES) "SSLClientCertPassword": Text, "" secret, "Password of SSLClientCert.";
+        Later(CLIENT_CERTIFICATES) "SSLClientCertSubject": Text, "*", "Which certificate of the store: its subject or a part of it; `*` is the first.";
+        Later(SERVER_CERTIFICATES) "SSLServerCert": Text, "", "Server certificate to trust besides those of the system.";
+    }
+    Firewall {
+        Later(PROXIES) "FirewallType": Choice(&["NONE", "TUNNEL", "SOCKS4", "SOCKS5"]), "NONE", "Protocol of the firewall.";
+        Later(PROXIES) "FirewallServer": Text, "", "Host of the firewall.";
+        Later(PROXIES) "FirewallPort": PORT, "0", "Port of the firewall; 0 is the usual one of FirewallType.";
+        Later(PROXIES) "FirewallUser": Text, "", "User at the firewall.";
+        Later(PROXIES) "FirewallPassword": Text, "" secret, "Password at the firewall.";
+    }
+    Proxy {
+        Later(PROXIES) "UseProxySettings": Boolean, "false", "Whether to take the proxy from the program that runs jsmql.";
+        Later(PROXIES) "ProxyAutoDetect": Boolean, "false", "Whether to take the proxy from the system.";
+        Later(PROXIES) "ProxyServer": Text, "", "Host of the proxy.";
+        Later(PROXIES) "ProxyPort": PORT, "80", "Port of the proxy.";
+        Later(PROXIES) "ProxyAuthScheme": Choice(&["BASIC", "DIGEST", "NEGOTIATE", "NTLM", "PROPRIETARY", "NONE"]), "BASIC", "How to sign in at the proxy.";
+        Later(PROXIES) "ProxyUser": Text, "", "User at the proxy.";
+        Later(PROXIES) "ProxyPassword": Text, "" secret, "Password at the proxy.";
+        Later(PROXIES) "ProxySSLType": Choice(&["AUTO", "ALWAYS", "NEVER", "TUNNEL"]), "AUTO", "Whether the connection to the proxy is encrypted.";
+        Later(PROXIES) "ProxyExceptions": Text, "", "Hosts reached without the proxy, separated by `;`.";
+    }
+    Logging {
+        Later(LOG_FILES) "Logfile": Path, "", "File to log to.";
+        Later(LOG_FILES) "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log, 1 to 5.";
+        Later(LOG_FILES) "LogModules": Text, "", "Parts to log, separated by `;`. Empty: all.";
+        Later(LOG_FILES) "MaxLogFileSize": Text, "100MB", "Size at which a log file is closed and the next begun.";
+        Later(LOG_FILES) "MaxLogFileCount": Integer { min: -1, max: i64::MAX }, "-1", "How many log files to keep; -1 is all.";
+    }
+    Schema {
+        Works "SchemaDir": Path, "", "Folder with further schema files (TOML). Empty: only the built-in tables.";
+        Works "PseudoColumns": Text, "", "Which input columns `SELECT *` shows too: `table=column,…`, where `*` stands for all. Empty: none. By name they can always be selected.";
+        Works "ServiceDeskID": Text, "", "Id of the service desk that tables are limited to where a query names none, or several separated by commas. Empty: all desks.";
+        Later("showing the custom fields of the issues table") "IncludeCustomFields": Boolean, "false", "Whether custom fields become columns.";
+        Later(CATALOG_FILTER) "BrowsableSchemas": Text, "", "Schemas to list, separated by commas. Empty: all.";
+        Later(CATALOG_FILTER) "Tables": Text, "", "Tables to list, separated by commas. Empty: all.";
+        Later(CATALOG_FILTER) "Views": Text, "", "Views to list, separated by commas. Empty: all.";
+        Later("reading views from a file") "UserDefinedViews": Path, "", "File with views, JSON.";
+        Refused("jsmql reads no .rsd files; describe tables in TOML and name their folder in SchemaDir") "Location": Path, "", "Folder of another driver's schema files.";
+        Refused(FIXED_NAMES) "UseDisplayNames": Boolean, "false", "Whether columns have the names of the user interface.";
+        Refused(FIXED_NAMES) "UseSimpleNames": Boolean, "false", "Whether names are reduced to letters, digits and `_`.";
+    }
+    Caching {
+        Later(LOCAL_COPY) "AutoCache": Boolean, "false", "Whether what is read is kept.";
+        Refused(FOREIGN_CACHE) "CacheDriver": Text, "", "JDBC driver of the cache.";
+        Refused(FOREIGN_CACHE) "CacheProvider": Text, "", "ADO provider of the cache.";
+        Refused(FOREIGN_CACHE) "CacheConnection": Text, "" secret, "Connection string of the cache.";
+        Later(LOCAL_COPY) "CacheLocation": Path, "", "Folder of the local copy.";
+        Later(LOCAL_COPY) "CacheTolerance": COUNT, "600", "Age in seconds up to which the local copy is used.";
+        Later(LOCAL_COPY) "Offline": Boolean, "false", "Whether to answer from the local copy only.";
+        Later(LOCAL_COPY) "CacheMetadata": Boolean, "false", "Whether to keep what the site says about its fields.";
+    }
+    Reading {
+        Works "Timeout": Integer { min: 0, max: 86_400 }, "60", "Seconds one request may take, its retries and waits included. 0: no end.";
+        Works "MaxRows": Integer { min: -1, max: i64::MAX }, "-1", "Most rows a statement returns. -1: all.";
+        Works "MaxRequests": COUNT, "0", "Most requests one statement may send; the statement fails before it exceeds them. 0: no limit.";
+        Works "MaxConcurrency": Integer { min: 1, max: 64 }, "8", "Most requests under way at the same time.";
+        Works "Pagesize": Integer { min: 0, max: 10_000 }, "0", "Rows to ask for in one page. The site may give fewer. 0: as many as the API allows.";
+        Works "MaxBodySize": Integer { min: 1, max: 1_024 }, "64", "Largest answer to accept, in MiB after decompression.";
+        Works "RequestLanguage": Text, "", "Language of names the site translates, as in the `Accept-Language` header, such as `de`. Empty: the language of the account.";
+        Works "Pushdown": Boolean, "true", "Whether filters, limits and columns reach the site. `false` reads everything and filters here; for testing.";
+        Refused("use MaxConcurrency") "MaxThreads": COUNT, "", "How many requests run at the same time.";
+        Refused("rows come in the order of the site; write ORDER BY") "UseDefaultOrderBy": Boolean, "false", "Whether statements without ORDER BY are sorted.";
+        Refused("which filters reach the site is decided by the schema files and shown by EXPLAIN") "KeyColumnOperators": Text, "", "Operators sent to the site for key columns.";
+        Refused("timestamps are in UTC; convert them in SQL with AT TIME ZONE") "Timezone": Text, "", "Time zone of timestamps.";
+        Refused("the whole SQL dialect always works; to filter here for a test, use Pushdown=false") "SupportEnhancedSQL": Boolean, "true", "Whether SQL that the site cannot do is done here.";
+    }
+    Writing {
+        Later(WRITING) "Readonly": Boolean, "false", "Whether every statement that changes the site is refused.";
+        Later(WRITING) "RequireWhere": Boolean, "true", "Whether UPDATE and DELETE without WHERE are refused.";
+        Later(WRITING) "MaxWriteRows": COUNT, "0", "Most rows one statement may write. 0: no limit.";
+        Later(WRITING) "OnRowError": Choice(&["stop", "continue"]), "stop", "What a statement does after a row the site refused.";
+        Later(WRITING) "DryRun": Boolean, "false", "Whether writes are only shown.";
+        Later(WRITING) "BatchSize": COUNT, "0", "Rows written in one request where the API takes several. 0: as many as it takes.";
+    }
+    Other {
+        Later("checking the credentials while connecting") "ConnectOnOpen": Boolean, "false", "Whether connecting sends a request.";
+        Refused("a connection is named where it is kept, not in its connection string") "ConnectionName": Text, "", "Name of the connection.";
+        Refused("jsmql has no hidden settings; each is an option of its own") "Other": Text, "" secret, "Hidden settings of another driver.";
+        Refused("jsmql needs no licence key") "RTK": Text, "" secret, "Licence key of another driver.";
+        Refused(POOLING) "UseConnectionPooling": Boolean, "false", "Whether connections are pooled.";
+        Refused(POOLING) "ConnectionLifeTime": COUNT, "0", "Lifetime of a pooled connection in seconds.";
+        Refused(POOLING) "PoolIdleTimeout": COUNT, "60", "Seconds a pooled connection may be idle.";
+        Refused(POOLING) "PoolMaxSize": COUNT, "100", "Most connections in the pool.";
+        Refused(POOLING) "PoolMinSize": COUNT, "1", "Least connections in the pool.";
+        Refused(POOLING) "PoolWaitTime": COUNT, "60", "Seconds to wait for a pooled connection.";
+    }
+}
+
+/// The option of this very name; for names written in the source.
+pub(super) fn row(name: &'static str) -> &'static OptionRow {
+    OPTIONS
+        .iter()
+        .find(|row| row.name == name)
+        .expect("names in the source are registered: the tests `defaults` and `sign_in…` look up each of them")
+}
+
+impl OptionRow {
+    /// The option of this name or alias, however it is spelled.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        let wanted = normalise(name);
+        OPTIONS.iter().find(|row| row.names().any(|known| normalise(known) == wanted))
+    }
+
+    /// The name, then its aliases.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    /// The names of the seed, of the commercial driver's reference (4.1 to 4.11) and of jsmql itself, in their own spellings.
+    const NAMES: &str = "Auth Scheme,URL,User,Password,API Token,SSO Login URL,SSO Properties,SSO Exchange Url,SSO App Name,\
+        SSO App Password,Initiate OAuth,OAuth Version,OAuth Client Id,OAuth Client Secret,OAuth Access Token,\
+        OAuth Access Token Secret,Scope,Cloud Id,OAuth Verifier,Auth Token,Auth Key,OAuth Refresh Token,OAuth Expires In,\
+        OAuth Token Timestamp,OAuth Settings Location,Callback URL,Certificate Store Type,Certificate Store,\
+        Certificate Store Password,Certificate Subject,SSL Client Cert,SSL Client Cert Type,SSL Client Cert Password,\
+        SSL Client Cert Subject,SSL Server Cert,Use Proxy Settings,Connection Name,\
+        FirewallType,FirewallServer,FirewallPort,FirewallUser,FirewallPassword,ProxyAutoDetect,ProxyServer,ProxyPort,\
+        ProxyAuthScheme,ProxyUser,ProxyPassword,ProxySSLType,ProxyExceptions,Logfile,Verbosity,LogModules,MaxLogFileSize,\
+        MaxLogFileCount,Location,BrowsableSchemas,Tables,Views,AutoCache,CacheDriver,CacheProvider,CacheConnection,\
+        CacheLocation,CacheTolerance,Offline,CacheMetadata,IncludeCustomFields,MaxRows,PseudoColumns,RequestLanguage,\
+        ServiceDeskID,Timeout,Pagesize,Other,Readonly,RTK,BatchSize,ConnectionLifeTime,PoolIdleTimeout,PoolMaxSize,\
+        PoolMinSize,PoolWaitTime,UseConnectionPooling,ConnectOnOpen,UserDefinedViews,MaxThreads,Timezone,UseDefaultOrderBy,\
+        UseDisplayNames,UseSimpleNames,KeyColumnOperators,SupportEnhancedSQL,\
+        AllowInsecure,MaxRequests,MaxConcurrency,Pushdown,SchemaDir,RequireWhere,MaxWriteRows,OnRowError,DryRun,MaxBodySize";
+
+    #[test]
+    fn every_known_name_is_registered_once() {
+        let names: Vec<_> = NAMES.split(',').map(str::trim).collect();
+        for name in &names {
+            let row = OptionRow::find(name).unwrap_or_else(|| panic!("{name} is not registered"));
+            assert_eq!(normalise(row.name), normalise(name), "{name} is only an alias");
+        }
+        assert_eq!(names.len(), OPTIONS.len(), "an option that this list lacks");
+        let mut seen = HashSet::new();
+        for name in OPTIONS.iter().flat_map(OptionRow::names) {
+            assert!(seen.insert(normalise(name)), "{name} is registered twice");
+        }
+    }
+
+    #[test]
+    fn defaults_are_canonical_and_no_secret_has_one() {
+        for row in OPTIONS {
+            assert_eq!(row.canonical(row.default).as_deref(), Ok(row.default), "{}", row.name);
+            match row.kind {
+                Boolean => assert!(["true", "false"].contains(&row.default), "{}", row.name),
+                Integer { min, max } if !row.default.is_empty() => {
+                    assert!((min..=max).contains(&row.default.parse().unwrap()), "{}", row.name);
+                }
+                Choice(words) => assert!(row.default.is_empty() || words.contains(&row.default), "{}", row.name),
+                _ => {}
+            }
+            assert!(!row.secret || row.default.is_empty(), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn what_sounds_secret_is_secret() {
+        for row in OPTIONS {
+            let name = row.name;
+            let sounds = ["Password", "Secret", "AccessToken", "RefreshToken"]
+                .iter()
+                .any(|word| name.contains(word));
+            assert!(!sounds || row.secret, "{name}");
+        }
+        assert!(
+            ["APIToken", "AuthToken", "AuthKey", "RTK", "Other"]
+                .iter()
+                .all(|name| row(name).secret)
+        );
+    }
+
+    #[test]
+    fn categories_are_contiguous() {
+        let mut seen = HashSet::new();
+        for pair in OPTIONS.chunk_by(|a, b| a.category == b.category) {
+            assert!(seen.insert(pair[0].category), "{:?} appears twice", pair[0].category);
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! One call: a request with all its attempts, waits and limits. The loop between the pure parts and the wire.
+
+use super::client::Shared;
+use super::exchange::{Answer, exchange};
+use super::gate::{Admission, Endpoint};
+use super::refusal;
+use super::retry::{Decision, Outcome, decide};
+use super::throttle::{Scope, Throttle};
+use super::transport::{Failure, lost_error, unsent_error};
+use super::unknown::OutcomeUnknown;
+use super::{Request, Response, Safety, Statement};
+use crate::error::{Error, ErrorKind, RequestContext, Result};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, sleep_until};
+
+/// Longest trace id shown; real ones have 32 to 36 characters.
+const LONGEST_TRACE: usize = 64;
+
+/// A request on its way.
+pub(super) struct Call<'c> {
+    shared: &'c Shared,
+    request: &'c Request,
+    statement: &'c Arc<Statement>,
+    endpoint: Endpoint,
+    started: Instant,
+    waited: Duration,
+    attempts: u32,
+    /// Tokens its retries took from the budget.
+    spent: u32,
+    /// Whether some attempt may have been carried out although no usable answer came back.
+    doubt: bool,
+    /// Of the newest answer.
+    status: Option<u16>,
+    trace_id: Option<String>,
+}
+
+/// Why a call does not go on, or an attempt failed.
+struct Failed {
+    error: Error,
+    /// What the retry table is asked about; nothing where a retry is out of the question.
+    outcome: Option<Outcome>,
+    cause: Option<reqwest::Error>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self {
+            error,
+            outcome: None,
+            cause: None,
+        }
+    }
+}
+
+impl<'c> Call<'c> {
+    pub(super) fn new(shared: &'c Shared, request: &'c Request, statement: &'c Arc<Statement>) -> Self {
+        Self {
+            shared,
+            request,
+            statement,
+            endpoint: (request.method, Arc::clone(&request.template)),
+            started: Instant::now(),
+            waited: Duration::ZERO,
+            attempts: 0,
+            spent: 0,
+            doubt: false,
+            status: None,
+            trace_id: None,
+        }
+    }
+
+    /// Sends until there is an answer, or none to be hoped for.
+    pub(super) async fn run(mut self) -> Result<Response> {
+        match self.attempts().await {
+            Ok(answer) => Ok(Response {
+                status: answer.status,
+                account_id: answer.header("x-aaccountid").map(str::to_owned),
+                body: answer.body,
+                attempts: self.attempts,
+                elapsed: self.started.elapsed(),
+                waited: self.waited,
+            }),
+            Err(failed) => Err(self.report(failed)),
+        }
+    }
+
+    async fn attempts(&mut self) -> Result<Answer, Failed> {
+        loop {
+            let permit = self.admission().await?;
+            let failed = match self.attempt().await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
+            };
+            // Not held while sleeping: a waiting request must not keep a healthy one from being sent.
+            drop(permit);
+            let Some((until, cost)) = self.retry(&failed) else {
+                return Err(failed);
+            };
+            self.shared.budget.take(cost);
+            self.spent += cost;
+            self.sleep(until).await?;
+        }
+    }
+
+    /// Waits until the gate lets this request go and there is room for one more in flight.
+    async fn admission(&mut self) -> Result<SemaphorePermit<'c>, Failed> {
+        loop {
+            let acquired = self.interruptible(self.shared.permits.acquire()).await?;
+            let permit = acquired.map_err(|_| Error::new(ErrorKind::Internal, "the permits of a client were closed"))?;
+            // The gate comes second: it may have closed while we stood in line.
+            let now = Instant::now();
+            let until = match self.shared.gate.admit(&self.endpoint, now) {
+                Admission::Open => return Ok(permit),
+                Admission::Paced(until) => until,
+                Admission::Closed(until) if until - now > self.shared.options.retry.max_wait || self.too_late(until) => {
+                    return Err(refusal::gate_closed(until - now, SystemTime::now()).into());
+                }
+                Admission::Closed(until) => until,
+            };
+            drop(permit);
+            self.sleep(until).await?;
+        }
+    }
+
+    /// Sends the request once.
+    async fn attempt(&mut self) -> Result<Answer, Failed> {
+        let wire = self.shared.wire(self.request)?;
+        self.statement.spend()?;
+        self.attempts += 1;
+        let mut entry = self.shared.log.begin(self.request, self.statement, self.attempts);
+        let exchanged = self
+            .interruptible(exchange(&self.shared.http, wire, self.shared.options.max_body_bytes))
+            .await;
+        let (status, bytes, judged) = match exchanged {
+            Ok(Ok(answer)) => (Some(answer.status), answer.body.len(), self.judge(answer)),
+            Ok(Err(failure)) => self.failed(failure),
+            Err(interrupted) => {
+                self.doubt = true;
+                (None, 0, Err(interrupted.into()))
+            }
+        };
+        entry.ended(
+            status,
+            bytes,
+            judged.as_ref().err().map(|failed| failed.error.message().to_owned()),
+        );
+        judged
+    }
+
+    /// Looks at a whole answer.
+    fn judge(&mut self, answer: Answer) -> Result<Answer, Failed> {
+        self.status = Some(answer.status);
+        let trace_id = answer.header("x-arequestid").or_else(|| answer.header("atl-traceid"));
+        self.trace_id = trace_id.map(|id| id.chars().take(LONGEST_TRACE).collect());
+        let options = &self.shared.options;
+        if (200..300).contains(&answer.status) {
+            if let Some(error) = refusal::unusable(&answer, options) {
+                self.doubt = true;
+                return Err(error.into());
+            }
+            self.shared.gate.succeeded(&self.endpoint);
+            self.shared.budget.refund(self.spent);
+            return Ok(answer);
+        }
+        let now = SystemTime::now();
+        let throttle = Throttle::read(answer.status, &answer.headers, now);
+        let outcome = Outcome::Refused {
+            status: answer.status,
+            throttle,
+        };
+        self.doubt |= outcome.maybe_processed();
+        Err(Failed {
+            error: refusal::status_error(&answer, &throttle, options, now),
+            outcome: Some(outcome),
+            cause: None,
+        })
+    }
+
+    /// Looks at an attempt without a whole answer: its status, bytes and failure.
+    fn failed(&mut self, failure: Failure) -> (Option<u16>, usize, Result<Answer, Failed>) {
+        let options = &self.shared.options;
+        let (status, bytes, outcome, error, cause) = match failure {
+            Failure::Unsent(cause) => (
+                None,
+                0,
+                Some(Outcome::Unsent),
+                unsent_error(&options.base, &cause),
+                Some(cause),
+            ),
+            Failure::Lost { status, error: cause } => (status, 0, Some(Outcome::Lost), lost_error(status, &cause), Some(cause)),
+            Failure::TooLarge { status, bytes } => (Some(status), bytes, None, refusal::too_large(options), None),
+        };
+        self.status = status;
+        self.trace_id = None;
+        // An answer that is too large is an answer all the same: the site did what it was asked.
+        self.doubt |= outcome.is_none_or(Outcome::maybe_processed);
+        (status, bytes, Err(Failed { error, outcome, cause }))
+    }
+
+    /// When to send again and what that costs, if at all. Tells the gate what the site asked for.
+    fn retry(&self, failed: &Failed) -> Option<(Instant, u32)> {
+        let outcome = failed.outcome?;
+        let policy = &self.shared.options.retry;
+        let decision = decide(
+            self.request.safety,
+            self.attempts,
+            outcome,
+            policy,
+            self.shared.budget.tokens(),
+            self.shared.jitter.roll(),
+        );
+        let now = Instant::now();
+        if let Outcome::Refused { status: 429, throttle } = outcome {
+            let pause = match decision {
+                Decision::Retry { after, .. } => throttle.after.unwrap_or(after),
+                Decision::Fail => throttle.after.unwrap_or_default(),
+            };
+            match throttle.scope {
+                Scope::Issue => {}
+                Scope::Quota => self.shared.gate.close_client(now + pause),
+                // So long a silence is no matter of one endpoint.
+                Scope::Unknown if pause > policy.max_wait => self.shared.gate.close_client(now + pause),
+                Scope::Burst | Scope::Unknown => self.shared.gate.close_endpoint(&self.endpoint, now, now + pause),
+            }
+        }
+        match decision {
+            // A pause that outlasts the timeout can only end in a message that says less than this failure.
+            Decision::Retry { after, cost } if !self.too_late(now + after) => Some((now + after, cost)),
+            _ => None,
+        }
+    }
+
+    async fn sleep(&mut self, until: Instant) -> Result<(), Failed> {
+        let began = Instant::now();
+        let slept = self.interruptible(sleep_until(until)).await;
+        let time = began.elapsed();
+        self.waited += time;
+        self.statement.add_wait(time);
+        Ok(slept?)
+    }
+
+    /// Runs `work` until the statement is cancelled or the call's time is up; dropping `work` aborts it.
+    async fn interruptible<T>(&self, work: impl Future<Output = T>) -> Result<T> {
+        let deadline = async {
+            match self.deadline() {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.statement.cancelled() => Err(Error::new(ErrorKind::Cancelled, "the statement was cancelled")),
+            done = work => Ok(done),
+            () = deadline => {
+                let timeout = self.shared.options.timeout.unwrap_or_default();
+                Err(Error::new(ErrorKind::Timeout, format!("the request was not answered within {timeout:?}"))
+                    .hint("raise option Timeout, or ask for less at a time"))
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.shared
+            .options
+            .timeout
+            .and_then(|timeout| self.started.checked_add(timeout))
+    }
+
+    fn too_late(&self, instant: Instant) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= instant)
+    }
+
+    /// The error as the caller sees it: with its request, its table, and whether the outcome is in doubt.
+    fn report(self, Failed { mut error, cause, .. }: Failed) -> Error {
+        if self.doubt && self.request.safety != Safety::Read {
+            let message = format!("{}; the outcome of the request is unknown", error.message());
+            error = Error::new(error.kind(), message)
+                .hint("it was not sent again: look at the site whether it took effect before you repeat it")
+                .source(OutcomeUnknown(cause));
+        } else if let Some(cause) = cause {
+            error = error.source(cause);
+        }
+        if let Some(table) = &self.request.table {
+            error = error.table(table.as_ref());
+        }
+        error.request(RequestContext {
+            method: self.request.method.as_str(),
+            path: self.request.template.as_ref().into(),
+            status: self.status,
+            attempts: self.attempts,
+            trace_id: self.trace_id,
+        })
+    }
+}

@@ -1,0 +1,45 @@
+//! One request: how it is sent, retried, paced, limited, logged, and what its failure means.
+//!
+//! The only module that knows reqwest. It knows no tables, no paging and no JSON beyond error envelopes: a caller hands over a
+//! [`Request`] and gets the bytes of a 2xx answer, or a typed [`Error`](crate::error::Error).
+//!
+//! # Design
+//!
+//! Deciding is pure and tested with tables: `retry` (again, and when?), `throttle` (what a 429 asks for), `gate` (who may go, at
+//! which instant), `envelope` and `refusal` (what an answer means), `link` (which server-supplied links are ours). Doing is thin:
+//! `exchange` sends one attempt, `call` loops over attempts, `client` owns what calls share.
+
+mod authorization;
+mod budget;
+mod call;
+mod client;
+mod envelope;
+mod exchange;
+mod gate;
+mod jitter;
+mod link;
+mod log;
+mod options;
+mod refusal;
+mod request;
+mod response;
+mod retry;
+mod statement;
+mod throttle;
+mod transport;
+mod unknown;
+
+#[cfg(test)]
+mod tests;
+
+pub use authorization::Authorization;
+pub use client::Client;
+pub use link::Link;
+pub use log::{LoggedRequest, RequestLog};
+pub use options::ClientOptions;
+pub use request::{Method, Request, Safety};
+pub use response::Response;
+pub use retry::RetryPolicy;
+pub(crate) use crate::connection::Secret;
+pub use statement::Statement;
+pub use unknown::is_outcome_unknown;

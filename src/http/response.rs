@@ -1,0 +1,21 @@
+//! A 2xx answer with its whole body.
+
+use bytes::Bytes;
+use std::time::Duration;
+
+/// A 2xx answer. Its body was read to the end, is within the size limit and is no web page; it need not be valid JSON.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// HTTP status, 200 to 299.
+    pub status: u16,
+    /// The decompressed body without byte order mark; empty on 204.
+    pub body: Bytes,
+    /// How often the request was sent, at least 1.
+    pub attempts: u32,
+    /// From the call to the end of the body, with all attempts and waits.
+    pub elapsed: Duration,
+    /// The part of `elapsed` spent sleeping: between attempts, and at the rate gate.
+    pub waited: Duration,
+    /// Account id of the caller as the site sees it (`X-AACCOUNTID`).
+    pub account_id: Option<String>,
+}

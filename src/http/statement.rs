@@ -1,0 +1,147 @@
+//! One SQL statement as HTTP sees it: what it may spend, what it spent, and whether it was cancelled.
+
+use crate::error::{Error, ErrorKind, Result};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The budget, counters and cancellation of one statement; shared by all its requests.
+#[derive(Debug)]
+pub struct Statement {
+    number: u64,
+    max_requests: Option<u64>,
+    cancelled: CancellationToken,
+    requests: AtomicU64,
+    retries: AtomicU64,
+    in_flight: AtomicU64,
+    bytes: AtomicU64,
+    waited_micros: AtomicU64,
+    rows: AtomicU64,
+}
+
+impl Statement {
+    /// Statement number `number` of a session, allowed to send `max_requests` requests; `None` is no limit.
+    pub fn new(number: u64, max_requests: Option<u64>) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            max_requests,
+            cancelled: CancellationToken::new(),
+            requests: AtomicU64::new(0),
+            retries: AtomicU64::new(0),
+            in_flight: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            waited_micros: AtomicU64::new(0),
+            rows: AtomicU64::new(0),
+        })
+    }
+
+    /// Its number in the session.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How many requests it may send, every attempt counted.
+    pub fn max_requests(&self) -> Option<u64> {
+        self.max_requests
+    }
+
+    /// Requests sent so far, every attempt counted.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Relaxed)
+    }
+
+    /// How many of [`Self::requests`] were second or later attempts.
+    pub fn retries(&self) -> u64 {
+        self.retries.load(Relaxed)
+    }
+
+    /// Requests being answered right now.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Bytes of all answers after decompression.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// Time its requests slept between attempts and at the rate gate, added up: with requests in parallel it may exceed the
+    /// time that passed.
+    pub fn waited(&self) -> Duration {
+        Duration::from_micros(self.waited_micros.load(Relaxed))
+    }
+
+    /// Rows decoded so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Relaxed)
+    }
+
+    /// Notes `n` more decoded rows.
+    pub fn add_rows(&self, n: u64) {
+        self.rows.fetch_add(n, Relaxed);
+    }
+
+    /// Cancels it: requests in flight are aborted, later ones are refused. For ever.
+    pub fn cancel(&self) {
+        self.cancelled.cancel();
+    }
+
+    /// Whether [`Self::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.is_cancelled()
+    }
+
+    /// Completes when the statement is cancelled.
+    pub async fn cancelled(&self) {
+        self.cancelled.cancelled().await;
+    }
+
+    /// Takes one request from the budget.
+    pub(super) fn spend(&self) -> Result<()> {
+        let most = self.max_requests.unwrap_or(u64::MAX);
+        let one_more = |sent: u64| (sent < most).then_some(sent + 1);
+        match self.requests.fetch_update(Relaxed, Relaxed, one_more) {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(
+                ErrorKind::Limit,
+                format!("the statement needs more than MaxRequests={most} requests"),
+            )
+            .hint("raise option MaxRequests, or narrow the WHERE clause; EXPLAIN shows the requests")),
+        }
+    }
+
+    pub(super) fn add_wait(&self, time: Duration) {
+        self.waited_micros.fetch_add(time.as_micros() as u64, Relaxed);
+    }
+
+    pub(super) fn attempt_began(&self, attempt: u32) {
+        self.in_flight.fetch_add(1, Relaxed);
+        if attempt > 1 {
+            self.retries.fetch_add(1, Relaxed);
+        }
+    }
+
+    pub(super) fn attempt_ended(&self, bytes: u64) {
+        self.in_flight.fetch_sub(1, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_is_exact() {
+        let statement = Statement::new(1, Some(2));
+        assert!(statement.spend().is_ok() && statement.spend().is_ok());
+        let error = statement.spend().unwrap_err();
+        assert_eq!((error.kind(), statement.requests()), (ErrorKind::Limit, 2));
+        assert!(error.message().contains("MaxRequests=2") && error.hint_text().unwrap().contains("WHERE"));
+        assert!(
+            Statement::new(1, Some(0)).spend().is_err(),
+            "a budget of nothing is nothing, not everything"
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! What a failure below HTTP means: no route, no TLS, a broken connection. Never prints a URL: reqwest's own text would.
+
+use super::link::origin;
+use crate::error::{Error, ErrorKind};
+use std::error::Error as StdError;
+use std::io;
+use url::Url;
+
+/// A failed attempt without a usable answer.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// No connection was made: nothing was sent.
+    Unsent(reqwest::Error),
+    /// The connection broke later, `status` was received or not.
+    Lost {
+        /// Status, if the answer had begun.
+        status: Option<u16>,
+        /// What broke.
+        error: reqwest::Error,
+    },
+    /// The body of a 2xx answer is larger than allowed.
+    TooLarge {
+        /// Status of the answer.
+        status: u16,
+        /// Bytes read until then.
+        bytes: usize,
+    },
+}
+
+impl Failure {
+    /// A failure while sending, before any answer.
+    pub(super) fn sending(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        if error.is_connect() {
+            Self::Unsent(error)
+        } else {
+            Self::Lost { status: None, error }
+        }
+    }
+}
+
+/// The error for a connection to `base` that could not be made.
+pub(super) fn unsent_error(base: &Url, error: &reqwest::Error) -> Error {
+    let site = origin(base);
+    let cause = innermost(error);
+    if error.is_dns() {
+        return Error::new(ErrorKind::Unreachable, format!("cannot find the host of {site}: {cause}"))
+            .hint("check the spelling of option URL, and the network connection");
+    }
+    if error.is_timeout() {
+        return Error::new(ErrorKind::Unreachable, format!("cannot connect to {site}: no answer in time"))
+            .hint("check option URL, the network connection, and whether a proxy is needed (HTTPS_PROXY)");
+    }
+    if is_tls(error) {
+        return Error::new(ErrorKind::Tls, format!("cannot make a secure connection to {site}: {cause}"))
+            .hint("check that option URL names the host of the certificate; a private authority must be trusted by the operating system");
+    }
+    Error::new(ErrorKind::Unreachable, format!("cannot connect to {site}: {cause}"))
+        .hint("check host and port of option URL, and whether a proxy is needed or in the way (HTTPS_PROXY, NO_PROXY)")
+}
+
+/// The error for a connection that broke.
+pub(super) fn lost_error(status: Option<u16>, error: &reqwest::Error) -> Error {
+    let when = if status.is_some() {
+        "in the middle of the answer"
+    } else {
+        "before the site answered"
+    };
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("the connection broke {when}: {}", innermost(error)),
+    )
+    .hint("run the statement again; if it happens often, look at proxies between here and the site")
+}
+
+/// The last cause in the chain says it best ("Connection refused"); the outer ones say "error sending request".
+fn innermost(error: &reqwest::Error) -> String {
+    causes(error)
+        .last()
+        .map_or_else(|| "no cause given".into(), ToString::to_string)
+}
+
+/// rustls reports what is wrong with certificates and handshakes as invalid data, and nothing else here does.
+fn is_tls(error: &reqwest::Error) -> bool {
+    causes(error).any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|io| io.kind() == io::ErrorKind::InvalidData)
+    })
+}
+
+fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    std::iter::successors(error.source(), |cause| {
+        // `io::Error::source` skips the error it wraps.
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        wrapped
+            .map(|wrapped| wrapped as &(dyn StdError + 'static))
+            .or_else(|| (*cause).source())
+    })
+}

@@ -1,0 +1,34 @@
+//! SQL for Jira Service Management.
+//!
+//! jsmql turns a Jira Service Management site into a database: every REST resource is a table that Apache DataFusion can scan, with
+//! filters, limits and projections pushed down into REST queries. A [`Session`] is one connection to one site:
+//!
+//! ```no_run
+//! # async fn example() -> jsmql::Result<()> {
+//! use futures::TryStreamExt;
+//!
+//! let session = jsmql::Session::connect("URL=https://acme.atlassian.net;User=ann@acme.example;APIToken=…")?;
+//! let rows = session.sql("SELECT issue_key, summary FROM requests LIMIT 10").await?;
+//! let batches: Vec<_> = rows.try_collect().await?;
+//! # Ok(()) }
+//! ```
+//!
+//! Answers are never silently wrong or short: a statement returns exact rows, or an [`Error`] that says why it could not.
+
+mod catalog;
+mod connection;
+#[cfg(feature = "demo")]
+pub mod demo;
+mod error;
+mod http;
+mod rest;
+mod schema;
+mod session;
+#[cfg(feature = "shell")]
+pub mod shell;
+mod table;
+
+pub use connection::Connection;
+pub use error::{Error, ErrorKind, KINDS, KindRow, RequestContext, Result};
+pub use http::LoggedRequest;
+pub use session::{Progress, Rows, Session};

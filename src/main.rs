@@ -1,0 +1,7 @@
+//! The command `jsmql`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    jsmql::shell::main()
+}

@@ -1,0 +1,729 @@
+//! From the bytes of an answer to Arrow columns: one pass, driven by a [`Shape`], without a tree of JSON values in between.
+//!
+//! A [`Decoder`] lives as long as a list is read, so that it knows which rows it has seen. A value of the wrong type is an error that
+//! names the column: guessing would be a wrong answer.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::cell::{Builder, Cell};
+use super::seen::Seen;
+use super::shape::{Node, PageWord, Shape, Slot};
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Codec, Kind};
+
+/// What an answer said besides its rows.
+#[derive(Debug, Default)]
+pub(crate) struct PageInfo {
+    /// Whether it says that it is the last page.
+    pub(crate) last: Option<bool>,
+    /// Link to the next page.
+    pub(crate) next: Option<String>,
+    /// Elements in the page.
+    pub(crate) received: usize,
+    /// Elements that were not seen before.
+    pub(crate) fresh: usize,
+    /// Elements that were seen before in the same pass over the list.
+    pub(crate) repeated: usize,
+    /// Objects whose embedded page was cut or missing: values of the `follow` slots, `None` where the level is deeper.
+    pub(crate) cut: Vec<Vec<Option<String>>>,
+}
+
+/// Reads answers of one shape.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    shape: Shape,
+    schema: SchemaRef,
+    output: Vec<usize>,
+    checks: Vec<(usize, Arc<BTreeSet<String>>)>,
+    /// Slots that tell which parent an embedded page belongs to.
+    follow: Vec<usize>,
+    builders: Vec<Builder>,
+    rows: usize,
+    /// Rows that may still come out.
+    budget: usize,
+    cells: Vec<Cell>,
+    pending: Vec<Pending>,
+    /// Where the pending rows of the open object of each level start.
+    starts: Vec<usize>,
+    /// Whether the embedded page of each level was seen, and whether it was whole.
+    whole: Vec<bool>,
+    seen: Seen,
+    /// What was seen in the present pass, where a list is read again to find what its reordering hid.
+    pass: Option<Seen>,
+    key: String,
+    page: PageInfo,
+    /// Whether the answer had a place for rows at all.
+    found: bool,
+    problem: Option<String>,
+}
+
+/// A row, or the place of a cut page, that waits for the objects around it to end: their values may come later in the text.
+#[derive(Debug)]
+struct Pending {
+    cut: Option<usize>,
+    cells: Vec<Cell>,
+}
+
+impl Decoder {
+    pub(super) fn new(
+        shape: Shape,
+        schema: SchemaRef,
+        output: Vec<usize>,
+        checks: Vec<(usize, Arc<BTreeSet<String>>)>,
+        follow: Vec<usize>,
+        limit: Option<usize>,
+    ) -> Self {
+        let levels = shape.levels.len();
+        Self {
+            builders: output.iter().map(|&slot| Builder::new(shape.slots[slot].kind)).collect(),
+            cells: vec![Cell::default(); shape.slots.len()],
+            shape,
+            schema,
+            output,
+            checks,
+            follow,
+            rows: 0,
+            budget: limit.unwrap_or(usize::MAX),
+            pending: Vec::new(),
+            starts: vec![0; levels],
+            whole: vec![false; levels],
+            seen: Seen::default(),
+            pass: None,
+            key: String::new(),
+            page: PageInfo::default(),
+            found: false,
+            problem: None,
+        }
+    }
+
+    /// Sets the values that the request knows, for the answers to come.
+    pub(super) fn bind<'a>(&mut self, values: impl Iterator<Item = (usize, Option<&'a str>)>) -> Result<(), String> {
+        for (slot, value) in values {
+            let Slot { kind, name, .. } = &self.shape.slots[slot];
+            let cell = &mut self.cells[slot];
+            cell.clear();
+            let Some(value) = value else { continue };
+            match kind {
+                Kind::Boolean => cell.set_boolean(value == "true"),
+                Kind::Bigint => cell.set_integer(value.parse().map_err(|_| format!("column {name} cannot be {value:?}"))?),
+                _ => cell.set_text(value),
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets which rows were seen: another list begins.
+    pub(super) fn restart(&mut self) {
+        self.seen = Seen::default();
+        self.pass = None;
+    }
+
+    /// Begins another pass over the same list.
+    pub(super) fn read_again(&mut self) {
+        self.pass = Some(Seen::default());
+    }
+
+    /// Whether an element of level 1 with this identity was seen.
+    pub(super) fn has_seen(&self, identity: &str) -> bool {
+        self.seen.contains(identity)
+    }
+
+    /// Whether the elements of a page can be told apart.
+    pub(super) fn has_identity(&self) -> bool {
+        !self.shape.identity.is_empty()
+    }
+
+    /// Rows that wait for [`take`](Self::take).
+    pub(super) fn waiting(&self) -> usize {
+        self.rows
+    }
+
+    /// The slot of a column of the last table, if that column alone tells the elements of a page apart.
+    pub(super) fn is_identity(&self, slot: usize) -> bool {
+        self.shape.identity == [slot]
+    }
+
+    /// Rows that may still come out.
+    pub(super) fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// Reads one answer; the rows wait for [`take`](Self::take).
+    pub(super) fn read(&mut self, body: &[u8]) -> Result<PageInfo> {
+        self.page = PageInfo::default();
+        self.pending.clear();
+        self.found = false;
+        self.problem = None;
+        for level in 0..self.shape.levels.len() {
+            self.clear_level(level);
+        }
+        let mut input = serde_json::Deserializer::from_slice(body);
+        // The tree is lent out while the state changes.
+        let root = std::mem::take(&mut self.shape.root);
+        let outcome = NodeSeed { node: &root, state: self }.deserialize(&mut input).and_then(|()| input.end());
+        self.shape.root = root;
+        if let Err(error) = outcome {
+            let what = self.problem.take().unwrap_or_else(|| format!("the answer is not the JSON that the API promises: {error}"));
+            return Err(Error::new(ErrorKind::Decode, what).hint(
+                "the site or a proxy in front of it answered something unexpected; sys.requests shows the request",
+            ));
+        }
+        if !self.found {
+            return Err(Error::new(ErrorKind::Decode, "the answer has no rows, not even an empty list of them")
+                .hint("the site or a proxy in front of it answered something unexpected; sys.requests shows the request"));
+        }
+        self.flush(0).map_err(|what| Error::new(ErrorKind::Decode, what))?;
+        Ok(std::mem::take(&mut self.page))
+    }
+
+    /// The rows read since the last call.
+    pub(super) fn take(&mut self) -> Result<Option<RecordBatch>> {
+        if self.rows == 0 {
+            return Ok(None);
+        }
+        let columns = self.builders.iter_mut().map(Builder::finish).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        self.rows = 0;
+        RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
+            .map(Some)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("the decoded columns do not fit together: {error}")))
+    }
+
+    fn clear_level(&mut self, level: usize) {
+        for &slot in &self.shape.levels[level] {
+            self.cells[slot].clear();
+        }
+    }
+
+    fn begin_row(&mut self, level: usize, label: Option<&str>) {
+        self.clear_level(level);
+        self.starts[level] = self.pending.len();
+        self.found = true;
+        if level < self.shape.depth() {
+            self.whole[level + 1] = !self.shape.paged[level + 1];
+        }
+        if let (Some(slot), Some(label)) = (self.shape.label, label) {
+            self.cells[slot].set_text(label);
+        }
+    }
+
+    fn end_row(&mut self, level: usize) -> Result<(), String> {
+        let start = self.starts[level];
+        if level == 1 {
+            self.page.received += 1;
+            if !self.first_sight() {
+                self.pending.truncate(start);
+                return Ok(());
+            }
+            self.page.fresh += 1;
+        }
+        let depth = self.shape.depth();
+        if level == depth {
+            if depth == 1 && self.shape.levels[0].is_empty() {
+                // The common case: nothing to wait for.
+                let cells = std::mem::take(&mut self.cells);
+                let outcome = self.emit(&cells);
+                self.cells = cells;
+                return outcome;
+            }
+            self.pending.push(Pending { cut: None, cells: self.cells.clone() });
+        } else if !self.whole[level + 1] {
+            // A cut page says nothing about the order of what is missing: all of it is read again from its own endpoint.
+            self.pending.truncate(start);
+            self.pending.push(Pending { cut: Some(level), cells: self.cells.clone() });
+        } else {
+            for pending in &mut self.pending[start..] {
+                for &slot in &self.shape.levels[level] {
+                    pending.cells[slot].clone_from(&self.cells[slot]);
+                }
+            }
+        }
+        if level == 1 && self.shape.levels[0].is_empty() {
+            return self.flush(start);
+        }
+        Ok(())
+    }
+
+    /// Whether the element of level 1 that just ended was not seen before.
+    fn first_sight(&mut self) -> bool {
+        if self.shape.identity.is_empty() {
+            return true;
+        }
+        self.key.clear();
+        for (position, &slot) in self.shape.identity.iter().enumerate() {
+            if position > 0 {
+                self.key.push('\u{1f}');
+            }
+            self.key.push_str(self.cells[slot].canonical().as_deref().unwrap_or("\u{0}"));
+        }
+        let first = self.seen.insert(&self.key);
+        let first_in_pass = self.pass.as_mut().map_or(first, |pass| pass.insert(&self.key));
+        self.page.repeated += usize::from(!first_in_pass);
+        first
+    }
+
+    fn flush(&mut self, start: usize) -> Result<(), String> {
+        let pending: Vec<Pending> = self.pending.drain(start..).collect();
+        for mut pending in pending {
+            for &slot in &self.shape.levels[0] {
+                pending.cells[slot].clone_from(&self.cells[slot]);
+            }
+            match pending.cut {
+                None => self.emit(&pending.cells)?,
+                Some(level) => {
+                    let belongs = |(slot, values): &(usize, Arc<BTreeSet<String>>)| {
+                        self.shape.slots[*slot].level > level
+                            || pending.cells[*slot].canonical().is_some_and(|value| values.contains(value.as_ref()))
+                    };
+                    if !self.checks.iter().all(belongs) {
+                        continue;
+                    }
+                    let values = self.follow.iter().map(|&slot| {
+                        let known = self.shape.slots[slot].level <= level;
+                        pending.cells[slot].canonical().filter(|_| known).map(std::borrow::Cow::into_owned)
+                    });
+                    self.page.cut.push(values.collect());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn emit(&mut self, cells: &[Cell]) -> Result<(), String> {
+        let passes = |(slot, values): &(usize, Arc<BTreeSet<String>>)| {
+            cells[*slot].canonical().is_some_and(|value| values.contains(value.as_ref()))
+        };
+        if self.budget == 0 || !self.checks.iter().all(passes) {
+            return Ok(());
+        }
+        for (builder, &slot) in self.builders.iter_mut().zip(&self.output) {
+            let cell = &cells[slot];
+            if self.shape.slots[slot].key && cell.is_null() {
+                return Err(format!("a row has no {}, which is part of its key", self.shape.slots[slot].name));
+            }
+            builder.append(cell);
+        }
+        self.rows += 1;
+        self.budget -= 1;
+        Ok(())
+    }
+}
+
+/// Reads the value at a node of the shape.
+struct NodeSeed<'a> {
+    node: &'a Node,
+    state: &'a mut Decoder,
+}
+
+impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        let Self { node, state } = self;
+        let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
+        match &node.leaves[..] {
+            [] => input.deserialize_any(ObjectVisitor { node, state }),
+            [(slot, preference)] if plain && state.shape.slots[*slot].kind != Kind::Json => {
+                input.deserialize_any(LeafVisitor { slot: *slot, preference: *preference, state })
+            }
+            leaves => {
+                // Several things are taken from one place: keep its text and read it once for each.
+                let raw = <&RawValue as serde::Deserialize>::deserialize(input)?;
+                for &(slot, preference) in leaves {
+                    if state.shape.slots[slot].kind == Kind::Json {
+                        if raw.get() != "null" && preference <= state.cells[slot].preference {
+                            state.cells[slot].set_text(raw.get());
+                            state.cells[slot].preference = preference;
+                        }
+                        continue;
+                    }
+                    let mut text = serde_json::Deserializer::from_str(raw.get());
+                    text.deserialize_any(LeafVisitor { slot, preference, state: &mut *state }).map_err(serde::de::Error::custom)?;
+                }
+                if plain {
+                    return Ok(());
+                }
+                let mut text = serde_json::Deserializer::from_str(raw.get());
+                text.deserialize_any(ObjectVisitor { node, state }).map_err(serde::de::Error::custom)
+            }
+        }
+    }
+}
+
+/// Walks into an object, or over an array of rows.
+struct ObjectVisitor<'a> {
+    node: &'a Node,
+    state: &'a mut Decoder,
+}
+
+impl ObjectVisitor<'_> {
+    /// What is no object: nothing to take, unless it is a word about the page.
+    fn scalar<E: serde::de::Error>(self, word: Word<'_>) -> Result<(), E> {
+        match (self.node.page, word) {
+            (Some((1, PageWord::Last)), Word::Boolean(last)) => self.state.page.last = Some(last),
+            (Some((level, PageWord::Last)), Word::Boolean(last)) => self.state.whole[level] = last,
+            (Some((1, PageWord::Next)), Word::Text(link)) => self.state.page.next = Some(link.to_owned()),
+            (_, Word::Null) => {}
+            _ => {
+                let what = if self.node.rows.is_some() { "rows" } else { "an object" };
+                self.state.problem.get_or_insert(format!("the answer has {} where {what} should be", word.name()));
+                return Err(E::custom("unexpected value"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A JSON scalar.
+#[derive(Clone, Copy)]
+enum Word<'a> {
+    Null,
+    Boolean(bool),
+    Number,
+    Text(&'a str),
+    Array,
+}
+
+impl Word<'_> {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "a boolean",
+            Self::Number => "a number",
+            Self::Text(_) => "a text",
+            Self::Array => "an array",
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for ObjectVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self { node, state } = self;
+        if let Some((level, label)) = &node.rows {
+            state.begin_row(*level, label.as_deref());
+        }
+        while let Some(child) = map.next_key_seed(KeySeed { node })? {
+            match child {
+                Some(index) => map.next_value_seed(NodeSeed { node: &node.children[index].1, state: &mut *state })?,
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if let Some((level, _)) = &node.rows {
+            state.end_row(*level).map_err(|what| {
+                state.problem.get_or_insert(what);
+                serde::de::Error::custom("unusable row")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        if self.node.rows.is_none() {
+            return self.scalar(Word::Array);
+        }
+        self.state.found |= matches!(self.node.rows, Some((1, _)));
+        while elements.next_element_seed(ElementSeed { node: self.node, state: &mut *self.state })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
+        self.scalar(Word::Boolean(value))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        self.scalar(Word::Text(value))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        self.scalar(Word::Number)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        self.scalar(Word::Number)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        self.scalar(Word::Number)
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.scalar(Word::Null)
+    }
+}
+
+/// An element of an array of rows: an object, nothing else.
+struct ElementSeed<'a> {
+    node: &'a Node,
+    state: &'a mut Decoder,
+}
+
+impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
+        input.deserialize_map(ObjectVisitor { node: self.node, state: self.state })
+    }
+}
+
+/// Position of a key among the children, without copying the key.
+struct KeySeed<'a> {
+    node: &'a Node,
+}
+
+impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Option<usize>, D::Error> {
+        input.deserialize_identifier(self)
+    }
+}
+
+impl Visitor<'_> for KeySeed<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
+        Ok(self.node.children.iter().position(|(name, _)| name == key))
+    }
+}
+
+/// Reads the value of one column.
+struct LeafVisitor<'a> {
+    slot: usize,
+    preference: usize,
+    state: &'a mut Decoder,
+}
+
+impl LeafVisitor<'_> {
+    /// The cell to fill, unless a better path has filled it.
+    fn cell(&mut self) -> Option<(&Slot, &mut Cell)> {
+        let cell = &mut self.state.cells[self.slot];
+        if self.preference > cell.preference {
+            return None;
+        }
+        cell.preference = self.preference;
+        Some((&self.state.shape.slots[self.slot], cell))
+    }
+
+    fn mismatch<E: serde::de::Error>(self, got: &str) -> Result<(), E> {
+        let slot = &self.state.shape.slots[self.slot];
+        let expected = match slot.kind {
+            Kind::Text => "a text",
+            Kind::Boolean => "true or false",
+            Kind::Bigint => "a whole number of 64 bits",
+            Kind::Double => "a number",
+            Kind::Timestamp => "a date",
+            Kind::Date => "a day",
+            Kind::Json => "JSON",
+            Kind::List => "a list of texts",
+        };
+        let what = format!("column {}: the answer has {got} where {expected} should be", slot.name);
+        self.state.problem.get_or_insert(what);
+        Err(E::custom("unexpected value"))
+    }
+}
+
+/// The largest whole number below which every whole number is a 64-bit float.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+impl<'de> Visitor<'de> for LeafVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E: serde::de::Error>(mut self, value: &str) -> Result<(), E> {
+        let Some((slot, cell)) = self.cell() else { return Ok(()) };
+        match slot.kind {
+            Kind::Text => match slot.codec {
+                None => cell.set_text(value),
+                Some(Codec::UrlTail) => cell.set_text(url_tail(value)),
+            },
+            Kind::List => cell.set_list().push(value.to_owned()),
+            // Sites write an empty text where they mean nothing.
+            _ if value.is_empty() => cell.clear(),
+            Kind::Boolean if value == "true" || value == "false" => cell.set_boolean(value == "true"),
+            Kind::Bigint => match value.parse() {
+                Ok(number) => cell.set_integer(number),
+                Err(_) => return self.mismatch(&quoted(value)),
+            },
+            Kind::Double => match value.parse() {
+                Ok(number) => cell.set_float(number),
+                Err(_) => return self.mismatch(&quoted(value)),
+            },
+            Kind::Timestamp => match epoch_millis(value) {
+                Some(millis) => cell.set_integer(millis),
+                None => return self.mismatch(&quoted(value)),
+            },
+            Kind::Date => match epoch_days(value) {
+                Some(days) => cell.set_integer(days),
+                None => return self.mismatch(&quoted(value)),
+            },
+            Kind::Boolean | Kind::Json => return self.mismatch(&quoted(value)),
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E: serde::de::Error>(mut self, value: bool) -> Result<(), E> {
+        let Some((slot, cell)) = self.cell() else { return Ok(()) };
+        match slot.kind {
+            Kind::Boolean => cell.set_boolean(value),
+            Kind::Text => cell.set_text(if value { "true" } else { "false" }),
+            _ => return self.mismatch("a boolean"),
+        }
+        Ok(())
+    }
+
+    fn visit_i64<E: serde::de::Error>(mut self, value: i64) -> Result<(), E> {
+        let Some((slot, cell)) = self.cell() else { return Ok(()) };
+        match slot.kind {
+            Kind::Text => cell.set_text(&value.to_string()),
+            Kind::Bigint | Kind::Timestamp => cell.set_integer(value),
+            #[expect(clippy::cast_precision_loss, reason = "a double column holds doubles")]
+            Kind::Double => cell.set_float(value as f64),
+            _ => return self.mismatch("a number"),
+        }
+        Ok(())
+    }
+
+    fn visit_u64<E: serde::de::Error>(mut self, value: u64) -> Result<(), E> {
+        match i64::try_from(value) {
+            Ok(value) => self.visit_i64(value),
+            Err(_) => {
+                let Some((slot, cell)) = self.cell() else { return Ok(()) };
+                match slot.kind {
+                    Kind::Text => cell.set_text(&value.to_string()),
+                    #[expect(clippy::cast_precision_loss, reason = "a double column holds doubles")]
+                    Kind::Double => cell.set_float(value as f64),
+                    _ => return self.mismatch(&format!("the number {value}")),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn visit_f64<E: serde::de::Error>(mut self, value: f64) -> Result<(), E> {
+        let Some((slot, cell)) = self.cell() else { return Ok(()) };
+        let whole = value.fract() == 0.0 && value.abs() < EXACT;
+        match slot.kind {
+            Kind::Double => cell.set_float(value),
+            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+            Kind::Bigint | Kind::Timestamp if whole => cell.set_integer(value as i64),
+            // Beyond that the text of the number is lost: 12345678901234567890123 must not become another number.
+            Kind::Text if value.abs() < EXACT => cell.set_text(&serde_json::Number::from_f64(value).map_or_else(String::new, |n| n.to_string())),
+            _ => return self.mismatch(&format!("the number {value:e}")),
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
+        let is_list = self.state.shape.slots[self.slot].kind == Kind::List;
+        if !is_list {
+            return self.mismatch("an array");
+        }
+        let mut items = Vec::new();
+        while let Some(item) = elements.next_element::<Item>()? {
+            match item {
+                Item::Text(text) => items.push(text),
+                Item::Number(number) => items.push(number.to_string()),
+                Item::Boolean(value) => items.push(value.to_string()),
+                Item::Other(_) => return self.mismatch("an array of something else than texts"),
+            }
+        }
+        if let Some((_, cell)) = self.cell() {
+            *cell.set_list() = items;
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let is_date = self.state.shape.slots[self.slot].kind == Kind::Timestamp;
+        if !is_date {
+            return self.mismatch("an object");
+        }
+        // A date object: epochMillis is exact, `jira` has milliseconds, `iso8601` seconds, `friendly` is for people.
+        let (mut millis, mut jira, mut iso, mut keys) = (None, None, None, 0);
+        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            keys += 1;
+            match key.as_ref() {
+                "epochMillis" => millis = map.next_value::<Option<i64>>()?,
+                "jira" => jira = map.next_value::<Option<String>>()?,
+                "iso8601" => iso = map.next_value::<Option<String>>()?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        let millis = millis.or_else(|| jira.as_deref().and_then(epoch_millis)).or_else(|| iso.as_deref().and_then(epoch_millis));
+        match millis {
+            Some(millis) => {
+                if let Some((_, cell)) = self.cell() {
+                    cell.set_integer(millis);
+                }
+                Ok(())
+            }
+            None if keys == 0 => Ok(()),
+            None => self.mismatch("an unreadable date object"),
+        }
+    }
+}
+
+/// An element of a list of texts.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Item {
+    Text(String),
+    Number(serde_json::Number),
+    Boolean(bool),
+    Other(IgnoredAny),
+}
+
+fn quoted(text: &str) -> String {
+    let short: String = text.chars().take(40).collect();
+    format!("the text {short:?}{}", if short.len() < text.len() { "…" } else { "" })
+}
+
+/// `2026-03-01T10:20:30.123+0100` in milliseconds since 1970; the offset may lack its colon or be `Z`.
+fn epoch_millis(text: &str) -> Option<i64> {
+    use chrono::DateTime;
+    DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z")
+        .or_else(|_| DateTime::parse_from_rfc3339(text))
+        .ok()
+        .map(|instant| instant.timestamp_millis())
+}
+
+/// `2026-03-01`, with or without a time behind it, in days since 1970.
+fn epoch_days(text: &str) -> Option<i64> {
+    let day = text.get(..10)?;
+    let day = chrono::NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()?;
+    Some(day.signed_duration_since(chrono::NaiveDate::default()).num_days())
+}
+
+/// The last segment of a URL.
+fn url_tail(text: &str) -> &str {
+    let path = text.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    path.rsplit('/').next().unwrap_or_default()
+}

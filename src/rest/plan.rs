@@ -1,0 +1,514 @@
+//! Which endpoint answers what is asked, and with which values: a pure decision.
+//!
+//! In order: *get* (one request per key), *list* (all placeholders of an endpoint bound; the fewest requests win, then the narrowest),
+//! *embedded* (the parent's list carries the rows), *fan-out* (one request per row of the parent). The same function decides at
+//! planning time, with the literals of the statement, and again while running, when a join has bound more columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Endpoint, Origin, Table};
+
+/// What is known about columns: the values each may have, as text. A column that is not listed may have any value.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Known(BTreeMap<usize, Arc<BTreeSet<String>>>);
+
+impl Known {
+    /// Narrows `column` to `values`: what was known before still holds.
+    pub(crate) fn restrict(&mut self, column: usize, values: impl IntoIterator<Item = String>) {
+        let values: BTreeSet<String> = values.into_iter().collect();
+        let values = match self.0.get(&column) {
+            Some(known) => known.intersection(&values).cloned().collect(),
+            None => values,
+        };
+        self.0.insert(column, Arc::new(values));
+    }
+
+    /// The values `column` may have, if anything is known about it.
+    pub(crate) fn get(&self, column: usize) -> Option<&Arc<BTreeSet<String>>> {
+        self.0.get(&column)
+    }
+
+    /// The columns something is known about.
+    pub(crate) fn columns(&self) -> impl Iterator<Item = usize> + '_ {
+        self.0.keys().copied()
+    }
+
+    /// The value of `column` if there is just one.
+    fn single(&self, column: usize) -> Option<&str> {
+        self.get(column).filter(|values| values.len() == 1).and_then(|values| values.first()).map(String::as_str)
+    }
+
+    fn count(&self, column: usize) -> usize {
+        self.get(column).map_or(1, |values| values.len())
+    }
+}
+
+/// Which endpoint of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndpointRef {
+    Get(usize),
+    List(usize),
+}
+
+impl EndpointRef {
+    pub(crate) fn of(self, table: &Table) -> &Endpoint {
+        match self {
+            Self::Get(index) => &table.gets[index],
+            Self::List(index) => &table.lists[index],
+        }
+    }
+}
+
+/// One call of an endpoint, pages aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Call {
+    pub(crate) endpoint: EndpointRef,
+    /// The one value of each bound column: fills the path and is echoed in the rows.
+    pub(crate) values: BTreeMap<usize, String>,
+    /// Query parameters of pushed predicates.
+    pub(crate) query: Vec<(String, String)>,
+}
+
+/// How the rows of a table are reached.
+#[derive(Debug, Clone)]
+pub(crate) enum Path {
+    /// No row can match: nothing is asked.
+    Empty,
+    /// These calls together answer it.
+    Calls(Vec<Call>),
+    /// The list of the root carries the rows, over one or more levels of `expand`.
+    Embedded(Embedded),
+    /// One call per row of another read.
+    Fan(Box<Fan>),
+    /// The site does not answer this unless more columns are bound, which a join may still do: message and hint.
+    Unbound(String, String),
+}
+
+/// Rows carried inside the list of an ancestor.
+#[derive(Debug, Clone)]
+pub(crate) struct Embedded {
+    /// The ancestor whose list is read.
+    pub(crate) root: Arc<Table>,
+    /// The lists that carry the rows.
+    pub(crate) calls: Vec<Call>,
+    /// Tables from below the root down to the one that is read.
+    pub(crate) chain: Vec<Arc<Table>>,
+    /// What is known of the root's columns, to check its rows.
+    pub(crate) root_known: Known,
+    /// What is known of the columns of the table itself.
+    pub(crate) known: Known,
+}
+
+/// One call per row of `source`.
+#[derive(Debug, Clone)]
+pub(crate) struct Fan {
+    /// The parent, or the table itself where only `get` carries all columns.
+    pub(crate) source: Read,
+    /// Pairs of (column bound, position in the rows of `source`).
+    pub(crate) bind: Vec<(usize, usize)>,
+    /// Endpoint, and what is bound besides.
+    pub(crate) call: Call,
+}
+
+/// What to read: only data, so that it can be shown, compared and sent elsewhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) table: Arc<Table>,
+    /// Columns of the rows that come out.
+    pub(crate) columns: Vec<usize>,
+    pub(crate) path: Path,
+    /// Rows whose values are not among these are dropped: a site may read a filter more widely than SQL does.
+    pub(crate) checks: Known,
+    /// No more rows than this are needed.
+    pub(crate) limit: Option<usize>,
+}
+
+/// What is asked of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Question<'a> {
+    pub(crate) table: &'a Arc<Table>,
+    pub(crate) columns: &'a [usize],
+    pub(crate) known: &'a Known,
+    /// What a join knows about the columns of the parent: any row that matters belongs to such a parent.
+    pub(crate) parent_known: Option<&'a Known>,
+    pub(crate) limit: Option<usize>,
+}
+
+/// How many pages a list took when it was last read whole; `None` when it never was.
+pub(crate) trait Sizes {
+    fn pages(&self, table: &Table, call: &Call) -> Option<usize>;
+}
+
+/// Nothing was read yet.
+pub(crate) struct NoSizes;
+
+impl Sizes for NoSizes {
+    fn pages(&self, _: &Table, _: &Call) -> Option<usize> {
+        None
+    }
+}
+
+/// What a decision depends on besides the question.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) sizes: &'a dyn Sizes,
+    /// The service desks that the connection option `ServiceDeskID` names; empty for all.
+    pub(crate) desks: &'a [String],
+}
+
+/// Decides how to read.
+///
+/// What is not bound yet is [`Path::Unbound`], no error.
+///
+/// # Errors
+/// An input is bound to what the site does not take.
+pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read> {
+    let Question { table, columns, limit, .. } = *question;
+    let mut known = Known::default();
+    for column in question.known.columns() {
+        let values = question.known.get(column).into_iter().flat_map(|values| values.iter());
+        known.restrict(column, values.filter(|value| table.columns[column].possible(value)).cloned());
+    }
+    for (index, column) in table.columns.iter().enumerate() {
+        if column.desk && !context.desks.is_empty() && known.get(index).is_none() {
+            known.restrict(index, context.desks.iter().cloned());
+        }
+    }
+    check_inputs(table, &known)?;
+    let checks = checks_of(table, &known);
+    let path = if known.columns().any(|column| known.count(column) == 0) {
+        Path::Empty
+    } else {
+        choose(&Question { known: &known, ..question.clone() }, context)?
+    };
+    Ok(Read { table: table.clone(), columns: columns.to_vec(), path, checks, limit })
+}
+
+/// Values that the rows themselves carry can be checked in the rows.
+fn checks_of(table: &Table, known: &Known) -> Known {
+    let mut checks = Known::default();
+    for column in known.columns() {
+        if matches!(table.columns[column].origin, Origin::Json { .. }) {
+            checks.restrict(column, known.get(column).into_iter().flat_map(|values| values.iter().cloned()));
+        }
+    }
+    checks
+}
+
+fn check_inputs(table: &Table, known: &Known) -> Result<()> {
+    let fail = |message: String, hint: String| Err(Error::new(ErrorKind::Statement, message).hint(hint).table(&table.name));
+    for (index, column) in table.columns.iter().enumerate().filter(|(_, column)| column.input) {
+        let Some(values) = known.get(index) else { continue };
+        if let Some(value) = values.iter().find(|value| !column.one_of.is_empty() && !column.one_of.contains(value)) {
+            return fail(
+                format!("the column {} cannot be {value:?}", column.name),
+                format!("the site takes {}", column.one_of.join(", ")),
+            );
+        }
+        for (other, value) in column.push.iter().flat_map(|push| &push.with) {
+            let satisfied = match (value, known.single(*other)) {
+                (Some(value), Some(bound)) => value == bound,
+                (None, bound) => bound.is_some(),
+                (Some(_), None) => false,
+            };
+            if !satisfied {
+                let other = &table.columns[*other].name;
+                return fail(
+                    format!("the site takes {} only together with {other}", column.name),
+                    match value {
+                        Some(value) => format!("add AND {other} = '{value}'"),
+                        None => format!("add AND {other} = '…'"),
+                    },
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
+    let Question { table, columns, known, .. } = *question;
+    if let Some((_, column)) = table.columns.iter().enumerate().find(|(index, column)| column.required && known.get(*index).is_none()) {
+        return Ok(Path::Unbound(
+            format!("the site answers only when the column {} is bound", column.name),
+            format!("add WHERE {} = '…', or join on it", column.name),
+        ));
+    }
+    let details = columns.iter().any(|&column| table.columns[column].detail);
+    let get = best_get(table, known);
+    let list = if details { None } else { best_list(table, known) };
+    match (get, list) {
+        (Some(get), Some(list)) => {
+            let pages: usize = list.iter().map(|call| context.sizes.pages(table, call).unwrap_or(usize::MAX)).fold(0, usize::saturating_add);
+            // A list with placeholders belongs to one parent: it is short, one page unless seen otherwise.
+            let short = list.first().is_some_and(|call| call.endpoint.of(table).placeholders().next().is_some());
+            let pages = if pages == usize::MAX && short { list.len() } else { pages };
+            Ok(Path::Calls(if get.len() <= pages { get } else { list }))
+        }
+        (Some(calls), None) => Ok(Path::Calls(calls)),
+        (None, Some(calls)) => {
+            // Many parents one by one, or one pass over the lists that carry their rows.
+            if calls.len() > 1 && let Some(embedded) = embedded(question, &above(question), context)? {
+                let pages = embedded.calls.iter().map(|call| context.sizes.pages(&embedded.root, call));
+                if pages.fold(Some(0), |sum: Option<usize>, pages| Some(sum? + pages?)).is_some_and(|pages| pages < calls.len()) {
+                    return Ok(Path::Embedded(embedded));
+                }
+            }
+            Ok(Path::Calls(calls))
+        }
+        (None, None) if details && best_list(table, known).is_some() => details_of(question, context),
+        (None, None) => through_parent(question, context),
+    }
+}
+
+/// Whether the values of the placeholders may be combined freely. With several values for two columns that come from a parent, most
+/// combinations do not exist: the parent knows which do.
+fn combines(table: &Table, endpoint: &Endpoint, known: &Known) -> bool {
+    let of_parent = |column: &usize| table.parent.as_ref().is_some_and(|parent| parent.columns.iter().any(|(here, _)| here == column));
+    endpoint.placeholders().all(|column| known.get(column).is_some())
+        && endpoint.placeholders().filter(of_parent).filter(|&column| known.count(column) > 1).count() < 2
+}
+
+/// One get per combination of key values. An input is for lists only.
+fn best_get(table: &Table, known: &Known) -> Option<Vec<Call>> {
+    if known.columns().any(|column| table.columns[column].input) {
+        return None;
+    }
+    (0..table.gets.len())
+        .filter(|&index| combines(table, &table.gets[index], known))
+        .map(|index| calls(table, EndpointRef::Get(index), known, &[]))
+        .min_by_key(Vec::len)
+}
+
+fn best_list(table: &Table, known: &Known) -> Option<Vec<Call>> {
+    (0..table.lists.len())
+        .filter(|&index| combines(table, &table.lists[index], known))
+        .map(|index| {
+            let pushed = pushed(table, EndpointRef::List(index), known);
+            (index, pushed)
+        })
+        .filter(|(index, pushed)| takes_inputs(table, &table.lists[*index], known, pushed))
+        .map(|(index, pushed)| {
+            let narrow = table.lists[index].placeholders().count() + pushed.len();
+            (calls(table, EndpointRef::List(index), known, &pushed), narrow)
+        })
+        .min_by_key(|(calls, narrow)| (calls.len(), usize::MAX - narrow))
+        .map(|(calls, _)| calls)
+}
+
+/// An input that an endpoint does not take would be ignored: then another endpoint must answer.
+fn takes_inputs(table: &Table, endpoint: &Endpoint, known: &Known, pushed: &[usize]) -> bool {
+    known
+        .columns()
+        .filter(|&column| table.columns[column].input)
+        .all(|column| pushed.contains(&column) || endpoint.placeholders().any(|placeholder| placeholder == column))
+}
+
+/// Columns whose known values the endpoint takes as query parameters.
+pub(crate) fn pushed(table: &Table, endpoint: EndpointRef, known: &Known) -> Vec<usize> {
+    let EndpointRef::List(_) = endpoint else { return Vec::new() };
+    let endpoint = endpoint.of(table);
+    known
+        .columns()
+        .filter(|column| !endpoint.ignores.contains(column) && !endpoint.placeholders().any(|placeholder| placeholder == *column))
+        .filter(|&column| {
+            table.columns[column].push.as_ref().is_some_and(|push| {
+                let with = push.with.iter().all(|(other, value)| {
+                    known.single(*other).is_some_and(|bound| value.as_ref().is_none_or(|value| value == bound))
+                });
+                let spelled = push.when.is_empty()
+                    || known.single(column).is_some_and(|bound| push.when.iter().any(|(value, _)| value == bound));
+                with && spelled
+            })
+        })
+        .collect()
+}
+
+/// One call per combination of the values of the placeholders and of the parameters that cannot be repeated.
+fn calls(table: &Table, endpoint: EndpointRef, known: &Known, pushed: &[usize]) -> Vec<Call> {
+    let mut calls = vec![Call { endpoint, values: BTreeMap::new(), query: Vec::new() }];
+    for column in endpoint.of(table).placeholders() {
+        calls = combine(&calls, known, column, |call, value| {
+            call.values.insert(column, value.to_owned());
+        });
+    }
+    for &column in pushed {
+        let Some(push) = &table.columns[column].push else { continue };
+        if let Some(parameter) = &push.query {
+            if push.repeat && known.count(column) > 1 {
+                // One request for all values: the site does not say which of them a row answers to, so nothing is echoed.
+                let values = known.get(column).into_iter().flat_map(|values| values.iter());
+                let repeated: Vec<_> = values.map(|value| (parameter.clone(), value.clone())).collect();
+                calls.iter_mut().for_each(|call| call.query.extend(repeated.iter().cloned()));
+            } else {
+                calls = combine(&calls, known, column, |call, value| {
+                    call.values.insert(column, value.to_owned());
+                    call.query.push((parameter.clone(), value.to_owned()));
+                });
+            }
+        } else if let Some(value) = known.single(column)
+            && let Some((_, sent)) = push.when.iter().find(|(spelling, _)| spelling == value)
+        {
+            for call in &mut calls {
+                call.values.insert(column, value.to_owned());
+                call.query.push(sent.clone());
+            }
+        }
+    }
+    for column in &table.columns {
+        if let Some(Column { push: Some(push), .. }) = Some(column).filter(|_| matches!(endpoint, EndpointRef::List(_)))
+            && let (Some(parameter), Some(default)) = (&push.query, &push.default)
+        {
+            for call in &mut calls {
+                if !call.query.iter().any(|(name, _)| name == parameter) {
+                    call.query.push((parameter.clone(), default.clone()));
+                }
+            }
+        }
+    }
+    calls
+}
+
+fn combine(calls: &[Call], known: &Known, column: usize, mut set: impl FnMut(&mut Call, &str)) -> Vec<Call> {
+    let values = known.get(column).into_iter().flat_map(|values| values.iter());
+    values
+        .flat_map(|value| calls.iter().map(move |call| (call.clone(), value)))
+        .map(|(mut call, value)| {
+            set(&mut call, value);
+            call
+        })
+        .collect()
+}
+
+/// The list gives the keys, `get` the rest, row by row.
+fn details_of(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
+    let Question { table, .. } = *question;
+    let get = &table.gets[0];
+    let keys: Vec<usize> = get.placeholders().collect();
+    let source = plan(&Question { columns: &keys, limit: None, ..question.clone() }, context)?;
+    Ok(Path::Fan(Box::new(Fan {
+        source,
+        bind: keys.iter().enumerate().map(|(position, &column)| (column, position)).collect(),
+        call: Call { endpoint: EndpointRef::Get(0), values: BTreeMap::new(), query: Vec::new() },
+    })))
+}
+
+/// What is known of the parent of every row that is asked for.
+fn above(question: &Question<'_>) -> Known {
+    let mut above = question.parent_known.cloned().unwrap_or_default();
+    for &(here, there) in question.table.parent.iter().flat_map(|parent| &parent.columns) {
+        if let Some(values) = question.known.get(here) {
+            above.restrict(there, values.iter().cloned());
+        }
+    }
+    above
+}
+
+fn through_parent(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
+    let Question { table, columns, known, .. } = *question;
+    let unreachable = || {
+        let mut needed: Vec<&str> =
+            table.lists.iter().chain(&table.gets).flat_map(Endpoint::placeholders).map(|column| table.columns[column].name.as_str()).collect();
+        needed.dedup();
+        let hint = format!("bind {} with = or IN", needed.join(", "));
+        Ok(Path::Unbound("no endpoint of the site takes these filters together".to_owned(), hint))
+    };
+    let Some(parent) = &table.parent else { return unreachable() };
+    let above = above(question);
+    if let Some(embedded) = embedded(question, &above, context)? {
+        return Ok(Path::Embedded(embedded));
+    }
+    let bound = |column: usize| parent.columns.iter().any(|&(here, _)| here == column);
+    let reachable = |endpoint: &Endpoint| endpoint.placeholders().all(|column| bound(column) || known.single(column).is_some());
+    let details = columns.iter().any(|&column| table.columns[column].detail);
+    let list = (0..table.lists.len()).find(|&index| reachable(&table.lists[index])).map(EndpointRef::List);
+    let get = (0..table.gets.len()).find(|&index| reachable(&table.gets[index])).map(EndpointRef::Get);
+    let Some(endpoint) = list.or(get) else { return unreachable() };
+    if details && list.is_some() {
+        return details_of(question, context);
+    }
+    let source_columns: Vec<usize> = parent.columns.iter().map(|&(_, there)| there).collect();
+    let source = plan(
+        &Question { table: &parent.table, columns: &source_columns, known: &above, parent_known: None, limit: None },
+        context,
+    )?;
+    // What the fan-out binds row by row is not a parameter of the call.
+    let mut rest = Known::default();
+    for column in known.columns().filter(|&column| !bound(column)) {
+        rest.restrict(column, known.get(column).into_iter().flat_map(|values| values.iter().cloned()));
+    }
+    let pushed: Vec<usize> = pushed(table, endpoint, &rest).into_iter().filter(|&column| rest.single(column).is_some()).collect();
+    if !takes_inputs(table, endpoint.of(table), known, &pushed) {
+        return unreachable();
+    }
+    let mut call = Call { endpoint, values: BTreeMap::new(), query: Vec::new() };
+    for &column in &pushed {
+        let Some(push) = &table.columns[column].push else { continue };
+        let value = rest.single(column).unwrap_or_default();
+        call.values.insert(column, value.to_owned());
+        match &push.query {
+            Some(parameter) => call.query.push((parameter.clone(), value.to_owned())),
+            None => call.query.extend(push.when.iter().filter(|(spelling, _)| spelling == value).map(|(_, sent)| sent.clone())),
+        }
+    }
+    for column in endpoint.of(table).placeholders().filter(|&column| !bound(column)) {
+        call.values.insert(column, known.single(column).unwrap_or_default().to_owned());
+    }
+    let bind = parent.columns.iter().enumerate().map(|(position, &(here, _))| (here, position)).collect();
+    Ok(Path::Fan(Box::new(Fan { source, bind, call })))
+}
+
+/// The parent's list carries the rows, if nothing is asked that the embedded form lacks.
+fn embedded(question: &Question<'_>, above: &Known, context: Context<'_>) -> Result<Option<Embedded>> {
+    let Question { table, columns, known, .. } = *question;
+    let (Some(parent), Some(_)) = (&table.parent, &table.embed) else { return Ok(None) };
+    let lacking = |&column: &usize| {
+        let column = &table.columns[column];
+        column.detail || !column.ask.is_empty() || matches!(column.origin, Origin::Json { level: 0, .. })
+    };
+    if columns.iter().any(lacking) || known.columns().any(|column| table.columns[column].input) {
+        return Ok(None);
+    }
+    let carrier = plan(&Question { table: &parent.table, columns: &[], known: above, parent_known: None, limit: None }, context)?;
+    let embedded = match carrier.path {
+        Path::Calls(calls) if calls.iter().all(|call| matches!(call.endpoint, EndpointRef::List(_))) => Embedded {
+            root: parent.table.clone(),
+            calls,
+            chain: vec![table.clone()],
+            root_known: carrier.checks,
+            known: known.clone(),
+        },
+        Path::Embedded(mut outer) => {
+            outer.chain.push(table.clone());
+            outer.known = known.clone();
+            outer
+        }
+        Path::Empty | Path::Calls(_) | Path::Fan(_) | Path::Unbound(..) => return Ok(None),
+    };
+    Ok(Some(embedded))
+}
+
+impl Read {
+    /// Whether the site itself is asked for this column's known values only.
+    pub(crate) fn sends(&self, column: usize) -> bool {
+        let taken = |call: &Call| {
+            let sent = call.values.contains_key(&column);
+            let repeated = self.table.columns[column].push.as_ref().and_then(|push| push.query.as_ref());
+            sent || repeated.is_some_and(|parameter| call.query.iter().any(|(name, _)| name == parameter))
+        };
+        let above = || self.table.parent.as_ref()?.columns.iter().find(|(here, _)| *here == column).map(|&(_, there)| there);
+        match &self.path {
+            Path::Empty => true,
+            Path::Unbound(..) => false,
+            Path::Calls(calls) => calls.iter().all(taken),
+            Path::Fan(fan) if fan.source.table.name == self.table.name => fan.source.sends(column),
+            Path::Fan(fan) => taken(&fan.call) || above().is_some_and(|above| fan.source.sends(above)),
+            Path::Embedded(embedded) => {
+                embedded.chain.len() == 1
+                    && above().is_some_and(|above| embedded.calls.iter().all(|call| call.values.contains_key(&above)))
+            }
+        }
+    }
+}

@@ -1,0 +1,565 @@
+//! Driving a read: pages in parallel, children by fan-out, what was cut or reordered read again; batches come out as a stream.
+//!
+//! The work runs in a task of its own behind a channel of two batches: it is ahead of the consumer by that much and no more, and it is
+//! aborted, with every request in flight, when the stream is dropped.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use futures::stream::{self, BoxStream};
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::decode::{Decoder, PageInfo};
+use super::pages::{self, Next};
+use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
+use super::request::{Span, Wants, request};
+use super::shape;
+use super::site::Site;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Response, Statement};
+use crate::schema::{Origin, PageStyle, Table};
+
+/// A stream of batches.
+pub(crate) type Batches = BoxStream<'static, Result<RecordBatch>>;
+
+/// Batches that may wait between the reader and its consumer.
+const AHEAD: usize = 2;
+/// Rows that are worth a batch; the first batch goes out with whatever the first answer has.
+const BATCH_ROWS: usize = 512;
+/// Passes over a list that keeps reordering itself, before giving up.
+const MAX_PASSES: usize = 5;
+/// A list with more pages than this never ends.
+const MAX_PAGES: usize = 200_000;
+
+/// What a read has cost so far.
+#[derive(Debug, Default)]
+pub(crate) struct Stats {
+    pub(crate) requests: AtomicU64,
+    pub(crate) retries: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    pub(crate) waited_ms: AtomicU64,
+    pub(crate) duplicates: AtomicU64,
+    pub(crate) followed: AtomicU64,
+}
+
+impl Stats {
+    fn add(&self, response: &Response) {
+        self.requests.fetch_add(u64::from(response.attempts), Relaxed);
+        self.retries.fetch_add(u64::from(response.attempts.saturating_sub(1)), Relaxed);
+        self.bytes.fetch_add(response.body.len() as u64, Relaxed);
+        self.waited_ms.fetch_add(u64::try_from(response.waited.as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+}
+
+/// Whom to ask, on whose account.
+#[derive(Debug, Clone)]
+pub(crate) struct Scope {
+    pub(crate) site: Arc<Site>,
+    pub(crate) statement: Arc<Statement>,
+    pub(crate) stats: Arc<Stats>,
+}
+
+/// Reads; requests are sent as soon as the stream is first polled.
+pub(crate) fn open(scope: Scope, read: Read) -> Batches {
+    let table = read.table.name.clone();
+    let start = async move {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let task = AbortOnDropHandle::new(tokio::spawn(Reader { scope, read: Arc::new(read), sender }.run()));
+        stream::unfold(Some((receiver, task)), |state| async move {
+            let (mut receiver, task) = state?;
+            match receiver.recv().await {
+                Some(batch) => Some((Ok(batch), Some((receiver, task)))),
+                // The channel also closes when the task fails or panics: only a task that ended well has given all rows.
+                None => match task.await {
+                    Ok(Ok(())) => None,
+                    Ok(Err(error)) => Some((Err(error), None)),
+                    Err(error) => Some((Err(Error::new(ErrorKind::Internal, format!("the reading task failed: {error}"))), None)),
+                },
+            }
+        })
+    };
+    stream::once(start).flatten().map_err(move |error| error.table(&table)).boxed()
+}
+
+struct Reader {
+    scope: Scope,
+    read: Arc<Read>,
+    sender: mpsc::Sender<RecordBatch>,
+}
+
+/// The consumer has gone or needs no more rows: an early, orderly end.
+enum Stop {
+    Enough,
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Reader {
+    async fn run(self) -> Result<()> {
+        let read = self.read.clone();
+        let outcome = match &read.path {
+            Path::Empty => Ok(()),
+            Path::Unbound(message, hint) => {
+                Err(Error::new(ErrorKind::Statement, message.as_str()).hint(hint.as_str()).into())
+            }
+            Path::Calls(calls) => self.calls(calls).await,
+            Path::Fan(fan) => self.fan(&read.table, fan).await,
+            Path::Embedded(embedded) => self.embedded(embedded).await,
+        };
+        match outcome {
+            Ok(()) | Err(Stop::Enough) => Ok(()),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    /// A decoder for the answers of an endpoint of the read's own table.
+    fn decoder(&self, endpoint: EndpointRef) -> Listing {
+        let read = &self.read;
+        let table = &read.table;
+        // What is bound by the request is echoed, what is checked must be decoded.
+        let columns: Vec<usize> = read.columns.iter().copied().chain(read.checks.columns()).collect();
+        let shape = shape::compile(&[table.clone()], &columns, &[], matches!(endpoint, EndpointRef::List(_)));
+        let slot = |column: &usize| shape.slot(0, *column);
+        let output = read.columns.iter().filter_map(slot).collect();
+        let checks = checks(&read.checks, |column| shape.slot(0, column));
+        let echoed = (0..table.columns.len())
+            .filter(|&column| table.columns[column].origin == Origin::Request)
+            .filter_map(|column| shape.slot(0, column).map(|slot| (column, slot)))
+            .collect();
+        let schema = super::arrow_schema(table, &read.columns);
+        Listing {
+            table: table.clone(),
+            wants: Wants::of(table, &columns, None),
+            decoder: Decoder::new(shape, schema, output, checks, Vec::new(), read.limit),
+            echoed,
+            apart: true,
+            sent: false,
+            cut: Vec::new(),
+        }
+    }
+
+    async fn calls(&self, calls: &[Call]) -> Result<(), Stop> {
+        let Some(first) = calls.first() else { return Ok(()) };
+        self.afford(calls.len() as u64)?;
+        let mut listing = self.decoder(first.endpoint);
+        self.run_calls(stream::iter(calls.iter().cloned().map(Ok)).boxed(), &mut listing, None).await
+    }
+
+    /// Where the number of requests is known, a statement that may not send them fails before it starts.
+    fn afford(&self, requests: u64) -> Result<()> {
+        let statement = &self.scope.statement;
+        match statement.max_requests() {
+            Some(most) if statement.requests() + requests > most => Err(Error::new(
+                ErrorKind::Limit,
+                format!("the statement needs at least {requests} more requests, which exceeds MaxRequests={most}"),
+            )
+            .hint("raise option MaxRequests, or narrow the WHERE clause; EXPLAIN shows the requests")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn fan(&self, table: &Table, fan: &Fan) -> Result<(), Stop> {
+        let mut listing = self.decoder(fan.call.endpoint);
+        let bind = fan.bind.clone();
+        let template = fan.call.clone();
+        let calls = open(self.scope.clone(), fan.source.clone())
+            .map_ok(move |batch| {
+                let calls: Vec<Result<Call>> = (0..batch.num_rows()).map(|row| call_of_row(&template, &bind, &batch, row)).collect();
+                stream::iter(calls)
+            })
+            .try_flatten()
+            .boxed();
+        let parent = table.parent.as_ref().filter(|_| fan.source.table.name != table.name).map(|_| fan);
+        self.run_calls(calls, &mut listing, parent).await
+    }
+
+    /// Runs calls of one endpoint: their first pages side by side, further pages of one call at a time, in order.
+    async fn run_calls(&self, mut calls: BoxStream<'_, Result<Call>>, listing: &mut Listing, fan: Option<&Fan>) -> Result<(), Stop> {
+        let most = self.scope.site.client.max_concurrency();
+        // With a LIMIT the first call may be enough: go wide only when it is not.
+        let mut window = if self.read.limit.is_some() { 1 } else { most };
+        let mut queue: VecDeque<(Call, Span, InFlight)> = VecDeque::new();
+        let mut exhausted = false;
+        loop {
+            while !exhausted && queue.len() < window {
+                match calls.next().await {
+                    Some(call) => {
+                        let call = call?;
+                        let span = Span { start: 0, rows: self.first_rows(&listing.table) };
+                        let in_flight = self.send(&listing.table, &call, &listing.wants, span)?;
+                        queue.push_back((call, span, in_flight));
+                    }
+                    None => exhausted = true,
+                }
+            }
+            let Some((call, span, in_flight)) = queue.pop_front() else { break };
+            window = (window * 2).min(most);
+            let response = match arrived(in_flight).await {
+                Ok(response) => response,
+                Err(error) if self.is_no_row(&error, &listing.table, &call, fan).await? => continue,
+                Err(error) => return Err(error.into()),
+            };
+            self.scope.stats.add(&response);
+            listing.begin(&call)?;
+            let page = self.decode(listing, &response).await?;
+            if matches!(call.endpoint, EndpointRef::List(_)) {
+                self.further_pages(listing, &call, span, page).await?;
+            }
+        }
+        self.emit(listing, true).await
+    }
+
+    /// The one place where an error means "no rows": a 404 on a get by the full key, and on a child of a parent that has gone meanwhile.
+    async fn is_no_row(&self, error: &Error, table: &Table, call: &Call, fan: Option<&Fan>) -> Result<bool> {
+        let not_found = error.kind() == ErrorKind::NotFound && error.request_context().is_some_and(|request| request.status == Some(404));
+        if !not_found {
+            return Ok(false);
+        }
+        if matches!(call.endpoint, EndpointRef::Get(_)) {
+            return Ok(true);
+        }
+        let (Some(fan), Some(parent)) = (fan, &table.parent) else { return Ok(false) };
+        let values: BTreeMap<usize, String> = parent
+            .columns
+            .iter()
+            .filter_map(|(here, there)| call.values.get(here).map(|value| (*there, value.clone())))
+            .collect();
+        let source = &fan.source.table;
+        let Some(get) = (0..source.gets.len()).find(|&get| source.gets[get].placeholders().all(|column| values.contains_key(&column)))
+        else {
+            return Ok(false);
+        };
+        let look = Call { endpoint: EndpointRef::Get(get), values, query: Vec::new() };
+        let request = request(&self.scope.site, source, &look, &Wants::default(), None)?;
+        match self.scope.site.client.send(&request, &self.scope.statement).await {
+            Ok(response) => {
+                self.scope.stats.add(&response);
+                Ok(false)
+            }
+            Err(error) => Ok(error.kind() == ErrorKind::NotFound),
+        }
+    }
+
+    /// Rows to ask for in the first page.
+    fn first_rows(&self, table: &Table) -> usize {
+        let most = self.scope.site.page_rows(table);
+        self.read.limit.map_or(most, |limit| limit.clamp(1, most))
+    }
+
+    fn send(&self, table: &Table, call: &Call, wants: &Wants, span: Span) -> Result<InFlight> {
+        let request = request(&self.scope.site, table, call, wants, Some(span))?;
+        let Scope { site, statement, .. } = self.scope.clone();
+        Ok(AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await })))
+    }
+
+    async fn decode(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo, Stop> {
+        let mut page = listing.decoder.read(&response.body)?;
+        listing.cut.append(&mut page.cut);
+        self.scope.stats.duplicates.fetch_add((page.received - page.fresh) as u64, Relaxed);
+        self.emit(listing, false).await?;
+        Ok(page)
+    }
+
+    /// Hands over the rows, when they are worth it or must go.
+    async fn emit(&self, listing: &mut Listing, all: bool) -> Result<(), Stop> {
+        let done = listing.decoder.budget() == 0;
+        if (all || done || !listing.sent || listing.decoder.waiting() >= BATCH_ROWS)
+            && let Some(batch) = listing.decoder.take()?
+        {
+            listing.sent = true;
+            self.scope.statement.add_rows(batch.num_rows() as u64);
+            self.sender.send(batch).await.map_err(|_| Stop::Enough)?;
+        }
+        if done { Err(Stop::Enough) } else { Ok(()) }
+    }
+
+    /// The pages after the first one, several at a time once the site has shown how far a page reaches.
+    async fn further_pages(&self, listing: &mut Listing, call: &Call, first: Span, page: PageInfo) -> Result<(), Stop> {
+        let client = &self.scope.site.client;
+        let table = listing.table.clone();
+        if table.page.style == PageStyle::Link {
+            return self.linked_pages(listing, call, page).await;
+        }
+        let mut duplicates = page.received - page.fresh;
+        let mut count = 1;
+        let mut expected = match pages::next(client, &table, first.start, &page)? {
+            Next::Start(start) => Some(start),
+            Next::End | Next::Query(_) => None,
+        };
+        let most = self.scope.site.page_rows(&table);
+        let mut stride = match expected {
+            Some(start) if start - first.start == first.rows && first.rows < most => most,
+            Some(start) => start - first.start,
+            None => most,
+        };
+        let mut window = client.max_concurrency();
+        let mut surprises = 0;
+        let mut queue: VecDeque<(usize, InFlight)> = VecDeque::new();
+        let mut ahead = expected.unwrap_or_default();
+        while let Some(start) = expected {
+            let budget = listing.decoder.budget();
+            while queue.len() < window && ahead - start < budget {
+                let rows = stride.min(most).min(budget - (ahead - start));
+                queue.push_back((ahead, self.send(&table, call, &listing.wants, Span { start: ahead, rows })?));
+                ahead += stride;
+            }
+            let Some((_, in_flight)) = queue.pop_front() else { break };
+            let response = arrived(in_flight).await?;
+            self.scope.stats.add(&response);
+            count += 1;
+            if count > MAX_PAGES {
+                return Err(Error::new(ErrorKind::Decode, format!("the list has more than {MAX_PAGES} pages and never ends"))
+                    .hint("narrow the WHERE clause")
+                    .into());
+            }
+            let page = self.decode(listing, &response).await?;
+            duplicates += page.received - page.fresh;
+            expected = match pages::next(client, &table, start, &page)? {
+                Next::Start(next) => Some(next),
+                Next::End | Next::Query(_) => None,
+            };
+            if let Some(next) = expected
+                && next != start + stride
+            {
+                // The pages asked for in advance begin at the wrong places: drop them and go on from where the site says.
+                queue.clear();
+                ahead = next;
+                stride = next - start;
+                surprises += 1;
+                if surprises > 1 {
+                    window = 1;
+                }
+            }
+        }
+        drop(queue);
+        self.scope.site.remember(&table, call, count);
+        if duplicates > 0 && listing.decoder.has_identity() {
+            self.settle(listing, call, duplicates).await?;
+        }
+        Ok(())
+    }
+
+    /// Finds the rows that a list hid by reordering itself while it was read.
+    ///
+    /// # Design
+    /// When a row that was not read yet moves to the front, every row between shifts back by one, so that the row at the edge of a page
+    /// comes twice: as many rows come twice as were missed, while none is deleted. So the list is read again from the front, where
+    /// what moved must be, until that many rows were found, or a whole pass shows no row twice and so missed none itself.
+    async fn settle(&self, listing: &mut Listing, call: &Call, mut missing: usize) -> Result<(), Stop> {
+        let client = &self.scope.site.client;
+        let table = listing.table.clone();
+        let rows = self.scope.site.page_rows(&table);
+        for _ in 0..MAX_PASSES {
+            listing.decoder.read_again();
+            let (mut start, mut repeated) = (0, 0);
+            loop {
+                let in_flight = self.send(&table, call, &listing.wants, Span { start, rows })?;
+                let response = arrived(in_flight).await?;
+                self.scope.stats.add(&response);
+                let mut page = self.decode(listing, &response).await?;
+                missing = (missing + page.repeated).saturating_sub(page.fresh);
+                repeated += page.repeated;
+                if missing == 0 {
+                    return Ok(());
+                }
+                // Rows that were seen in an earlier pass are progress here; rows seen in this one are not.
+                page.fresh = page.received - page.repeated;
+                match pages::next(client, &table, start, &page)? {
+                    Next::Start(next) => start = next,
+                    Next::End | Next::Query(_) => break,
+                }
+            }
+            if repeated == 0 {
+                return Ok(());
+            }
+        }
+        Err(Error::new(ErrorKind::Incomplete, format!("the list kept reordering itself while it was read {MAX_PASSES} times"))
+            .hint("run the statement again when the site is quieter, or narrow the WHERE clause")
+            .into())
+    }
+
+    /// Pages that are reached by following the site's links, one after the other.
+    async fn linked_pages(&self, listing: &mut Listing, call: &Call, mut page: PageInfo) -> Result<(), Stop> {
+        let client = &self.scope.site.client;
+        let table = listing.table.clone();
+        let mut visited = HashSet::new();
+        let wants = Wants::default();
+        while let Next::Query(query) = pages::next(client, &table, 0, &page)? {
+            if !visited.insert(query.clone()) || visited.len() > MAX_PAGES {
+                return Err(Error::new(ErrorKind::Decode, "the links to the next page lead in a circle")
+                    .hint("the rows would not be complete, so none are given")
+                    .into());
+            }
+            // The link carries every parameter of the call, so the call gives only the path.
+            let mut linked = request(&self.scope.site, &table, call, &wants, None)?;
+            linked.query = query.into_iter().map(|(name, value)| (name.into(), value)).collect();
+            let response = client.send(&linked, &self.scope.statement).await?;
+            self.scope.stats.add(&response);
+            page = self.decode(listing, &response).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the rows out of the parent's list, then those that it did not carry whole.
+    async fn embedded(&self, embedded: &Embedded) -> Result<(), Stop> {
+        let read = &self.read;
+        let mut chain = vec![embedded.root.clone()];
+        chain.extend(embedded.chain.iter().cloned());
+        let last = chain.len() - 1;
+        let table = &chain[last];
+        let bound: Vec<usize> = table.parent.iter().flat_map(|parent| parent.columns.iter().map(|&(here, _)| here)).collect();
+        let columns: Vec<usize> =
+            read.columns.iter().copied().chain(read.checks.columns()).chain(embedded.known.columns()).chain(bound.iter().copied()).collect();
+        let root_columns: Vec<usize> = embedded.root_known.columns().collect();
+        let shape = shape::compile(&chain, &columns, &root_columns, true);
+        let slot = |column: usize| shape.slot(last, column);
+        let mut all_checks = checks(&embedded.known, slot);
+        all_checks.extend(checks(&embedded.root_known, |column| shape.slot(0, column)));
+        let output = read.columns.iter().filter_map(|&column| slot(column)).collect();
+        let follow: Vec<usize> = bound.iter().filter_map(|&column| slot(column)).collect();
+        let wanted_keys = bound
+            .iter()
+            .zip(&follow)
+            .find(|(column, _)| embedded.known.get(**column).is_some())
+            .map(|(&column, &slot)| (column, slot));
+        let decoder = Decoder::new(shape, super::arrow_schema(table, &read.columns), output, all_checks, follow, read.limit);
+        let wants = embedded_wants(read, embedded);
+        let table_of_list = embedded.root.clone();
+        let mut listing =
+            Listing { table: table_of_list, wants, decoder, echoed: Vec::new(), apart: false, sent: false, cut: Vec::new() };
+        self.afford(embedded.calls.len() as u64)?;
+        let calls = stream::iter(embedded.calls.iter().cloned().map(Ok)).boxed();
+        self.run_calls(calls, &mut listing, None).await?;
+
+        let mut follow_up: Vec<Known> = Vec::new();
+        for values in &listing.cut {
+            let mut known = embedded.known.clone();
+            for (&column, value) in bound.iter().zip(values) {
+                if let Some(value) = value {
+                    known.restrict(column, [value.clone()]);
+                }
+            }
+            follow_up.push(known);
+        }
+        // Parents that were asked for by key but did not come by in the list.
+        if let Some((column, slot)) = wanted_keys
+            && listing.decoder.is_identity(slot)
+        {
+            let keys = embedded.known.get(column).into_iter().flat_map(|values| values.iter());
+            for key in keys.filter(|key| !listing.decoder.has_seen(key)) {
+                let mut known = embedded.known.clone();
+                known.restrict(column, [key.clone()]);
+                follow_up.push(known);
+            }
+        }
+        self.follow(table, follow_up, listing.decoder.budget()).await
+    }
+
+    /// Reads what an embedded pass did not give whole, from its own endpoint.
+    async fn follow(&self, table: &Arc<Table>, known: Vec<Known>, mut budget: usize) -> Result<(), Stop> {
+        let limit = self.read.limit;
+        self.scope.stats.followed.fetch_add(known.len() as u64, Relaxed);
+        let mut reads = Vec::with_capacity(known.len());
+        for known in &known {
+            let question = Question {
+                table,
+                columns: &self.read.columns,
+                known,
+                parent_known: None,
+                limit: limit.map(|_| budget),
+            };
+            reads.push(plan(&question, self.scope.site.context())?);
+        }
+        let most = if limit.is_some() { 1 } else { self.scope.site.client.max_concurrency() };
+        let mut batches = stream::iter(reads).map(|read| open(self.scope.clone(), read)).flatten_unordered(most);
+        while let Some(batch) = batches.next().await {
+            let batch = batch?;
+            let batch = batch.slice(0, batch.num_rows().min(budget));
+            budget -= batch.num_rows();
+            self.sender.send(batch).await.map_err(|_| Stop::Enough)?;
+            if budget == 0 {
+                return Err(Stop::Enough);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the list of the root must be asked for to carry the rows of an embedded read.
+pub(crate) fn embedded_wants(read: &Read, embedded: &Embedded) -> Wants {
+    let mut wants = Wants::default();
+    let mut expansion = String::new();
+    for table in &embedded.chain {
+        let Some(embed) = &table.embed else { continue };
+        if !expansion.is_empty() {
+            expansion.push('.');
+        }
+        expansion.push_str(&embed.expand);
+        wants.expand.push(expansion.clone());
+    }
+    let columns: Vec<usize> = read.columns.iter().copied().chain(read.checks.columns()).collect();
+    wants.expand.extend(Wants::of(&read.table, &columns, Some(&expansion)).expand);
+    wants.expand.sort();
+    wants.expand.dedup();
+    wants
+}
+
+/// A list being read: its decoder and what the decoder needs to hear about each call.
+struct Listing {
+    table: Arc<Table>,
+    wants: Wants,
+    decoder: Decoder,
+    /// (column, slot) of the values that are echoed from the request.
+    echoed: Vec<(usize, usize)>,
+    /// Whether each call has rows of its own, whose identities mean nothing in another call.
+    apart: bool,
+    /// Whether the first batch has gone out.
+    sent: bool,
+    /// Cut embedded pages, as values of the follow slots.
+    cut: Vec<Vec<Option<String>>>,
+}
+
+impl Listing {
+    fn begin(&mut self, call: &Call) -> Result<()> {
+        let values = self.echoed.iter().map(|&(column, slot)| (slot, call.values.get(&column).map(String::as_str)));
+        if self.apart {
+            self.decoder.restart();
+        }
+        self.decoder.bind(values).map_err(|what| Error::new(ErrorKind::Statement, what))
+    }
+}
+
+type InFlight = AbortOnDropHandle<Result<Response>>;
+
+async fn arrived(in_flight: InFlight) -> Result<Response> {
+    in_flight.await.map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
+}
+
+fn checks(
+    known: &Known,
+    slot: impl Fn(usize) -> Option<usize>,
+) -> Vec<(usize, Arc<std::collections::BTreeSet<String>>)> {
+    known.columns().filter_map(|column| Some((slot(column)?, known.get(column)?.clone()))).collect()
+}
+
+/// The call for one row of the source.
+fn call_of_row(template: &Call, bind: &[(usize, usize)], batch: &RecordBatch, row: usize) -> Result<Call> {
+    let mut call = template.clone();
+    for &(column, position) in bind {
+        let values = batch.column(position).as_string_opt::<i32>().filter(|values| values.is_valid(row));
+        let value = values.ok_or_else(|| {
+            Error::new(ErrorKind::Decode, format!("a row of the parent has no {}", batch.schema().field(position).name()))
+        })?;
+        call.values.insert(column, value.value(row).to_owned());
+    }
+    Ok(call)
+}

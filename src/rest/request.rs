@@ -1,0 +1,129 @@
+//! From a call to an HTTP request: the path is built from segments and encoded here, nowhere else.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::plan::{Call, EndpointRef};
+use super::site::Site;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Method, Request, Safety};
+use crate::schema::{Segment, Table};
+
+/// Everything but the unreserved characters of RFC 3986.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What the columns that are read cost: `expand` values and query parameters.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Wants {
+    pub(crate) expand: Vec<String>,
+    pub(crate) ask: Vec<(String, String)>,
+}
+
+impl Wants {
+    /// What these columns of a table need; `prefix` is the expansion that carries the table.
+    pub(crate) fn of(table: &Table, columns: &[usize], prefix: Option<&str>) -> Self {
+        let mut wants = Self::default();
+        if let Some(prefix) = prefix {
+            wants.expand.push(prefix.to_owned());
+        }
+        for &column in columns {
+            let column = &table.columns[column];
+            if let Some(expand) = &column.expand {
+                wants.expand.push(prefix.map_or_else(|| expand.clone(), |prefix| format!("{prefix}.{expand}")));
+            }
+            wants.ask.extend(column.ask.iter().cloned());
+        }
+        wants.expand.sort();
+        wants.expand.dedup();
+        wants.ask.sort();
+        wants.ask.dedup();
+        wants
+    }
+}
+
+/// Part of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) rows: usize,
+}
+
+/// The request of one page of a call, or of the whole call where it has no pages.
+pub(super) fn request(site: &Site, table: &Table, call: &Call, wants: &Wants, span: Option<Span>) -> Result<Request> {
+    let endpoint = call.endpoint.of(table);
+    let mut path = String::new();
+    for segment in &endpoint.segments {
+        path.push('/');
+        match segment {
+            Segment::Literal(text) => path.push_str(text),
+            Segment::Column(column) => {
+                let value = call.values.get(column).map_or("", String::as_str);
+                // A dot segment would be resolved away and name another resource, even when it is encoded.
+                if matches!(value, "" | "." | "..") {
+                    let name = &table.columns[*column].name;
+                    return Err(Error::new(ErrorKind::Statement, format!("{name} cannot be {value:?}"))
+                        .hint("the value becomes part of the request's path")
+                        .table(&table.name));
+                }
+                path.extend(utf8_percent_encode(value, SEGMENT));
+            }
+        }
+    }
+    let mut query: Vec<(Cow<'static, str>, String)> = Vec::new();
+    let mut push = |name: &str, value: &str| query.push((Cow::Owned(name.to_owned()), value.to_owned()));
+    for (name, value) in table.query.iter().chain(&call.query).chain(&wants.ask) {
+        push(name, value);
+    }
+    if !wants.expand.is_empty() {
+        push("expand", &wants.expand.join(","));
+    }
+    if let (Some(parameter), Some(language)) = (&table.api.language, &site.language) {
+        push(parameter, language);
+    }
+    if let (Some(span), EndpointRef::List(_)) = (span, call.endpoint) {
+        if span.start > 0 {
+            push(&table.page.start, &span.start.to_string());
+        }
+        push(&table.page.limit, &span.rows.to_string());
+    }
+    Ok(Request {
+        method: Method::Get,
+        path,
+        template: endpoint.template.clone(),
+        query,
+        headers: table.api.headers.clone(),
+        body: None,
+        safety: Safety::Read,
+        table: Some(Arc::from(table.name.as_str())),
+    })
+}
+
+/// The address of a call as EXPLAIN shows it: decoded, without paging.
+pub(crate) fn describe(table: &Table, call: &Call, wants: &Wants) -> String {
+    let endpoint = call.endpoint.of(table);
+    let mut text = String::from("GET ");
+    for segment in &endpoint.segments {
+        text.push('/');
+        match segment {
+            Segment::Literal(literal) => text.push_str(literal),
+            Segment::Column(column) => match call.values.get(column) {
+                Some(value) => text.extend(utf8_percent_encode(value, SEGMENT)),
+                None => {
+                    text.push('{');
+                    text.push_str(&table.columns[*column].name);
+                    text.push('}');
+                }
+            },
+        }
+    }
+    let expand = (!wants.expand.is_empty()).then(|| ("expand".to_owned(), wants.expand.join(",")));
+    for (index, (name, value)) in table.query.iter().chain(&call.query).chain(&wants.ask).chain(&expand).enumerate() {
+        text.push(if index == 0 { '?' } else { '&' });
+        text.push_str(name);
+        text.push('=');
+        text.push_str(&value.replace(char::is_control, "\u{fffd}"));
+    }
+    text
+}

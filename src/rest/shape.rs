@@ -1,0 +1,203 @@
+//! What to take from an answer, and where in it: a tree of JSON keys compiled from the schema and the columns that are needed.
+//!
+//! An answer is read in levels: 0 is the envelope, 1 an element of the page, deeper ones the elements of arrays inside of it (embedded
+//! pages, `each`). The deepest level makes the rows; values of the levels above are shared by the rows below them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::schema::{Codec, JsonPath, Kind, Origin, PageStyle, Table};
+
+/// A column that is taken from the answer or from the request.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) codec: Option<Codec>,
+    /// Level of the object that has the value; 0 for what the request knows.
+    pub(super) level: usize,
+    /// NULL is an error.
+    pub(super) key: bool,
+}
+
+/// What happens at one place of the answer.
+#[derive(Debug, Default)]
+pub(super) struct Node {
+    /// Slots that take the value here, with their preference.
+    pub(super) leaves: Vec<(usize, usize)>,
+    pub(super) children: Vec<(String, Node)>,
+    /// The elements here are the objects of that level, under this label.
+    pub(super) rows: Option<(usize, Option<Arc<str>>)>,
+    /// The value here says something about the page of that level.
+    pub(super) page: Option<(usize, PageWord)>,
+}
+
+/// What a page says about itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PageWord {
+    Last,
+    Next,
+}
+
+/// The compiled tree.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub(super) root: Node,
+    pub(super) slots: Vec<Slot>,
+    /// Slots of each level.
+    pub(super) levels: Vec<Vec<usize>>,
+    /// Levels whose elements come in embedded pages, which may be cut.
+    pub(super) paged: Vec<bool>,
+    /// Slot of the label, if asked for.
+    pub(super) label: Option<usize>,
+    /// Slots that tell the elements of level 1 apart; empty where nothing does.
+    pub(super) identity: Vec<usize>,
+    /// Slot of each column, by (table in the chain, column): 0 is the root.
+    slot_of: BTreeMap<(usize, usize), usize>,
+}
+
+impl Shape {
+    /// Slot of a column of the last table.
+    pub(super) fn slot(&self, chain: usize, column: usize) -> Option<usize> {
+        self.slot_of.get(&(chain, column)).copied()
+    }
+
+    /// Level of the rows.
+    pub(super) fn depth(&self) -> usize {
+        self.levels.len() - 1
+    }
+}
+
+/// Compiles the shape of the answers of one endpoint.
+///
+/// `chain` is the table alone, or the root of an embedded read and the tables below it. `columns` are the columns needed of the last
+/// table, `root_columns` those of the root. `page` tells whether the answer is a page (a list) or the object itself (a get).
+pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[usize], page: bool) -> Shape {
+    let mut shape = Shape {
+        root: Node::default(),
+        slots: Vec::new(),
+        levels: vec![Vec::new(), Vec::new()],
+        paged: vec![false, false],
+        label: None,
+        identity: Vec::new(),
+        slot_of: BTreeMap::new(),
+    };
+    let root = &chain[0];
+    // Path of the array of level 1, and of every deeper array relative to the object around it.
+    let mut prefixes: Vec<JsonPath> = vec![Vec::new()];
+    if page {
+        let rows = &root.page.rows;
+        prefixes.push(rows.clone());
+        node_at(&mut shape.root, rows).rows = Some((1, None));
+        if root.page.style != PageStyle::Single {
+            node_at(&mut shape.root, &root.page.last).page = Some((1, PageWord::Last));
+            node_at(&mut shape.root, &root.page.next).page = Some((1, PageWord::Next));
+        }
+        if root.page.style != PageStyle::Single {
+            for &column in &root.identity {
+                shape.add(chain, &mut prefixes, 0, column);
+            }
+            shape.identity = root.identity.iter().filter_map(|&column| shape.slot(0, column)).collect();
+        }
+    } else {
+        prefixes.push(Vec::new());
+        shape.root.rows = Some((1, None));
+    }
+    for (position, table) in chain.iter().enumerate() {
+        if position > 0
+            && let Some(embed) = &table.embed
+        {
+            let level = shape.levels.len();
+            shape.levels.push(Vec::new());
+            shape.paged.push(true);
+            let around = prefixes.concat();
+            let joined = |path: &JsonPath| [around.clone(), embed.at.clone(), path.clone()].concat();
+            node_at(&mut shape.root, &joined(&table.page.rows)).rows = Some((level, None));
+            node_at(&mut shape.root, &joined(&table.page.last)).page = Some((level, PageWord::Last));
+            prefixes.push([embed.at.clone(), table.page.rows.clone()].concat());
+        }
+        if position + 1 == chain.len() && !table.each.is_empty() {
+            let level = shape.levels.len();
+            shape.levels.push(Vec::new());
+            shape.paged.push(false);
+            let around = prefixes.concat();
+            for (label, path) in &table.each {
+                let at = [around.clone(), path.clone()].concat();
+                node_at(&mut shape.root, &at).rows = Some((level, Some(label.as_str().into())));
+            }
+        }
+    }
+    for &column in root_columns {
+        shape.add(chain, &mut prefixes, 0, column);
+    }
+    for &column in columns {
+        shape.add(chain, &mut prefixes, chain.len() - 1, column);
+    }
+    shape
+}
+
+impl Shape {
+    /// Adds the slot of a column, and the places its value comes from.
+    fn add(&mut self, chain: &[Arc<Table>], prefixes: &mut Vec<JsonPath>, position: usize, column: usize) -> usize {
+        if let Some(slot) = self.slot(position, column) {
+            return slot;
+        }
+        let table = &chain[position];
+        let definition = &table.columns[column];
+        // A column that takes its value from the parent is, in an embedded read, the parent's own column.
+        if position > 0
+            && definition.origin == Origin::Request
+            && let Some(parent) = &table.parent
+            && let Some(&(_, there)) = parent.columns.iter().find(|(here, _)| *here == column)
+        {
+            let slot = self.add(chain, prefixes, position - 1, there);
+            self.slot_of.insert((position, column), slot);
+            return slot;
+        }
+        let slot = self.slots.len();
+        let (codec, level) = match &definition.origin {
+            Origin::Json { level, codec, .. } => (*codec, if *level == 0 { position } else { position + level }),
+            Origin::Request => (None, 0),
+            Origin::Label => (None, self.depth()),
+        };
+        self.slots.push(Slot { name: definition.name.clone(), kind: definition.kind, codec, level, key: definition.key });
+        self.slot_of.insert((position, column), slot);
+        match &definition.origin {
+            Origin::Json { paths, .. } => {
+                self.levels[level].push(slot);
+                for (preference, path) in paths.iter().enumerate() {
+                    for around in self.places(chain, prefixes, position, level) {
+                        let at = [around, path.clone()].concat();
+                        node_at(&mut self.root, &at).leaves.push((slot, preference));
+                    }
+                }
+            }
+            Origin::Label => {
+                self.levels[level].push(slot);
+                self.label = Some(slot);
+            }
+            Origin::Request => {}
+        }
+        slot
+    }
+
+    /// Where the objects of a level lie: several places for the arrays of `each`.
+    fn places(&self, chain: &[Arc<Table>], prefixes: &[JsonPath], position: usize, level: usize) -> Vec<JsonPath> {
+        let table = &chain[position];
+        if level > position + 1 {
+            let around = prefixes[..=position + 1].concat();
+            return table.each.iter().map(|(_, path)| [around.clone(), path.clone()].concat()).collect();
+        }
+        vec![prefixes[..=level.min(prefixes.len() - 1)].concat()]
+    }
+}
+
+/// The node at a path, made where it is missing.
+fn node_at<'a>(node: &'a mut Node, path: &[String]) -> &'a mut Node {
+    let Some((key, rest)) = path.split_first() else { return node };
+    let index = node.children.iter().position(|(name, _)| name == key).unwrap_or_else(|| {
+        node.children.push((key.clone(), Node::default()));
+        node.children.len() - 1
+    });
+    node_at(&mut node.children[index].1, rest)
+}

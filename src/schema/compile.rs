@@ -1,0 +1,410 @@
+//! From what was written to what it means: every check of a schema file and every cross-reference between them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::endpoint::Endpoint;
+use super::file::{ApiFile, CodecFile, ColumnFile, FormatFile, KindFile, ListFile, OneOrMany, PageFile, TableFile};
+use super::{Api, Codec, Column, Embed, Example, Format, JsonPath, Kind, Origin, Page, Parent, Push, Table};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Suffix, path and type of the columns of a user object. On Data Center users have a name and no account id.
+const USER: &[(&str, &[&str], Kind, &str)] = &[
+    ("account_id", &["accountId", "name"], Kind::Text, "account id; the user name on Data Center"),
+    ("display_name", &["displayName"], Kind::Text, "display name"),
+    ("email_address", &["emailAddress"], Kind::Text, "e-mail address; NULL where it is hidden"),
+    ("active", &["active"], Kind::Boolean, "whether the account is active"),
+    ("time_zone", &["timeZone"], Kind::Text, "time zone"),
+];
+
+/// Compiles schema files given as (path, text); a later file replaces an earlier one with the same stem.
+pub(super) fn compile(sources: &[(String, String)]) -> Result<Vec<Arc<Table>>> {
+    let mut apis = HashMap::new();
+    let mut files: HashMap<&str, (&str, TableFile)> = HashMap::new();
+    for (path, text) in sources {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let stem = name.strip_suffix(".toml").unwrap_or(name);
+        if stem == "_api" {
+            apis.insert(folder, parse::<ApiFile>(path, text)?);
+        } else {
+            files.insert(stem, (path, parse(path, text)?));
+        }
+    }
+    // Files directly in a user's directory speak the main API.
+    let mut folders = HashMap::new();
+    for (folder, api) in &apis {
+        folders.insert(*folder, folder_of(folder, api)?);
+    }
+    let mut compiler = Compiler { files: &files, folders: &folders, done: HashMap::new(), open: Vec::new() };
+    let mut names: Vec<_> = files.keys().copied().collect();
+    names.sort_unstable();
+    names.into_iter().map(|name| compiler.table(name)).collect()
+}
+
+fn parse<T: serde::de::DeserializeOwned>(path: &str, text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        Error::new(ErrorKind::Schema, format!("{path}:{line}: {}", error.message()))
+            .hint("schemas/schema.json describes the words of a schema file; CONTRIBUTING.md shows how to add a table")
+    })
+}
+
+struct Folder {
+    api: Arc<Api>,
+    page: PageFile,
+}
+
+fn folder_of(name: &str, file: &ApiFile) -> Result<Folder> {
+    let headers = file.headers.iter().map(|(key, value)| (Arc::from(key.as_str()), Arc::from(value.as_str()))).collect();
+    Ok(Folder {
+        api: Arc::new(Api { name: name.to_owned(), headers, language: file.language.clone() }),
+        page: file.page.clone(),
+    })
+}
+
+/// The folder that schema files outside of any folder belong to.
+const MAIN_FOLDER: &str = "servicedesk";
+
+struct Compiler<'a> {
+    files: &'a HashMap<&'a str, (&'a str, TableFile)>,
+    folders: &'a HashMap<&'a str, Folder>,
+    done: HashMap<String, Arc<Table>>,
+    /// Tables being compiled, to find circles of parents.
+    open: Vec<String>,
+}
+
+impl Compiler<'_> {
+    fn table(&mut self, name: &str) -> Result<Arc<Table>> {
+        if let Some(table) = self.done.get(name) {
+            return Ok(table.clone());
+        }
+        let (path, file) = &self.files[name];
+        let fail = |what: String| Error::new(ErrorKind::Schema, format!("{path}: {what}"));
+        if self.open.iter().any(|open| open == name) {
+            return Err(fail(format!("the parents form a circle: {}", self.open.join(" → "))));
+        }
+        self.open.push(name.to_owned());
+        let table = self.build(name, path, file).map_err(|error| match error {
+            Problem::Here(what) => fail(what),
+            Problem::Elsewhere(error) => error,
+        })?;
+        self.open.pop();
+        let table = Arc::new(table);
+        self.done.insert(name.to_owned(), table.clone());
+        Ok(table)
+    }
+
+    fn build(&mut self, name: &str, path: &str, file: &TableFile) -> Result<Table, Problem> {
+        if !is_name(name) {
+            return Err(format!("the table name `{name}` is not lower case snake_case").into());
+        }
+        let folder_name = path.rsplit_once('/').map_or(MAIN_FOLDER, |(folder, _)| folder);
+        let folder = self
+            .folders
+            .get(folder_name)
+            .ok_or_else(|| format!("the folder `{folder_name}` has no `_api.toml`"))?;
+        let page = page(&folder.page, &file.read.page)?;
+        let each: Vec<_> = file.read.each.iter().map(|(label, path)| (label.clone(), json_path(path))).collect();
+        let level = if each.is_empty() { 1 } else { 2 };
+        let columns = columns(file, level)?;
+
+        let mut gets = Vec::new();
+        for call in file.read.get.iter() {
+            gets.push(Endpoint::parse(call, &columns)?);
+        }
+        let mut lists = Vec::new();
+        for list in file.read.list.iter() {
+            let (call, ignores) = match list {
+                ListFile::Call(call) => (call, &[][..]),
+                ListFile::Detailed(detail) => (&detail.call, &detail.ignores[..]),
+            };
+            let mut endpoint = Endpoint::parse(call, &columns)?;
+            endpoint.ignores = ignores.iter().map(|name| find(&columns, name)).collect::<Result<_, _>>()?;
+            lists.push(endpoint);
+        }
+        if gets.is_empty() && lists.is_empty() {
+            return Err("`read` has neither `list` nor `get`".to_owned().into());
+        }
+        for (index, column) in columns.iter().enumerate() {
+            let in_path = |endpoint: &Endpoint| endpoint.placeholders().any(|placeholder| placeholder == index);
+            let sent = column.push.is_some() || lists.iter().chain(&gets).any(in_path);
+            if column.origin == Origin::Request && !sent {
+                return Err(format!("column `{}` is taken from the request, but no endpoint sends it", column.name).into());
+            }
+            if column.detail && gets.is_empty() {
+                return Err(format!("column `{}` is a detail, but there is no `get`", column.name).into());
+            }
+        }
+
+        let parent = self.parent(file, &columns)?;
+        let embed = match (&file.read.embed, &parent) {
+            (None, _) => None,
+            (Some(embed), Some(_)) => Some(Embed { expand: embed.expand.clone(), at: json_path(&embed.at) }),
+            (Some(_), None) => return Err("`embed` needs a column with `parent`".to_owned().into()),
+        };
+        if lists.is_empty() && embed.is_none() && parent.is_none() && gets.iter().all(|get| get.placeholders().next().is_some()) {
+            return Err("no endpoint can list the rows".to_owned().into());
+        }
+        let identity: Vec<usize> = match &file.read.identity[..] {
+            [] => (0..columns.len()).filter(|&index| columns[index].key).collect(),
+            names => names.iter().map(|name| find(&columns, name)).collect::<Result<_, _>>()?,
+        };
+        // Only what the elements of a page themselves carry can tell them apart.
+        let identity: Vec<_> = identity
+            .into_iter()
+            .filter(|&index| matches!(columns[index].origin, Origin::Json { level: 1, .. }))
+            .collect();
+        let mut query: Vec<_> = file.read.query.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        query.sort();
+        Ok(Table {
+            name: name.to_owned(),
+            doc: file.doc.trim().to_owned(),
+            api: folder.api.clone(),
+            unique: file.read.identity.is_empty() && columns.iter().any(|column| column.key),
+            columns,
+            gets,
+            lists,
+            page,
+            query,
+            each,
+            parent,
+            embed,
+            identity,
+            examples: file.examples.iter().map(|e| Example { doc: e.doc.trim().into(), sql: e.sql.trim().into() }).collect(),
+        })
+    }
+
+    fn parent(&mut self, file: &TableFile, columns: &[Column]) -> Result<Option<Parent>, Problem> {
+        let mut parent: Option<Parent> = None;
+        for (name, column) in &file.columns {
+            let Some(reference) = &column.parent else { continue };
+            let (table, parent_column) = split_reference(name, reference)?;
+            if !self.files.contains_key(table.as_str()) {
+                return Err(format!("column `{name}` has the parent `{reference}`, but there is no table `{table}`").into());
+            }
+            let table = self.table(&table).map_err(Problem::Elsewhere)?;
+            let there = table
+                .column(&parent_column)
+                .ok_or_else(|| format!("column `{name}` has the parent `{reference}`, but there is no such column"))?;
+            let pair = (find(columns, name)?, there);
+            match &mut parent {
+                None => parent = Some(Parent { table, columns: vec![pair] }),
+                Some(known) if known.table.name == table.name => known.columns.push(pair),
+                Some(known) => return Err(format!("columns have two parents, `{}` and `{}`", known.table.name, table.name).into()),
+            }
+        }
+        Ok(parent)
+    }
+}
+
+/// Where an error belongs: to this file, or to a file it refers to.
+enum Problem {
+    Here(String),
+    Elsewhere(Error),
+}
+
+impl From<String> for Problem {
+    fn from(what: String) -> Self {
+        Self::Here(what)
+    }
+}
+
+fn page(folder: &PageFile, own: &PageFile) -> Result<Page, String> {
+    fn word<T: Clone>(name: &str, own: &Option<T>, folder: &Option<T>) -> Result<T, String> {
+        own.clone().or_else(|| folder.clone()).ok_or_else(|| format!("`page.{name}` is given neither here nor in `_api.toml`"))
+    }
+    Ok(Page {
+        style: word("style", &own.style, &folder.style)?,
+        rows: json_path(&word("rows", &own.rows, &folder.rows)?),
+        start: word("start", &own.start, &folder.start)?,
+        limit: word("limit", &own.limit, &folder.limit)?,
+        last: json_path(&word("last", &own.last, &folder.last)?),
+        next: json_path(&word("next", &own.next, &folder.next)?),
+        max: word("max", &own.max, &folder.max)?.max(1),
+    })
+}
+
+fn columns(file: &TableFile, level: usize) -> Result<Vec<Column>, String> {
+    let mut columns = Vec::new();
+    for (name, column) in &file.columns {
+        if !is_name(name) {
+            return Err(format!("the column name `{name}` is not lower case snake_case"));
+        }
+        if column.kind == KindFile::User {
+            columns.extend(user_columns(name, column, level)?);
+        } else {
+            columns.push(plain_column(name, column, level)?);
+        }
+    }
+    for (index, column) in columns.iter().enumerate() {
+        if columns[..index].iter().any(|earlier| earlier.name == column.name) {
+            return Err(format!("there are two columns `{}`", column.name));
+        }
+    }
+    // A push may depend on columns that are declared later.
+    for (name, column) in &file.columns {
+        if let Some(push) = &column.push {
+            let with = push
+                .with
+                .iter()
+                .map(|(other, value)| Ok((find(&columns, other)?, Some(value.clone()).filter(|value| !value.is_empty()))))
+                .collect::<Result<_, String>>()?;
+            let index = find(&columns, name)?;
+            if let Some(push) = &mut columns[index].push {
+                push.with = with;
+            }
+        }
+    }
+    Ok(columns)
+}
+
+fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, String> {
+    let kind = match file.kind {
+        KindFile::Text => Kind::Text,
+        KindFile::Boolean => Kind::Boolean,
+        KindFile::Bigint => Kind::Bigint,
+        KindFile::Double => Kind::Double,
+        KindFile::Timestamp => Kind::Timestamp,
+        KindFile::Date => Kind::Date,
+        KindFile::Json => Kind::Json,
+        KindFile::List => Kind::List,
+        KindFile::User => return Err(format!("column `{name}` is a user")),
+    };
+    if file.flatten {
+        return Err(format!("column `{name}`: `flatten` is for `type = \"user\"`"));
+    }
+    if (file.input || file.push.is_some()) && !matches!(kind, Kind::Text | Kind::Boolean | Kind::Bigint) {
+        return Err(format!("column `{name}`: only text, boolean and bigint columns can be sent to the site"));
+    }
+    if file.required && !file.input {
+        return Err(format!("column `{name}`: `required` is for inputs"));
+    }
+    if file.input && (file.from.is_some() || file.key) {
+        return Err(format!("column `{name}`: an input has neither `from` nor `key`"));
+    }
+    let origin = match &file.from {
+        None if file.input || file.parent.is_some() => Origin::Request,
+        None => json_origin(name, &[camel_case(name)], level, file.codec)?,
+        Some(OneOrMany::One(label)) if label == "@each" => Origin::Label,
+        Some(from) => json_origin(name, &from.iter().cloned().collect::<Vec<_>>(), level, file.codec)?,
+    };
+    if origin == Origin::Label && level == 1 {
+        return Err(format!("column `{name}`: `@each` needs `read.each`"));
+    }
+    let references = file.parent.as_ref().or(file.references.as_ref()).map(|text| split_reference(name, text)).transpose()?;
+    Ok(Column {
+        name: name.to_owned(),
+        doc: file.doc.clone(),
+        kind,
+        origin,
+        key: file.key,
+        references,
+        input: file.input,
+        required: file.required,
+        push: file.push.as_ref().map(|push| push_of(name, push)).transpose()?,
+        one_of: file.one_of.clone(),
+        format: file.format.map(|format| match format {
+            FormatFile::Integer => Format::Integer,
+            FormatFile::IssueKey => Format::IssueKey,
+        }),
+        expand: file.expand.clone(),
+        ask: file.ask.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        detail: file.detail,
+        desk: file.desk,
+    })
+}
+
+fn push_of(column: &str, file: &super::file::PushFile) -> Result<Push, String> {
+    if file.query.is_some() != file.when.is_empty() {
+        return Err(format!("column `{column}`: `push` needs either `query` or `when`"));
+    }
+    let when = file
+        .when
+        .iter()
+        .map(|(value, sent)| {
+            let (parameter, sent) = sent
+                .split_once('=')
+                .ok_or_else(|| format!("column `{column}`: `push.when` is `value = \"parameter=value\"`, not `{sent}`"))?;
+            Ok((value.clone(), (parameter.to_owned(), sent.to_owned())))
+        })
+        .collect::<Result<_, String>>()?;
+    Ok(Push { query: file.query.clone(), repeat: file.repeat, when, default: file.default.clone(), with: Vec::new() })
+}
+
+fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Result<Vec<Column>, String> {
+    if file.input || file.push.is_some() || file.parent.is_some() || file.codec.is_some() {
+        return Err(format!("column `{name}`: a user takes only `from`, `key`, `expand`, `flatten` and `doc`"));
+    }
+    let bases: Vec<String> = file.from.as_ref().map_or_else(|| vec![camel_case(name)], |from| from.iter().cloned().collect());
+    USER.iter()
+        .enumerate()
+        .map(|(index, (suffix, keys, kind, doc))| {
+            let column_name = if file.flatten { (*suffix).to_owned() } else { format!("{name}_{suffix}") };
+            let paths: Vec<_> = bases
+                .iter()
+                .flat_map(|base| keys.iter().map(move |key| if base.is_empty() { (*key).to_owned() } else { format!("{base}.{key}") }))
+                .collect();
+            Ok(Column {
+                doc: format!("{} ({doc}).", file.doc.trim_end_matches('.')),
+                kind: *kind,
+                origin: json_origin(&column_name, &paths, level, None)?,
+                name: column_name,
+                key: file.key && index == 0,
+                references: None,
+                input: false,
+                required: false,
+                push: None,
+                one_of: Vec::new(),
+                format: None,
+                expand: file.expand.clone(),
+                ask: Vec::new(),
+                detail: false,
+                desk: false,
+            })
+        })
+        .collect()
+}
+
+fn json_origin(column: &str, from: &[String], level: usize, codec: Option<CodecFile>) -> Result<Origin, String> {
+    let ups = |path: &str| path.split('/').take_while(|part| *part == "..").count();
+    let up = from.first().map_or(0, |path| ups(path));
+    if from.is_empty() || from.iter().any(|path| ups(path) != up) {
+        return Err(format!("column `{column}`: the paths of `from` must start in the same object"));
+    }
+    if up > level {
+        return Err(format!("column `{column}`: `{}` leaves the answer", from[0]));
+    }
+    let paths = from.iter().map(|path| json_path(path.trim_start_matches("../"))).collect();
+    let codec = codec.map(|CodecFile::UrlTail| Codec::UrlTail);
+    Ok(Origin::Json { level: level - up, paths, codec })
+}
+
+fn json_path(text: &str) -> JsonPath {
+    text.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect()
+}
+
+fn find(columns: &[Column], name: &str) -> Result<usize, String> {
+    columns.iter().position(|column| column.name == name).ok_or_else(|| format!("there is no column `{name}`"))
+}
+
+fn split_reference(column: &str, reference: &str) -> Result<(String, String), String> {
+    reference
+        .split_once('.')
+        .map(|(table, column)| (table.to_owned(), column.to_owned()))
+        .ok_or_else(|| format!("column `{column}`: `{reference}` is not of the form `table.column`"))
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn camel_case(name: &str) -> String {
+    let mut parts = name.split('_');
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let mut chars = part.chars();
+        result.extend(chars.next().map(|c| c.to_ascii_uppercase()));
+        result.push_str(chars.as_str());
+    }
+    result
+}

@@ -1,0 +1,57 @@
+//! An endpoint: a method and a path whose placeholders are columns.
+
+use std::sync::Arc;
+
+use super::Column;
+
+/// `GET /path/{column}`.
+#[derive(Debug, Clone)]
+pub(crate) struct Endpoint {
+    /// The path as written: safe to log, and the name of the endpoint for rate limits.
+    pub(crate) template: Arc<str>,
+    pub(crate) segments: Vec<Segment>,
+    /// Columns whose push this endpoint does not take.
+    pub(crate) ignores: Vec<usize>,
+}
+
+/// One segment of a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Segment {
+    Literal(String),
+    Column(usize),
+}
+
+impl Endpoint {
+    /// Reads `GET /path/{column}`; the error says what is wrong.
+    pub(super) fn parse(call: &str, columns: &[Column]) -> Result<Self, String> {
+        let Some(template) = call.strip_prefix("GET ") else {
+            return Err(format!("`{call}` is not of the form `GET /path/{{column}}`"));
+        };
+        let Some(path) = template.strip_prefix('/') else {
+            return Err(format!("the path `{template}` does not start with `/`"));
+        };
+        let segments = path
+            .split('/')
+            .map(|segment| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+                Some(name) => columns
+                    .iter()
+                    .position(|column| column.name == name)
+                    .map(Segment::Column)
+                    .ok_or_else(|| format!("the path `{template}` names `{name}`, which is not a column")),
+                None if segment.is_empty() || segment.contains(['{', '}', '?', '#', '%']) => {
+                    Err(format!("the path `{template}` has the unusable segment `{segment}`"))
+                }
+                None => Ok(Segment::Literal(segment.to_owned())),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { template: template.into(), segments, ignores: Vec::new() })
+    }
+
+    /// Columns that the path needs.
+    pub(crate) fn placeholders(&self) -> impl Iterator<Item = usize> + '_ {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Column(column) => Some(*column),
+            Segment::Literal(_) => None,
+        })
+    }
+}

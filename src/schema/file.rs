@@ -1,0 +1,289 @@
+//! A schema file as it is written: the serde mirror of the TOML vocabulary, and nothing more.
+//!
+//! Nothing is checked here beyond the spelling of keys (`deny_unknown_fields`) and the types of values; what the words mean is
+//! decided in [`compile`](super::compile). The doc comments of this file become `schemas/schema.json`.
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+/// One table of the site.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TableFile {
+    /// What a row is, and what the reader must know: defaults of the API, who sees which rows.
+    pub doc: String,
+    /// How rows are read.
+    pub read: ReadFile,
+    /// Columns in the order of `SELECT *`.
+    pub columns: IndexMap<String, ColumnFile>,
+    /// Statements shown in the documentation and run by the tests.
+    #[serde(default)]
+    pub examples: Vec<ExampleFile>,
+}
+
+/// How the rows of a table are read.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReadFile {
+    /// Endpoints that list rows, as `"GET /path/{column}"`. The narrowest one whose placeholders are bound is used.
+    #[serde(default)]
+    pub list: OneOrMany<ListFile>,
+    /// Endpoints that return one row by its key. A 404 means: no such row.
+    #[serde(default)]
+    pub get: OneOrMany<String>,
+    /// Query parameters sent with every request of the table.
+    #[serde(default)]
+    pub query: IndexMap<String, String>,
+    /// Paging, where it differs from the folder's `_api.toml`.
+    #[serde(default)]
+    pub page: PageFile,
+    /// Arrays (or single objects) inside a row whose elements are the rows of this table: label = path.
+    #[serde(default)]
+    pub each: IndexMap<String, String>,
+    /// Where a parent's list carries the rows of this table.
+    #[serde(default)]
+    pub embed: Option<EmbedFile>,
+    /// Columns that tell the rows of a list apart where the key does not. Without it the key is unique.
+    #[serde(default)]
+    pub identity: Vec<String>,
+}
+
+/// A list endpoint: the call alone, or with the filters it does not take.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum ListFile {
+    /// `"GET /path/{column}"`.
+    Call(String),
+    /// The call and its peculiarities.
+    Detailed(ListDetail),
+}
+
+/// A list endpoint with peculiarities.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ListDetail {
+    /// `"GET /path/{column}"`.
+    pub call: String,
+    /// Columns whose `push` this endpoint does not take.
+    #[serde(default)]
+    pub ignores: Vec<String>,
+}
+
+/// Rows carried by the parent's list.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EmbedFile {
+    /// Value of the parent's `expand` parameter that brings the rows.
+    pub expand: String,
+    /// Path of the embedded page inside a row of the parent.
+    pub at: String,
+}
+
+/// How a list is paged. Every word has a folder-wide value in `_api.toml`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PageFile {
+    /// How to get the next page.
+    pub style: Option<PageStyle>,
+    /// Path of the array of rows; `""` is the answer itself.
+    pub rows: Option<String>,
+    /// Query parameter for the offset of the first row.
+    pub start: Option<String>,
+    /// Query parameter for the number of rows.
+    pub limit: Option<String>,
+    /// Path of the boolean that says: this is the last page.
+    pub last: Option<String>,
+    /// Path of the link to the next page.
+    pub next: Option<String>,
+    /// How many rows to ask for at most.
+    pub max: Option<usize>,
+}
+
+/// The ways to get the next page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum PageStyle {
+    /// An offset and a number of rows; pages can be asked for in parallel.
+    Offset,
+    /// The server's link to the next page is followed, on the same origin only.
+    Link,
+    /// There is one answer and no page.
+    Single,
+}
+
+/// One column.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ColumnFile {
+    /// Type of the values.
+    #[serde(rename = "type")]
+    pub kind: KindFile,
+    /// One sentence: meaning, unit, when it is NULL.
+    pub doc: String,
+    /// Path of the value in a row (`a.b`); several paths: the first with a value. `../a` is the enclosing object, `@each` the
+    /// label of `read.each`. Default: the name in camelCase; for a column with `parent`, the value sent in the request.
+    pub from: Option<OneOrMany<String>>,
+    /// Part of the key. Never NULL.
+    #[serde(default)]
+    pub key: bool,
+    /// `table.column` whose values this column takes: a row belongs to a row of that table.
+    pub parent: Option<String>,
+    /// `table.column` that this column refers to (shown in `sys.keys`), where it is no parent.
+    pub references: Option<String>,
+    /// Filter-only: sent to the site when bound by `=` or IN and echoed in the row; otherwise NULL.
+    #[serde(default)]
+    pub input: bool,
+    /// An input without which the site does not answer.
+    #[serde(default)]
+    pub required: bool,
+    /// How an equality on this column reaches the site.
+    pub push: Option<PushFile>,
+    /// Values the column can have, where the API names them. Other values of a response are kept as they are.
+    #[serde(default)]
+    pub one_of: Vec<String>,
+    /// What a value must look like to be sent: anything else cannot match a row.
+    pub format: Option<FormatFile>,
+    /// How the JSON value becomes the column's value.
+    pub codec: Option<CodecFile>,
+    /// Value of the `expand` parameter needed for this column; sent only when the column is selected.
+    pub expand: Option<String>,
+    /// Query parameters sent only when the column is selected.
+    #[serde(default)]
+    pub ask: IndexMap<String, String>,
+    /// Only the `get` endpoint carries this column: rows are read one by one when it is selected.
+    #[serde(default)]
+    pub detail: bool,
+    /// For `type = "user"`: do not prefix the columns with this column's name.
+    #[serde(default)]
+    pub flatten: bool,
+    /// The connection option `ServiceDeskID` is the default filter of this column.
+    #[serde(default)]
+    pub desk: bool,
+}
+
+/// How an equality reaches the site.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PushFile {
+    /// Query parameter that takes the value.
+    pub query: Option<String>,
+    /// The parameter may be repeated, so that IN is one request.
+    #[serde(default)]
+    pub repeat: bool,
+    /// `value = "parameter=value"`, where the site spells a value differently. Other values are not pushed.
+    #[serde(default)]
+    pub when: IndexMap<String, String>,
+    /// Sent when the column is not bound, where the site insists on the parameter.
+    pub default: Option<String>,
+    /// The parameter is only taken together with these columns: bound to anything (`""`) or to the value named.
+    #[serde(default)]
+    pub with: IndexMap<String, String>,
+}
+
+/// Types of columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum KindFile {
+    /// UTF-8 text; numbers of the response are kept as written.
+    Text,
+    /// True or false.
+    Boolean,
+    /// 64-bit integer.
+    Bigint,
+    /// 64-bit floating point.
+    Double,
+    /// Milliseconds since 1970 in UTC; from a date object, an ISO 8601 text or epoch milliseconds.
+    Timestamp,
+    /// A day.
+    Date,
+    /// JSON as text, with the extension type `arrow.json`.
+    Json,
+    /// List of texts.
+    List,
+    /// A user object: five columns (`account_id`, `display_name`, `email_address`, `active`, `time_zone`).
+    User,
+}
+
+/// What a value must look like to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum FormatFile {
+    /// A canonical whole number that fits 64 bits.
+    Integer,
+    /// `PROJ-123`.
+    IssueKey,
+}
+
+/// How a JSON value becomes the value of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum CodecFile {
+    /// The last segment of a URL: ids that the API only gives inside links.
+    UrlTail,
+}
+
+/// A statement for the documentation.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ExampleFile {
+    /// What the statement answers.
+    pub doc: String,
+    /// The statement.
+    pub sql: String,
+}
+
+/// Defaults of a folder of schema files (`_api.toml`).
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ApiFile {
+    /// What the API is.
+    pub doc: String,
+    /// Headers sent with every request.
+    #[serde(default)]
+    pub headers: IndexMap<String, String>,
+    /// Query parameter that carries the connection option `RequestLanguage`.
+    pub language: Option<String>,
+    /// Paging of the lists.
+    pub page: PageFile,
+}
+
+/// One value or several.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// One value.
+    One(T),
+    /// Several values.
+    Many(Vec<T>),
+}
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self::Many(Vec::new())
+    }
+}
+
+impl<T> OneOrMany<T> {
+    /// The values in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        match self {
+            Self::One(value) => std::slice::from_ref(value).iter(),
+            Self::Many(values) => values.iter(),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! What a site offers: tables, their columns and endpoints, compiled from schema files.
+//!
+//! This floor knows TOML and the vocabulary of [`file`]; it knows nothing of HTTP, SQL or Arrow. A [`Table`] is checked whole:
+//! every cross-reference is resolved to an index, so the floors above cannot meet a dangling name.
+
+mod compile;
+mod docs;
+mod endpoint;
+mod file;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+pub(crate) use docs::tables_markdown;
+pub(crate) use endpoint::{Endpoint, Segment};
+pub(crate) use file::PageStyle;
+
+/// The schema files that are part of the program: path below `schemas/` and text.
+static EMBEDDED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/schemas.rs"));
+
+/// Every table of a site.
+#[derive(Debug, Clone)]
+pub(crate) struct Catalog {
+    tables: Vec<Arc<Table>>,
+}
+
+impl Catalog {
+    /// The embedded schema files, and those of `directory` on top: a file there replaces the embedded one of the same name.
+    pub(crate) fn load(directory: Option<&Path>) -> Result<Self> {
+        let mut sources: Vec<(String, String)> = EMBEDDED.iter().map(|&(path, text)| (path.into(), text.into())).collect();
+        if let Some(directory) = directory {
+            read_directory(directory, "", &mut sources)?;
+        }
+        compile::compile(&sources).map(|tables| Self { tables })
+    }
+
+    /// Tables in the order of their names.
+    pub(crate) fn tables(&self) -> &[Arc<Table>] {
+        &self.tables
+    }
+
+    /// The table of that name.
+    pub(crate) fn table(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.binary_search_by(|table| table.name.as_str().cmp(name)).ok().map(|index| &self.tables[index])
+    }
+}
+
+/// Schema files of a user's directory; one level of folders, each with an optional `_api.toml`, as in `schemas/`.
+fn read_directory(directory: &Path, prefix: &str, sources: &mut Vec<(String, String)>) -> Result<()> {
+    let fail = |error: std::io::Error| {
+        Error::new(ErrorKind::Schema, format!("cannot read the schema directory {}: {error}", directory.display()))
+            .hint("SchemaDir names a directory of .toml files; see CONTRIBUTING.md, \"Add a table\"")
+    };
+    let mut entries = std::fs::read_dir(directory).map_err(fail)?.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if path.is_dir() && prefix.is_empty() {
+            read_directory(&path, &format!("{name}/"), sources)?;
+        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            let text = std::fs::read_to_string(&path).map_err(fail)?;
+            sources.push((name, text));
+        }
+    }
+    Ok(())
+}
+
+/// What the endpoints of one folder of schema files share.
+#[derive(Debug)]
+pub(crate) struct Api {
+    /// Name of the folder.
+    pub(crate) name: String,
+    /// Headers of every request.
+    pub(crate) headers: Vec<(Arc<str>, Arc<str>)>,
+    /// Query parameter that carries the language.
+    pub(crate) language: Option<String>,
+}
+
+/// One table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) api: Arc<Api>,
+    pub(crate) columns: Vec<Column>,
+    /// Endpoints that answer one row.
+    pub(crate) gets: Vec<Endpoint>,
+    /// Endpoints that answer many rows.
+    pub(crate) lists: Vec<Endpoint>,
+    pub(crate) page: Page,
+    /// Constant query parameters.
+    pub(crate) query: Vec<(String, String)>,
+    /// Arrays inside a row whose elements are the rows: label and path.
+    pub(crate) each: Vec<(String, JsonPath)>,
+    pub(crate) parent: Option<Parent>,
+    pub(crate) embed: Option<Embed>,
+    /// Columns that tell the elements of a page apart; empty where nothing does.
+    pub(crate) identity: Vec<usize>,
+    /// Whether the key columns identify a row.
+    pub(crate) unique: bool,
+    pub(crate) examples: Vec<Example>,
+}
+
+impl Table {
+    /// Index of the column of that name.
+    pub(crate) fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// Level of the objects that become rows: 1 for the elements of a page, 2 where they lie inside of those.
+    pub(crate) fn row_level(&self) -> usize {
+        if self.each.is_empty() { 1 } else { 2 }
+    }
+
+    /// Columns of the key.
+    pub(crate) fn key(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.columns.len()).filter(|&index| self.columns[index].key)
+    }
+}
+
+/// The table whose rows the rows of another belong to.
+#[derive(Debug)]
+pub(crate) struct Parent {
+    pub(crate) table: Arc<Table>,
+    /// Pairs of (column here, column of the parent).
+    pub(crate) columns: Vec<(usize, usize)>,
+}
+
+/// Where a row of the parent carries rows of this table.
+#[derive(Debug)]
+pub(crate) struct Embed {
+    /// Value of the parent's `expand` parameter.
+    pub(crate) expand: String,
+    /// Path of the embedded page.
+    pub(crate) at: JsonPath,
+}
+
+/// One column.
+#[derive(Debug)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) kind: Kind,
+    pub(crate) origin: Origin,
+    pub(crate) key: bool,
+    /// `table.column` it refers to, as parent or otherwise.
+    pub(crate) references: Option<(String, String)>,
+    /// Filter-only.
+    pub(crate) input: bool,
+    /// An input that must be bound.
+    pub(crate) required: bool,
+    pub(crate) push: Option<Push>,
+    pub(crate) one_of: Vec<String>,
+    pub(crate) format: Option<Format>,
+    pub(crate) expand: Option<String>,
+    pub(crate) ask: Vec<(String, String)>,
+    pub(crate) detail: bool,
+    pub(crate) desk: bool,
+}
+
+impl Column {
+    /// Whether `value` can be the value of some row: what cannot is never sent to the site.
+    pub(crate) fn possible(&self, value: &str) -> bool {
+        self.format.is_none_or(|format| format.accepts(value))
+    }
+}
+
+/// Type of a column's values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Boolean,
+    Bigint,
+    Double,
+    Timestamp,
+    Date,
+    Json,
+    List,
+}
+
+impl Kind {
+    /// Name of the type in metadata and documentation.
+    pub(crate) fn sql_name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Boolean => "boolean",
+            Self::Bigint => "bigint",
+            Self::Double => "double",
+            Self::Timestamp => "timestamp",
+            Self::Date => "date",
+            Self::Json => "json",
+            Self::List => "list of text",
+        }
+    }
+}
+
+/// Where a column's value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The response: level of the object (0 = the envelope, 1 = an element of the page, 2 = inside of it), paths in order of preference.
+    Json { level: usize, paths: Vec<JsonPath>, codec: Option<Codec> },
+    /// The request that was sent: the value bound to this column.
+    Request,
+    /// The label of the array that the row was found in.
+    Label,
+}
+
+/// Keys that lead to a value. Empty: the object itself.
+pub(crate) type JsonPath = Vec<String>;
+
+/// How an equality on a column reaches the site.
+#[derive(Debug)]
+pub(crate) struct Push {
+    pub(crate) query: Option<String>,
+    pub(crate) repeat: bool,
+    /// Value → (parameter, value).
+    pub(crate) when: Vec<(String, (String, String))>,
+    pub(crate) default: Option<String>,
+    /// Columns that must be bound too: to anything, or to a value.
+    pub(crate) with: Vec<(usize, Option<String>)>,
+}
+
+/// What a value must look like to match a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Integer,
+    IssueKey,
+}
+
+impl Format {
+    fn accepts(self, value: &str) -> bool {
+        match self {
+            // Canonical only: the site reads `007` as 7, but no row has the id `007`.
+            Self::Integer => value.parse::<i64>().is_ok_and(|number| number.to_string() == value),
+            // Lower case and ids are accepted by the site as other spellings of a key, which then would be echoed as if they were one.
+            Self::IssueKey => value.rsplit_once('-').is_some_and(|(project, number)| {
+                project.starts_with(char::is_alphabetic)
+                    && project.chars().all(|c| (c.is_alphanumeric() && !c.is_lowercase()) || c == '_')
+                    && number.starts_with(|c: char| c.is_ascii_digit() && c != '0')
+                    && number.bytes().all(|c| c.is_ascii_digit())
+            }),
+        }
+    }
+}
+
+/// How a JSON value becomes a column's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Codec {
+    /// Last segment of a URL.
+    UrlTail,
+}
+
+/// How a list is paged.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    pub(crate) style: PageStyle,
+    pub(crate) rows: JsonPath,
+    pub(crate) start: String,
+    pub(crate) limit: String,
+    pub(crate) last: JsonPath,
+    pub(crate) next: JsonPath,
+    pub(crate) max: usize,
+}
+
+/// A documented statement.
+#[derive(Debug)]
+pub(crate) struct Example {
+    pub(crate) doc: String,
+    pub(crate) sql: String,
+}

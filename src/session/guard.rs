@@ -1,0 +1,189 @@
+//! What stands between a text and the planner: statements that are refused, and expressions too long to be planned.
+//!
+//! # Design
+//! The parser builds a chain of operators as a tree that is as deep as the chain is long, and the planner recurses into it; time is worse
+//! than linear. So a long chain of equalities over one column becomes an IN list, other long chains of AND and OR become balanced trees,
+//! and what is still too long is an error.
+
+use std::ops::ControlFlow;
+
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
+use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::dialect::dialect_from_str;
+
+use super::PreparedText;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Longest text of a statement, in bytes.
+const MAX_TEXT: usize = 8 << 20;
+/// Terms of one chain of operators that the planner takes without growing slow.
+const MAX_TERMS: usize = 1_000;
+
+/// Parses a text into statements that can be planned.
+pub(super) fn parse(sql: &str, state: &SessionState) -> Result<Vec<PreparedText>> {
+    if sql.len() > MAX_TEXT {
+        return Err(Error::new(ErrorKind::Limit, format!("the statement is longer than {} MiB", MAX_TEXT >> 20))
+            .hint("read the values from a file or a join instead of writing them out"));
+    }
+    let options = &state.config_options().sql_parser;
+    let dialect = dialect_from_str(&options.dialect)
+        .ok_or_else(|| Error::new(ErrorKind::Option, format!("there is no SQL dialect {}", options.dialect)))?;
+    let statements = DFParserBuilder::new(sql)
+        .with_dialect(dialect.as_ref())
+        .with_recursion_limit(options.recursion_limit.get())
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(super::planning)?;
+    statements.into_iter().map(check).collect()
+}
+
+fn check(mut statement: SqlStatement) -> Result<PreparedText> {
+    let inner = match &mut statement {
+        SqlStatement::Statement(inner) => Some(inner.as_mut()),
+        SqlStatement::Explain(explain) => match explain.statement.as_mut() {
+            SqlStatement::Statement(inner) => Some(inner.as_mut()),
+            _ => None,
+        },
+        _ => None,
+    };
+    if let Some(inner) = inner {
+        refuse(inner)?;
+        if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
+            // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
+            return Err(error);
+        }
+    } else if matches!(statement, SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_)) {
+        return Err(Error::new(ErrorKind::Unsupported, "files are not read or written by SQL here")
+            .hint("write the rows with `jsmql -o FILE`, or embed the library and use its batches"));
+    }
+    Ok(PreparedText(statement))
+}
+
+/// Statements that the engine would take differently from what they say.
+fn refuse(statement: &Statement) -> Result<()> {
+    let (what, hint) = match statement {
+        Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { .. } | Statement::Savepoint { .. } => {
+            ("the site has no transactions", "run the statements one by one; each takes effect by itself")
+        }
+        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) | Statement::Truncate(_) => {
+            ("writing is not supported yet", "this version reads; use the Jira web interface or its REST API to write")
+        }
+        Statement::Call(_) | Statement::Execute { .. } => {
+            ("procedures are not supported yet", "this version reads; SELECT table_name FROM sys.tables lists what can be read")
+        }
+        Statement::Query(query) if !query.locks.is_empty() => ("the site has no row locks", "leave out FOR UPDATE or FOR SHARE"),
+        _ => return Ok(()),
+    };
+    Err(Error::new(ErrorKind::Unsupported, what).hint(hint))
+}
+
+/// Refuses a plan that writes or defines something.
+pub(super) fn refused(plan: &LogicalPlan) -> Error {
+    let what = match plan {
+        LogicalPlan::Ddl(_) => "tables and views cannot be defined yet",
+        LogicalPlan::Copy(_) => "files are not written by SQL here",
+        _ => "writing is not supported yet",
+    };
+    Error::new(ErrorKind::Unsupported, what).hint("use WITH for an intermediate result, and `jsmql -o FILE` to keep one")
+}
+
+/// Makes long chains of operators shallow, from the top down: a chain is rewritten before anything recurses into it.
+struct Chains;
+
+impl VisitorMut for Chains {
+    type Break = Error;
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        let Expr::BinaryOp { op, .. } = expression else { return ControlFlow::Continue(()) };
+        let op = op.clone();
+        if chain_length(expression, &op) <= 16 {
+            return ControlFlow::Continue(());
+        }
+        let whole = std::mem::replace(expression, Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
+        let mut terms = take_apart(whole, &op);
+        if op == BinaryOperator::Or {
+            terms = gather(terms);
+        }
+        if terms.len() > MAX_TERMS {
+            return ControlFlow::Break(
+                Error::new(ErrorKind::Limit, format!("an expression chains {} terms by {op}; at most {MAX_TERMS} can be planned", terms.len()))
+                    .hint("use IN (…) for values of one column, or split the statement"),
+            );
+        }
+        *expression = match op {
+            BinaryOperator::And | BinaryOperator::Or => balance(terms, &op),
+            // Only AND and OR may be regrouped: the others round, overflow or concatenate in order.
+            _ => chain(terms, &op),
+        };
+        ControlFlow::Continue(())
+    }
+}
+
+/// Terms along the left side of a chain of `op`.
+fn chain_length(expression: &Expr, op: &BinaryOperator) -> usize {
+    let (mut length, mut rest) = (1, expression);
+    while let Expr::BinaryOp { left, op: other, .. } = rest
+        && other == op
+    {
+        length += 1;
+        rest = left;
+    }
+    length
+}
+
+/// The terms of a chain in order, without recursion.
+fn take_apart(expression: Expr, op: &BinaryOperator) -> Vec<Expr> {
+    let (mut terms, mut rest) = (Vec::new(), expression);
+    loop {
+        match rest {
+            Expr::BinaryOp { left, op: other, right } if other == *op => {
+                terms.push(*right);
+                rest = *left;
+            }
+            last => {
+                terms.push(last);
+                terms.reverse();
+                return terms;
+            }
+        }
+    }
+}
+
+/// `a = 1 OR a = 2 OR b = 3` → `a IN (1, 2) OR b = 3`: the same truth value, NULL included.
+fn gather(terms: Vec<Expr>) -> Vec<Expr> {
+    let mut gathered: Vec<(Expr, Vec<Expr>)> = Vec::new();
+    let mut others = Vec::new();
+    for term in terms {
+        match term {
+            Expr::BinaryOp { left, op: BinaryOperator::Eq, right }
+                if matches!(*left, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && matches!(*right, Expr::Value(_)) =>
+            {
+                match gathered.iter_mut().find(|(column, _)| *column == *left) {
+                    Some((_, values)) => values.push(*right),
+                    None => gathered.push((*left, vec![*right])),
+                }
+            }
+            other => others.push(other),
+        }
+    }
+    let lists = gathered.into_iter().map(|(column, list)| Expr::InList { expr: Box::new(column), list, negated: false });
+    lists.chain(others).collect()
+}
+
+fn balance(mut terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
+    if terms.len() == 1 {
+        return terms.remove(0);
+    }
+    let right = terms.split_off(terms.len() / 2);
+    let (left, right) = (Box::new(balance(terms, op)), Box::new(balance(right, op)));
+    // Parentheses keep the tree as it is when it is printed and read again.
+    Expr::Nested(Box::new(Expr::BinaryOp { left, op: op.clone(), right }))
+}
+
+fn chain(terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
+    let mut terms = terms.into_iter();
+    let first = terms.next().unwrap_or_else(|| Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
+    terms.fold(first, |left, right| Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) })
+}

@@ -1,0 +1,117 @@
+//! The rows of a statement, and what they have cost so far.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::{Stream, StreamExt};
+
+use crate::error::Result;
+use crate::http::Statement;
+use crate::table::from_datafusion;
+
+/// The rows of a statement as a stream of batches. Dropping it cancels the statement and its requests.
+pub struct Rows {
+    stream: SendableRecordBatchStream,
+    statement: Arc<Statement>,
+    /// Rows that may still be given, where `MaxRows` caps them.
+    left: Option<usize>,
+    capped: bool,
+}
+
+impl std::fmt::Debug for Rows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rows").field("schema", &self.schema()).finish_non_exhaustive()
+    }
+}
+
+/// What a statement has cost so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Rows that the site has given.
+    pub rows: u64,
+    /// Requests sent, every attempt counted.
+    pub requests: u64,
+    /// Requests that wait for their answer.
+    pub in_flight: u64,
+    /// Attempts after the first.
+    pub retries: u64,
+    /// Bytes received, after decompression.
+    pub bytes: u64,
+    /// Time spent waiting for rate limits and between attempts, summed over requests.
+    pub waited: Duration,
+}
+
+/// Reads the progress of a statement, also while its rows are being read elsewhere.
+#[derive(Debug, Clone)]
+pub struct Meter(Arc<Statement>);
+
+impl Meter {
+    /// What the statement has cost so far.
+    pub fn progress(&self) -> Progress {
+        let statement = &self.0;
+        Progress {
+            rows: statement.rows(),
+            requests: statement.requests(),
+            in_flight: statement.in_flight(),
+            retries: statement.retries(),
+            bytes: statement.bytes(),
+            waited: statement.waited(),
+        }
+    }
+}
+
+impl Rows {
+    pub(super) fn new(stream: SendableRecordBatchStream, statement: Arc<Statement>, max_rows: Option<usize>) -> Self {
+        Self { stream, statement, left: max_rows, capped: false }
+    }
+
+    /// Columns of the rows.
+    pub fn schema(&self) -> SchemaRef {
+        self.stream.schema()
+    }
+
+    /// Reads the cost of the statement while it runs.
+    pub fn meter(&self) -> Meter {
+        Meter(self.statement.clone())
+    }
+
+    /// Number of the statement, as in `sys.requests`.
+    pub fn statement(&self) -> u64 {
+        self.statement.number()
+    }
+
+    /// Whether `MaxRows` has cut the rows off. Final when the stream has ended.
+    pub fn is_capped(&self) -> bool {
+        self.capped
+    }
+}
+
+impl Stream for Rows {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Poll::Ready(item) = self.stream.poll_next_unpin(context) else { return Poll::Pending };
+        Poll::Ready(match item {
+            None => None,
+            Some(Err(error)) => Some(Err(from_datafusion(error))),
+            Some(Ok(batch)) => match self.left {
+                Some(left) if batch.num_rows() > left => {
+                    self.left = Some(0);
+                    self.capped = true;
+                    Some(Ok(batch.slice(0, left)))
+                }
+                Some(left) => {
+                    self.left = Some(left - batch.num_rows());
+                    Some(Ok(batch))
+                }
+                None => Some(Ok(batch)),
+            },
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The schema `sys`: what the tables, columns, keys and options are, and which requests were sent.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMillisecondArray, UInt64Array};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{SchemaProvider, Session, TableProvider};
+use datafusion::datasource::{MemTable, TableType};
+use datafusion::error::Result;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::connection::{Connection, OptionKind, Status};
+use crate::rest::arrow_field;
+use crate::rest::site::Site;
+use crate::schema::{Catalog, Column, Table};
+use crate::table::{Delivery, delivery};
+
+/// What the metadata is made from.
+#[derive(Clone)]
+struct Facts {
+    connection: Connection,
+    catalog: Catalog,
+    site: Arc<Site>,
+}
+
+/// A metadata table: its name and how its rows are made. They are made anew for every statement.
+type Maker = fn(&Facts) -> Result<RecordBatch>;
+const TABLES: &[(&str, Maker)] =
+    &[("columns", columns), ("keys", keys), ("options", options), ("requests", requests), ("tables", tables)];
+
+/// Schema `sys`.
+pub(super) struct SysSchema {
+    facts: Facts,
+}
+
+impl fmt::Debug for SysSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SysSchema")
+    }
+}
+
+impl SysSchema {
+    pub(super) fn new(connection: Connection, catalog: Catalog, site: Arc<Site>) -> Self {
+        Self { facts: Facts { connection, catalog, site } }
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for SysSchema {
+    fn table_names(&self) -> Vec<String> {
+        TABLES.iter().map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some((name, maker)) = TABLES.iter().find(|(known, _)| *known == name) else { return Ok(None) };
+        let schema = maker(&self.facts)?.schema();
+        Ok(Some(Arc::new(SysTable { name, maker: *maker, facts: self.facts.clone(), schema })))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        TABLES.iter().any(|(known, _)| *known == name)
+    }
+}
+
+struct SysTable {
+    name: &'static str,
+    maker: Maker,
+    facts: Facts,
+    schema: SchemaRef,
+}
+
+impl fmt::Debug for SysTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sys.{}", self.name)
+    }
+}
+
+#[async_trait]
+impl TableProvider for SysTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::View
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let rows = (self.maker)(&self.facts)?;
+        MemTable::try_new(self.schema.clone(), vec![vec![rows]])?.scan(state, projection, filters, limit).await
+    }
+}
+
+fn text<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn maybe_text(values: impl IntoIterator<Item = Option<String>>) -> ArrayRef {
+    Arc::new(values.into_iter().collect::<StringArray>())
+}
+
+fn flags(values: impl IntoIterator<Item = bool>) -> ArrayRef {
+    Arc::new(values.into_iter().map(Some).collect::<BooleanArray>())
+}
+
+fn numbers(values: impl IntoIterator<Item = i64>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(values))
+}
+
+fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
+    Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, values)| (name, values, true)))?)
+}
+
+fn tables(facts: &Facts) -> Result<RecordBatch> {
+    let tables = facts.catalog.tables();
+    let never = || flags(tables.iter().map(|_| false));
+    batch(vec![
+        ("table_name", text(tables.iter().map(|table| &table.name))),
+        ("description", text(tables.iter().map(|table| &table.doc))),
+        ("insertable", never()),
+        ("updatable", never()),
+        ("deletable", never()),
+        ("api", text(tables.iter().map(|table| &table.api.name))),
+    ])
+}
+
+fn columns(facts: &Facts) -> Result<RecordBatch> {
+    let rows: Vec<(&Table, i64, usize, &Column)> = facts
+        .catalog
+        .tables()
+        .iter()
+        .flat_map(|table| (1..).zip(table.columns.iter().enumerate()).map(|(ordinal, (index, column))| (table.as_ref(), ordinal, index, column)))
+        .collect();
+    let pushdown = |table: &Table, index: usize| match delivery(table, index) {
+        Delivery::Exact => Some("=, IN: exact".to_owned()),
+        Delivery::ExactWith(others) => Some(format!("=, IN: exact together with {}", others.join(", "))),
+        Delivery::Local => None,
+    };
+    batch(vec![
+        ("table_name", text(rows.iter().map(|(table, ..)| &table.name))),
+        ("column_name", text(rows.iter().map(|(.., column)| &column.name))),
+        ("ordinal", numbers(rows.iter().map(|(_, ordinal, ..)| *ordinal))),
+        ("data_type", text(rows.iter().map(|(.., column)| column.kind.sql_name()))),
+        ("nullable", flags(rows.iter().map(|(.., column)| arrow_field(column).is_nullable()))),
+        ("is_key", flags(rows.iter().map(|(.., column)| column.key))),
+        ("required", flags(rows.iter().map(|(.., column)| column.required))),
+        ("filter_only", flags(rows.iter().map(|(.., column)| column.input))),
+        ("pushdown", maybe_text(rows.iter().map(|(table, _, index, _)| pushdown(table, *index)))),
+        ("insertable", flags(rows.iter().map(|_| false))),
+        ("updatable", flags(rows.iter().map(|_| false))),
+        ("description", text(rows.iter().map(|(.., column)| &column.doc))),
+    ])
+}
+
+fn keys(facts: &Facts) -> Result<RecordBatch> {
+    type Row<'a> = (&'a str, &'a str, i64, &'a str, Option<(String, String)>);
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for table in facts.catalog.tables() {
+        let keys: Vec<usize> = if table.unique { table.key().collect() } else { Vec::new() };
+        rows.extend((1..).zip(keys).map(|(ordinal, column)| {
+            (table.name.as_str(), table.columns[column].name.as_str(), ordinal, "primary", None)
+        }));
+        let foreign = table.columns.iter().filter(|column| column.references.is_some());
+        rows.extend((1..).zip(foreign).map(|(ordinal, column)| {
+            (table.name.as_str(), column.name.as_str(), ordinal, "foreign", column.references.clone())
+        }));
+    }
+    batch(vec![
+        ("table_name", text(rows.iter().map(|row| row.0))),
+        ("column_name", text(rows.iter().map(|row| row.1))),
+        ("ordinal", numbers(rows.iter().map(|row| row.2))),
+        ("kind", text(rows.iter().map(|row| row.3))),
+        ("referenced_table", maybe_text(rows.iter().map(|row| row.4.as_ref().map(|reference| reference.0.clone())))),
+        ("referenced_column", maybe_text(rows.iter().map(|row| row.4.as_ref().map(|reference| reference.1.clone())))),
+    ])
+}
+
+fn options(facts: &Facts) -> Result<RecordBatch> {
+    let options: Vec<_> = facts.connection.options().collect();
+    let allowed = |kind: &OptionKind| match kind {
+        OptionKind::Choice(choices) => Some(choices.join(", ")),
+        OptionKind::Integer { min, max } => Some(format!("{min} to {max}")),
+        _ => None,
+    };
+    let description = |row: &crate::connection::OptionRow| match row.status {
+        Status::Works => row.doc.to_owned(),
+        Status::Later(what) => format!("{} Not yet: {what}.", row.doc),
+        Status::Refused(why) => format!("{} Refused: {why}", row.doc),
+    };
+    batch(vec![
+        ("name", text(options.iter().map(|option| option.row.name))),
+        ("category", text(options.iter().map(|option| option.row.category.title()))),
+        ("data_type", text(options.iter().map(|option| crate::connection::docs::kind(option.row)))),
+        ("default_value", text(options.iter().map(|option| option.row.default))),
+        ("allowed_values", maybe_text(options.iter().map(|option| allowed(&option.row.kind)))),
+        ("secret", flags(options.iter().map(|option| option.row.secret))),
+        ("value", text(options.iter().map(|option| &option.value))),
+        ("source", text(options.iter().map(|option| option.source.to_string()))),
+        ("description", text(options.iter().map(|option| description(option.row)))),
+    ])
+}
+
+fn requests(facts: &Facts) -> Result<RecordBatch> {
+    let requests = facts.site.client.log().snapshot();
+    let started = TimestampMillisecondArray::from_iter_values(requests.iter().map(|request| request.started)).with_timezone("UTC");
+    batch(vec![
+        ("statement", Arc::new(UInt64Array::from_iter_values(requests.iter().map(|request| request.statement)))),
+        ("started", Arc::new(started)),
+        ("method", text(requests.iter().map(|request| request.method))),
+        ("path", text(requests.iter().map(|request| &request.path))),
+        ("query", text(requests.iter().map(|request| &request.query))),
+        ("status", Arc::new(requests.iter().map(|request| request.status.map(i64::from)).collect::<Int64Array>())),
+        ("elapsed_ms", Arc::new(Float64Array::from_iter_values(requests.iter().map(|request| request.elapsed_ms)))),
+        ("bytes", Arc::new(UInt64Array::from_iter_values(requests.iter().map(|request| request.bytes)))),
+        ("attempt", numbers(requests.iter().map(|request| i64::from(request.attempt)))),
+        ("error", maybe_text(requests.iter().map(|request| request.error.clone()))),
+    ])
+}

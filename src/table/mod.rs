@@ -1,0 +1,51 @@
+//! One table in DataFusion: a provider that turns predicates into a [`Read`](crate::rest::plan::Read), and the plan node that runs it.
+//!
+//! The only floor between the site and the SQL engine: below it nothing knows DataFusion, above it nothing knows requests.
+
+mod late;
+mod parent;
+mod predicate;
+mod provider;
+mod scan;
+
+pub(crate) use parent::CarryParentFilters;
+pub(crate) use predicate::{Delivery, delivery};
+pub(crate) use provider::SiteTable;
+
+use crate::error::Error;
+use datafusion::error::DataFusionError;
+
+/// Into DataFusion's error; [`from_datafusion`] brings it back whole.
+pub(crate) fn to_datafusion(error: Error) -> DataFusionError {
+    DataFusionError::External(Box::new(error))
+}
+
+/// Out of DataFusion's error: our own error if one is inside, else one made from the engine's message.
+pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
+    use crate::error::ErrorKind;
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(inner) => match inner.downcast::<DataFusionError>() {
+                Ok(error) => from_datafusion(*error),
+                Err(inner) => Error::new(ErrorKind::Internal, inner.to_string()),
+            },
+        },
+        DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_datafusion(*inner),
+        DataFusionError::ArrowError(error, backtrace) => match *error {
+            datafusion::arrow::error::ArrowError::ExternalError(inner) => from_datafusion(DataFusionError::External(inner)),
+            other => Error::new(ErrorKind::Statement, DataFusionError::ArrowError(Box::new(other), backtrace).strip_backtrace()),
+        },
+        DataFusionError::Shared(shared) => match shared.as_ref() {
+            DataFusionError::External(inner) if inner.downcast_ref::<Error>().is_some() => {
+                let error = inner.downcast_ref::<Error>().map(Error::again);
+                error.unwrap_or_else(|| Error::new(ErrorKind::Internal, shared.to_string()))
+            }
+            _ => Error::new(ErrorKind::Statement, shared.to_string()),
+        },
+        error @ DataFusionError::NotImplemented(_) => Error::new(ErrorKind::Unsupported, error.strip_backtrace()),
+        error @ (DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_)) => Error::new(ErrorKind::Internal, error.strip_backtrace()),
+        error @ DataFusionError::ResourcesExhausted(_) => Error::new(ErrorKind::Limit, error.strip_backtrace()),
+        error => Error::new(ErrorKind::Statement, error.strip_backtrace()),
+    }
+}

@@ -1,0 +1,161 @@
+//! From SQL predicates to what is known about columns: pure functions over DataFusion expressions.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{BinaryExpr, Expr, Operator, expr::InList};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::rest::plan::Known;
+use crate::schema::Table;
+
+/// What a predicate is to the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Meaning {
+    /// The column has one of these values: the site may be asked for just them, and rows are checked against them.
+    Values(usize, Vec<String>),
+    /// Anything else: evaluated here, after reading.
+    Residue,
+}
+
+/// Reads a predicate.
+///
+/// # Errors
+/// An input column is used in another way than `=`, IN or IS NULL: it has no value to compare with until the site is asked for it.
+pub(crate) fn meaning(table: &Table, predicate: &Expr) -> Result<Meaning> {
+    if let Some((column, values)) = values(table, predicate) {
+        return Ok(Meaning::Values(column, values));
+    }
+    let nullness = matches!(predicate, Expr::IsNull(_) | Expr::IsNotNull(_));
+    let names = predicate.column_refs();
+    let input = names.iter().find_map(|name| table.columns.iter().find(|column| column.input && column.name == name.name));
+    match input {
+        Some(input) if !nullness => Err(Error::new(
+            ErrorKind::Statement,
+            format!("the input column {} can only be compared by = or IN with constants", input.name),
+        )
+        .hint(format!("write {} = '…' as a condition of its own, not inside OR or a function", input.name))
+        .table(&table.name)),
+        _ => Ok(Meaning::Residue),
+    }
+}
+
+/// The column and its values, for `=`, IN, boolean columns and ORs of those over one column.
+fn values(table: &Table, predicate: &Expr) -> Option<(usize, Vec<String>)> {
+    match predicate {
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match (left.as_ref(), right.as_ref()) {
+            (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {
+                Some((table.column(&column.name)?, vec![text(value)?]))
+            }
+            _ => None,
+        },
+        Expr::InList(InList { expr, list, negated: false }) => match expr.as_ref() {
+            Expr::Column(column) => {
+                let list = list.iter().map(|item| match item {
+                    Expr::Literal(value, _) => text(value),
+                    _ => None,
+                });
+                Some((table.column(&column.name)?, list.collect::<Option<_>>()?))
+            }
+            _ => None,
+        },
+        Expr::BinaryExpr(BinaryExpr { op: Operator::Or, .. }) => either(table, predicate),
+        Expr::Column(column) => Some((table.column(&column.name)?, vec!["true".to_owned()])),
+        Expr::IsTrue(inner) => values(table, inner),
+        Expr::Not(inner) | Expr::IsFalse(inner) => match inner.as_ref() {
+            Expr::Column(column) => Some((table.column(&column.name)?, vec!["false".to_owned()])),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// An OR over one column, however long: walked without recursion along its left side.
+fn either(table: &Table, predicate: &Expr) -> Option<(usize, Vec<String>)> {
+    let mut found: Option<(usize, Vec<String>)> = None;
+    let mut rest = vec![predicate];
+    while let Some(expression) = rest.pop() {
+        if let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) = expression {
+            rest.push(right);
+            rest.push(left);
+            continue;
+        }
+        let (column, more) = values(table, expression)?;
+        match &mut found {
+            None => found = Some((column, more)),
+            Some((known, values)) if *known == column => values.extend(more),
+            Some(_) => return None,
+        }
+    }
+    found
+}
+
+/// A constant as the text that paths, query parameters and checks use; `None` where equality of texts is not equality of values.
+pub(crate) fn text(value: &ScalarValue) -> Option<String> {
+    match value {
+        ScalarValue::Utf8(value) | ScalarValue::Utf8View(value) | ScalarValue::LargeUtf8(value) => value.clone(),
+        ScalarValue::Boolean(value) => value.map(|value| value.to_string()),
+        ScalarValue::Int64(value) => value.map(|value| value.to_string()),
+        ScalarValue::Dictionary(_, value) => text(value),
+        _ => None,
+    }
+}
+
+/// Whether knowing values of the column can change what is asked of the site.
+pub(crate) fn is_bindable(table: &Table, column: usize) -> bool {
+    let definition = &table.columns[column];
+    definition.push.is_some()
+        || definition.input
+        || table.gets.iter().chain(&table.lists).any(|endpoint| endpoint.placeholders().any(|placeholder| placeholder == column))
+        || table.parent.as_ref().is_some_and(|parent| parent.columns.iter().any(|(here, _)| *here == column))
+}
+
+/// What the predicates say about bindable columns. Without pushdown only inputs count: they are questions, not filters.
+pub(crate) fn known<'a>(table: &Table, pushdown: bool, meanings: impl Iterator<Item = &'a Meaning>) -> Known {
+    let mut known = Known::default();
+    for meaning in meanings {
+        if let Meaning::Values(column, values) = meaning
+            && is_bindable(table, *column)
+            && (pushdown || table.columns[*column].input)
+        {
+            known.restrict(*column, values.iter().cloned());
+        }
+    }
+    known
+}
+
+/// How the site can be asked for values of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// Equality and IN reach the site as they are.
+    Exact,
+    /// They do when these columns are bound too.
+    ExactWith(Vec<String>),
+    /// They are evaluated here.
+    Local,
+}
+
+/// What pushdown can do for a column, for the metadata and the documentation.
+pub(crate) fn delivery(table: &Table, column: usize) -> Delivery {
+    let definition = &table.columns[column];
+    let name = |index: usize| table.columns[index].name.clone();
+    if let Some(push) = &definition.push {
+        return match &push.with[..] {
+            [] => Delivery::Exact,
+            with => Delivery::ExactWith(with.iter().map(|(other, _)| name(*other)).collect()),
+        };
+    }
+    let of_parent = table.parent.as_ref().is_some_and(|parent| parent.columns.iter().any(|(here, _)| *here == column));
+    // The endpoint that needs the fewest other columns.
+    let others = table
+        .gets
+        .iter()
+        .chain(&table.lists)
+        .filter(|endpoint| endpoint.placeholders().any(|placeholder| placeholder == column))
+        .map(|endpoint| endpoint.placeholders().filter(|&other| other != column).map(name).collect::<Vec<_>>())
+        .min_by_key(Vec::len);
+    match others {
+        Some(others) if others.is_empty() || of_parent => Delivery::Exact,
+        Some(others) => Delivery::ExactWith(others),
+        None if of_parent || definition.input => Delivery::Exact,
+        None => Delivery::Local,
+    }
+}

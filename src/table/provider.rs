@@ -1,0 +1,120 @@
+//! A table of the site as DataFusion sees it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::{Constraint, Constraints};
+use datafusion::datasource::TableType;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+
+use super::predicate::{self, Meaning, known};
+use super::scan::{ScanExec, ScanRequest};
+use super::to_datafusion;
+use crate::rest::arrow_schema;
+use crate::rest::plan::{Question, Read, plan};
+use crate::rest::site::Site;
+use crate::schema::Table;
+
+/// A table of a site. Planning is pure: nothing here sends a request.
+#[derive(Debug)]
+pub(crate) struct SiteTable {
+    table: Arc<Table>,
+    site: Arc<Site>,
+    pushdown: bool,
+    schema: SchemaRef,
+    constraints: Constraints,
+}
+
+impl SiteTable {
+    pub(crate) fn new(table: Arc<Table>, site: Arc<Site>, pushdown: bool) -> Self {
+        let all: Vec<usize> = (0..table.columns.len()).collect();
+        let key: Vec<usize> = table.key().collect();
+        // The engine takes a declared key for a fact and drops columns from GROUP BY because of it.
+        let constraints = if table.unique && !key.is_empty() { vec![Constraint::PrimaryKey(key)] } else { Vec::new() };
+        Self {
+            schema: arrow_schema(&table, &all),
+            constraints: Constraints::new_unverified(constraints),
+            table,
+            site,
+            pushdown,
+        }
+    }
+
+    fn meanings<'a>(&self, filters: impl Iterator<Item = &'a Expr>) -> Result<Vec<Meaning>> {
+        filters.map(|filter| predicate::meaning(&self.table, filter)).collect::<Result<_, _>>().map_err(to_datafusion)
+    }
+
+    fn read(&self, columns: &[usize], meanings: &[Meaning], limit: Option<usize>) -> Result<Read> {
+        let known = known(&self.table, self.pushdown, meanings.iter());
+        let question = Question { table: &self.table, columns, known: &known, parent_known: None, limit };
+        plan(&question, self.site.context()).map_err(to_datafusion)
+    }
+
+    /// Whether the rows that come out satisfy the predicate for certain, because the site itself was asked for just them.
+    fn is_exact(&self, read: &Read, meaning: &Meaning) -> bool {
+        match meaning {
+            Meaning::Values(column, _) if self.table.columns[*column].input => true,
+            Meaning::Values(column, _) => self.pushdown && predicate::is_bindable(&self.table, *column) && read.sends(*column),
+            Meaning::Residue => false,
+        }
+    }
+}
+
+#[async_trait]
+impl TableProvider for SiteTable {
+    fn schema(&self) -> SchemaRef {
+        self.schema.clone()
+    }
+
+    fn constraints(&self) -> Option<&Constraints> {
+        Some(&self.constraints)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        let meanings = self.meanings(filters.iter().copied())?;
+        let read = self.read(&[], &meanings, None)?;
+        let classify = |meaning| {
+            if self.is_exact(&read, meaning) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact }
+        };
+        Ok(meanings.iter().map(classify).collect())
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let columns: Vec<usize> = projection.cloned().unwrap_or_else(|| (0..self.table.columns.len()).collect());
+        let meanings = self.meanings(filters.iter())?;
+        let whole = self.read(&columns, &meanings, None)?;
+        let exact: Vec<bool> = meanings.iter().map(|meaning| self.is_exact(&whole, meaning)).collect();
+        // Reading checks the values of every bindable column itself, so a predicate that was called exact stays true on any path;
+        // what is left to the engine must not be cut short by a limit.
+        let checked = |meaning: &Meaning| matches!(meaning, Meaning::Values(column, _) if predicate::is_bindable(&self.table, *column));
+        let limit = limit.filter(|_| exact.iter().zip(&meanings).all(|(exact, meaning)| *exact || checked(meaning) && self.pushdown));
+        let text = |wanted: bool| {
+            exact.iter().zip(filters).filter(|(exact, _)| **exact == wanted).map(|(_, filter)| filter.to_string()).collect()
+        };
+        Ok(Arc::new(ScanExec::new(ScanRequest {
+            table: self.table.clone(),
+            site: self.site.clone(),
+            columns,
+            known: known(&self.table, self.pushdown, meanings.iter()),
+            parent_known: None,
+            limit,
+            pushdown: self.pushdown,
+            exact: text(true),
+            residue: text(false),
+        })?))
+    }
+}
