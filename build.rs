@@ -12,11 +12,18 @@ fn main() -> io::Result<()> {
     let mut table = String::from("[\n");
     for file in &files {
         println!("cargo::rerun-if-changed={}", file.display());
-        let name = file.strip_prefix(&root).expect("walk starts at root").to_string_lossy().replace('\\', "/");
+        let name = file
+            .strip_prefix(&root)
+            .expect("walk starts at root")
+            .to_string_lossy()
+            .replace('\\', "/");
         table.push_str(&format!("    ({name:?}, include_str!({:?})),\n", file.display().to_string()));
     }
     table.push_str("]\n");
-    fs::write(PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("schemas.rs"), table)
+    fs::write(
+        PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it")).join("schemas.rs"),
+        table,
+    )
 }
 
 fn walk(directory: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

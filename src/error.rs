@@ -185,9 +185,23 @@ impl Error {
 
     /// The same error once more, without its source: for a failure that several consumers hear of.
     pub(crate) fn again(&self) -> Self {
-        let Inner { kind, message, hint, table, request, .. } = self.0.as_ref();
+        let Inner {
+            kind,
+            message,
+            hint,
+            table,
+            request,
+            ..
+        } = self.0.as_ref();
         let (message, hint, table, request) = (message.clone(), hint.clone(), table.clone(), request.clone());
-        Self(Box::new(Inner { kind: *kind, message, hint, table, request, source: None }))
+        Self(Box::new(Inner {
+            kind: *kind,
+            message,
+            hint,
+            table,
+            request,
+            source: None,
+        }))
     }
 
     /// What kind of failure this is.

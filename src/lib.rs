@@ -31,4 +31,4 @@ mod table;
 pub use connection::Connection;
 pub use error::{Error, ErrorKind, KINDS, KindRow, RequestContext, Result};
 pub use http::LoggedRequest;
-pub use session::{Progress, Rows, Session};
+pub use session::{Findings, Meter, PreparedText, Progress, Rows, Session};

@@ -32,6 +32,7 @@ mod unknown;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use crate::connection::Secret;
 pub use authorization::Authorization;
 pub use client::Client;
 pub use link::Link;
@@ -40,6 +41,5 @@ pub use options::ClientOptions;
 pub use request::{Method, Request, Safety};
 pub use response::Response;
 pub use retry::RetryPolicy;
-pub(crate) use crate::connection::Secret;
 pub use statement::Statement;
 pub use unknown::is_outcome_unknown;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, ListBuilder, StringBuilder, TimestampMillisecondBuilder,
+    ArrayRef, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
+    TimestampMillisecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
@@ -159,5 +160,10 @@ pub(crate) fn arrow_field(column: &Column) -> Field {
 
 /// The Arrow schema of some columns of a table.
 pub(crate) fn arrow_schema(table: &Table, columns: &[usize]) -> SchemaRef {
-    Arc::new(Schema::new(columns.iter().map(|&column| arrow_field(&table.columns[column])).collect::<Vec<_>>()))
+    Arc::new(Schema::new(
+        columns
+            .iter()
+            .map(|&column| arrow_field(&table.columns[column]))
+            .collect::<Vec<_>>(),
+    ))
 }

@@ -167,17 +167,26 @@ impl Decoder {
         let mut input = serde_json::Deserializer::from_slice(body);
         // The tree is lent out while the state changes.
         let root = std::mem::take(&mut self.shape.root);
-        let outcome = NodeSeed { node: &root, state: self }.deserialize(&mut input).and_then(|()| input.end());
+        let outcome = NodeSeed {
+            node: &root,
+            state: self,
+        }
+        .deserialize(&mut input)
+        .and_then(|()| input.end());
         self.shape.root = root;
         if let Err(error) = outcome {
-            let what = self.problem.take().unwrap_or_else(|| format!("the answer is not the JSON that the API promises: {error}"));
-            return Err(Error::new(ErrorKind::Decode, what).hint(
-                "the site or a proxy in front of it answered something unexpected; sys.requests shows the request",
-            ));
+            let what = self
+                .problem
+                .take()
+                .unwrap_or_else(|| format!("the answer is not the JSON that the API promises: {error}"));
+            return Err(Error::new(ErrorKind::Decode, what)
+                .hint("the site or a proxy in front of it answered something unexpected; sys.requests shows the request"));
         }
         if !self.found {
-            return Err(Error::new(ErrorKind::Decode, "the answer has no rows, not even an empty list of them")
-                .hint("the site or a proxy in front of it answered something unexpected; sys.requests shows the request"));
+            return Err(
+                Error::new(ErrorKind::Decode, "the answer has no rows, not even an empty list of them")
+                    .hint("the site or a proxy in front of it answered something unexpected; sys.requests shows the request"),
+            );
         }
         self.flush(0).map_err(|what| Error::new(ErrorKind::Decode, what))?;
         Ok(std::mem::take(&mut self.page))
@@ -193,7 +202,12 @@ impl Decoder {
         self.rows = 0;
         RecordBatch::try_new_with_options(self.schema.clone(), columns, &options)
             .map(Some)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("the decoded columns do not fit together: {error}")))
+            .map_err(|error| {
+                Error::new(
+                    ErrorKind::Internal,
+                    format!("the decoded columns do not fit together: {error}"),
+                )
+            })
     }
 
     fn clear_level(&mut self, level: usize) {
@@ -233,11 +247,17 @@ impl Decoder {
                 self.cells = cells;
                 return outcome;
             }
-            self.pending.push(Pending { cut: None, cells: self.cells.clone() });
+            self.pending.push(Pending {
+                cut: None,
+                cells: self.cells.clone(),
+            });
         } else if !self.whole[level + 1] {
             // A cut page says nothing about the order of what is missing: all of it is read again from its own endpoint.
             self.pending.truncate(start);
-            self.pending.push(Pending { cut: Some(level), cells: self.cells.clone() });
+            self.pending.push(Pending {
+                cut: Some(level),
+                cells: self.cells.clone(),
+            });
         } else {
             for pending in &mut self.pending[start..] {
                 for &slot in &self.shape.levels[level] {
@@ -280,14 +300,19 @@ impl Decoder {
                 Some(level) => {
                     let belongs = |(slot, values): &(usize, Arc<BTreeSet<String>>)| {
                         self.shape.slots[*slot].level > level
-                            || pending.cells[*slot].canonical().is_some_and(|value| values.contains(value.as_ref()))
+                            || pending.cells[*slot]
+                                .canonical()
+                                .is_some_and(|value| values.contains(value.as_ref()))
                     };
                     if !self.checks.iter().all(belongs) {
                         continue;
                     }
                     let values = self.follow.iter().map(|&slot| {
                         let known = self.shape.slots[slot].level <= level;
-                        pending.cells[slot].canonical().filter(|_| known).map(std::borrow::Cow::into_owned)
+                        pending.cells[slot]
+                            .canonical()
+                            .filter(|_| known)
+                            .map(std::borrow::Cow::into_owned)
                     });
                     self.page.cut.push(values.collect());
                 }
@@ -306,7 +331,10 @@ impl Decoder {
         for (builder, &slot) in self.builders.iter_mut().zip(&self.output) {
             let cell = &cells[slot];
             if self.shape.slots[slot].key && cell.is_null() {
-                return Err(format!("a row has no {}, which is part of its key", self.shape.slots[slot].name));
+                return Err(format!(
+                    "a row has no {}, which is part of its key",
+                    self.shape.slots[slot].name
+                ));
             }
             builder.append(cell);
         }
@@ -330,9 +358,11 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
         let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
         match &node.leaves[..] {
             [] => input.deserialize_any(ObjectVisitor { node, state }),
-            [(slot, preference)] if plain && state.shape.slots[*slot].kind != Kind::Json => {
-                input.deserialize_any(LeafVisitor { slot: *slot, preference: *preference, state })
-            }
+            [(slot, preference)] if plain && state.shape.slots[*slot].kind != Kind::Json => input.deserialize_any(LeafVisitor {
+                slot: *slot,
+                preference: *preference,
+                state,
+            }),
             leaves => {
                 // Several things are taken from one place: keep its text and read it once for each.
                 let raw = <&RawValue as serde::Deserialize>::deserialize(input)?;
@@ -345,13 +375,19 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
                         continue;
                     }
                     let mut text = serde_json::Deserializer::from_str(raw.get());
-                    text.deserialize_any(LeafVisitor { slot, preference, state: &mut *state }).map_err(serde::de::Error::custom)?;
+                    text.deserialize_any(LeafVisitor {
+                        slot,
+                        preference,
+                        state: &mut *state,
+                    })
+                    .map_err(serde::de::Error::custom)?;
                 }
                 if plain {
                     return Ok(());
                 }
                 let mut text = serde_json::Deserializer::from_str(raw.get());
-                text.deserialize_any(ObjectVisitor { node, state }).map_err(serde::de::Error::custom)
+                text.deserialize_any(ObjectVisitor { node, state })
+                    .map_err(serde::de::Error::custom)
             }
         }
     }
@@ -373,7 +409,9 @@ impl ObjectVisitor<'_> {
             (_, Word::Null) => {}
             _ => {
                 let what = if self.node.rows.is_some() { "rows" } else { "an object" };
-                self.state.problem.get_or_insert(format!("the answer has {} where {what} should be", word.name()));
+                self.state
+                    .problem
+                    .get_or_insert(format!("the answer has {} where {what} should be", word.name()));
                 return Err(E::custom("unexpected value"));
             }
         }
@@ -417,7 +455,10 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
         }
         while let Some(child) = map.next_key_seed(KeySeed { node })? {
             match child {
-                Some(index) => map.next_value_seed(NodeSeed { node: &node.children[index].1, state: &mut *state })?,
+                Some(index) => map.next_value_seed(NodeSeed {
+                    node: &node.children[index].1,
+                    state: &mut *state,
+                })?,
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -437,7 +478,13 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
             return self.scalar(Word::Array);
         }
         self.state.found |= matches!(self.node.rows, Some((1, _)));
-        while elements.next_element_seed(ElementSeed { node: self.node, state: &mut *self.state })?.is_some() {}
+        while elements
+            .next_element_seed(ElementSeed {
+                node: self.node,
+                state: &mut *self.state,
+            })?
+            .is_some()
+        {}
         Ok(())
     }
 
@@ -476,7 +523,10 @@ impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
-        input.deserialize_map(ObjectVisitor { node: self.node, state: self.state })
+        input.deserialize_map(ObjectVisitor {
+            node: self.node,
+            state: self.state,
+        })
     }
 }
 
@@ -633,7 +683,9 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
             #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
             Kind::Bigint | Kind::Timestamp if whole => cell.set_integer(value as i64),
             // Beyond that the text of the number is lost: 12345678901234567890123 must not become another number.
-            Kind::Text if value.abs() < EXACT => cell.set_text(&serde_json::Number::from_f64(value).map_or_else(String::new, |n| n.to_string())),
+            Kind::Text if value.abs() < EXACT => {
+                cell.set_text(&serde_json::Number::from_f64(value).map_or_else(String::new, |n| n.to_string()))
+            }
             _ => return self.mismatch(&format!("the number {value:e}")),
         }
         Ok(())
@@ -677,7 +729,9 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
                 }
             }
         }
-        let millis = millis.or_else(|| jira.as_deref().and_then(epoch_millis)).or_else(|| iso.as_deref().and_then(epoch_millis));
+        let millis = millis
+            .or_else(|| jira.as_deref().and_then(epoch_millis))
+            .or_else(|| iso.as_deref().and_then(epoch_millis));
         match millis {
             Some(millis) => {
                 if let Some((_, cell)) = self.cell() {

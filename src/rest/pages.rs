@@ -24,10 +24,16 @@ pub(super) fn next(client: &Client, table: &Table, start: usize, page: &PageInfo
     if table.page.style == PageStyle::Single || page.last == Some(true) {
         return Ok(Next::End);
     }
-    let broken = |what: &str| Error::new(ErrorKind::Decode, what).hint("the rows would not be complete, so none are given").table(&table.name);
+    let broken = |what: &str| {
+        Error::new(ErrorKind::Decode, what)
+            .hint("the rows would not be complete, so none are given")
+            .table(&table.name)
+    };
     let link = page.next.as_deref().map(|link| client.follow(link)).transpose()?;
     if page.last.is_none() && link.is_none() {
-        return Err(broken("the site says neither that a page is the last nor where the next one is"));
+        return Err(broken(
+            "the site says neither that a page is the last nor where the next one is",
+        ));
     }
     if page.received > 0 && page.fresh == 0 {
         return Err(broken("the site sends the same rows again as another page"));
@@ -39,7 +45,11 @@ pub(super) fn next(client: &Client, table: &Table, start: usize, page: &PageInfo
     // Rows that the caller may not see can take a place without being returned: the site's own link knows better than the count.
     let linked = link
         .and_then(|link| link.query.into_iter().find(|(name, _)| *name == table.page.start))
-        .map(|(_, value)| value.parse::<usize>().map_err(|_| broken("the link to the next page has no readable start")))
+        .map(|(_, value)| {
+            value
+                .parse::<usize>()
+                .map_err(|_| broken("the link to the next page has no readable start"))
+        })
         .transpose()?;
     match linked.unwrap_or(start + page.received) {
         next if next > start => Ok(Next::Start(next)),

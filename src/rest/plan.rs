@@ -37,7 +37,10 @@ impl Known {
 
     /// The value of `column` if there is just one.
     fn single(&self, column: usize) -> Option<&str> {
-        self.get(column).filter(|values| values.len() == 1).and_then(|values| values.first()).map(String::as_str)
+        self.get(column)
+            .filter(|values| values.len() == 1)
+            .and_then(|values| values.first())
+            .map(String::as_str)
     }
 
     fn count(&self, column: usize) -> usize {
@@ -141,15 +144,6 @@ pub(crate) trait Sizes {
     fn pages(&self, table: &Table, call: &Call) -> Option<usize>;
 }
 
-/// Nothing was read yet.
-pub(crate) struct NoSizes;
-
-impl Sizes for NoSizes {
-    fn pages(&self, _: &Table, _: &Call) -> Option<usize> {
-        None
-    }
-}
-
 /// What a decision depends on besides the question.
 #[derive(Clone, Copy)]
 pub(crate) struct Context<'a> {
@@ -165,7 +159,9 @@ pub(crate) struct Context<'a> {
 /// # Errors
 /// An input is bound to what the site does not take.
 pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read> {
-    let Question { table, columns, limit, .. } = *question;
+    let Question {
+        table, columns, limit, ..
+    } = *question;
     let mut known = Known::default();
     for column in question.known.columns() {
         let values = question.known.get(column).into_iter().flat_map(|values| values.iter());
@@ -181,9 +177,21 @@ pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read
     let path = if known.columns().any(|column| known.count(column) == 0) {
         Path::Empty
     } else {
-        choose(&Question { known: &known, ..question.clone() }, context)?
+        choose(
+            &Question {
+                known: &known,
+                ..question.clone()
+            },
+            context,
+        )?
     };
-    Ok(Read { table: table.clone(), columns: columns.to_vec(), path, checks, limit })
+    Ok(Read {
+        table: table.clone(),
+        columns: columns.to_vec(),
+        path,
+        checks,
+        limit,
+    })
 }
 
 /// Values that the rows themselves carry can be checked in the rows.
@@ -191,7 +199,10 @@ fn checks_of(table: &Table, known: &Known) -> Known {
     let mut checks = Known::default();
     for column in known.columns() {
         if matches!(table.columns[column].origin, Origin::Json { .. }) {
-            checks.restrict(column, known.get(column).into_iter().flat_map(|values| values.iter().cloned()));
+            checks.restrict(
+                column,
+                known.get(column).into_iter().flat_map(|values| values.iter().cloned()),
+            );
         }
     }
     checks
@@ -201,7 +212,10 @@ fn check_inputs(table: &Table, known: &Known) -> Result<()> {
     let fail = |message: String, hint: String| Err(Error::new(ErrorKind::Statement, message).hint(hint).table(&table.name));
     for (index, column) in table.columns.iter().enumerate().filter(|(_, column)| column.input) {
         let Some(values) = known.get(index) else { continue };
-        if let Some(value) = values.iter().find(|value| !column.one_of.is_empty() && !column.one_of.contains(value)) {
+        if let Some(value) = values
+            .iter()
+            .find(|value| !column.one_of.is_empty() && !column.one_of.contains(value))
+        {
             return fail(
                 format!("the column {} cannot be {value:?}", column.name),
                 format!("the site takes {}", column.one_of.join(", ")),
@@ -229,8 +243,15 @@ fn check_inputs(table: &Table, known: &Known) -> Result<()> {
 }
 
 fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
-    let Question { table, columns, known, .. } = *question;
-    if let Some((_, column)) = table.columns.iter().enumerate().find(|(index, column)| column.required && known.get(*index).is_none()) {
+    let Question {
+        table, columns, known, ..
+    } = *question;
+    if let Some((_, column)) = table
+        .columns
+        .iter()
+        .enumerate()
+        .find(|(index, column)| column.required && known.get(*index).is_none())
+    {
         return Ok(Path::Unbound(
             format!("the site answers only when the column {} is bound", column.name),
             format!("add WHERE {} = '…', or join on it", column.name),
@@ -241,18 +262,28 @@ fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
     let list = if details { None } else { best_list(table, known) };
     match (get, list) {
         (Some(get), Some(list)) => {
-            let pages: usize = list.iter().map(|call| context.sizes.pages(table, call).unwrap_or(usize::MAX)).fold(0, usize::saturating_add);
+            let pages: usize = list
+                .iter()
+                .map(|call| context.sizes.pages(table, call).unwrap_or(usize::MAX))
+                .fold(0, usize::saturating_add);
             // A list with placeholders belongs to one parent: it is short, one page unless seen otherwise.
-            let short = list.first().is_some_and(|call| call.endpoint.of(table).placeholders().next().is_some());
+            let short = list
+                .first()
+                .is_some_and(|call| call.endpoint.of(table).placeholders().next().is_some());
             let pages = if pages == usize::MAX && short { list.len() } else { pages };
             Ok(Path::Calls(if get.len() <= pages { get } else { list }))
         }
         (Some(calls), None) => Ok(Path::Calls(calls)),
         (None, Some(calls)) => {
             // Many parents one by one, or one pass over the lists that carry their rows.
-            if calls.len() > 1 && let Some(embedded) = embedded(question, &above(question), context)? {
+            if calls.len() > 1
+                && let Some(embedded) = embedded(question, &above(question), context)?
+            {
                 let pages = embedded.calls.iter().map(|call| context.sizes.pages(&embedded.root, call));
-                if pages.fold(Some(0), |sum: Option<usize>, pages| Some(sum? + pages?)).is_some_and(|pages| pages < calls.len()) {
+                if pages
+                    .fold(Some(0), |sum: Option<usize>, pages| Some(sum? + pages?))
+                    .is_some_and(|pages| pages < calls.len())
+                {
                     return Ok(Path::Embedded(embedded));
                 }
             }
@@ -266,9 +297,19 @@ fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
 /// Whether the values of the placeholders may be combined freely. With several values for two columns that come from a parent, most
 /// combinations do not exist: the parent knows which do.
 fn combines(table: &Table, endpoint: &Endpoint, known: &Known) -> bool {
-    let of_parent = |column: &usize| table.parent.as_ref().is_some_and(|parent| parent.columns.iter().any(|(here, _)| here == column));
+    let of_parent = |column: &usize| {
+        table
+            .parent
+            .as_ref()
+            .is_some_and(|parent| parent.columns.iter().any(|(here, _)| here == column))
+    };
     endpoint.placeholders().all(|column| known.get(column).is_some())
-        && endpoint.placeholders().filter(of_parent).filter(|&column| known.count(column) > 1).count() < 2
+        && endpoint
+            .placeholders()
+            .filter(of_parent)
+            .filter(|&column| known.count(column) > 1)
+            .count()
+            < 2
 }
 
 /// One get per combination of key values. An input is for lists only.
@@ -316,10 +357,14 @@ pub(crate) fn pushed(table: &Table, endpoint: EndpointRef, known: &Known) -> Vec
         .filter(|&column| {
             table.columns[column].push.as_ref().is_some_and(|push| {
                 let with = push.with.iter().all(|(other, value)| {
-                    known.single(*other).is_some_and(|bound| value.as_ref().is_none_or(|value| value == bound))
+                    known
+                        .single(*other)
+                        .is_some_and(|bound| value.as_ref().is_none_or(|value| value == bound))
                 });
                 let spelled = push.when.is_empty()
-                    || known.single(column).is_some_and(|bound| push.when.iter().any(|(value, _)| value == bound));
+                    || known
+                        .single(column)
+                        .is_some_and(|bound| push.when.iter().any(|(value, _)| value == bound));
                 with && spelled
             })
         })
@@ -328,7 +373,11 @@ pub(crate) fn pushed(table: &Table, endpoint: EndpointRef, known: &Known) -> Vec
 
 /// One call per combination of the values of the placeholders and of the parameters that cannot be repeated.
 fn calls(table: &Table, endpoint: EndpointRef, known: &Known, pushed: &[usize]) -> Vec<Call> {
-    let mut calls = vec![Call { endpoint, values: BTreeMap::new(), query: Vec::new() }];
+    let mut calls = vec![Call {
+        endpoint,
+        values: BTreeMap::new(),
+        query: Vec::new(),
+    }];
     for column in endpoint.of(table).placeholders() {
         calls = combine(&calls, known, column, |call, value| {
             call.values.insert(column, value.to_owned());
@@ -387,11 +436,26 @@ fn details_of(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
     let Question { table, .. } = *question;
     let get = &table.gets[0];
     let keys: Vec<usize> = get.placeholders().collect();
-    let source = plan(&Question { columns: &keys, limit: None, ..question.clone() }, context)?;
+    let source = plan(
+        &Question {
+            columns: &keys,
+            limit: None,
+            ..question.clone()
+        },
+        context,
+    )?;
     Ok(Path::Fan(Box::new(Fan {
         source,
-        bind: keys.iter().enumerate().map(|(position, &column)| (column, position)).collect(),
-        call: Call { endpoint: EndpointRef::Get(0), values: BTreeMap::new(), query: Vec::new() },
+        bind: keys
+            .iter()
+            .enumerate()
+            .map(|(position, &column)| (column, position))
+            .collect(),
+        call: Call {
+            endpoint: EndpointRef::Get(0),
+            values: BTreeMap::new(),
+            query: Vec::new(),
+        },
     })))
 }
 
@@ -407,13 +471,23 @@ fn above(question: &Question<'_>) -> Known {
 }
 
 fn through_parent(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
-    let Question { table, columns, known, .. } = *question;
+    let Question {
+        table, columns, known, ..
+    } = *question;
     let unreachable = || {
-        let mut needed: Vec<&str> =
-            table.lists.iter().chain(&table.gets).flat_map(Endpoint::placeholders).map(|column| table.columns[column].name.as_str()).collect();
+        let mut needed: Vec<&str> = table
+            .lists
+            .iter()
+            .chain(&table.gets)
+            .flat_map(Endpoint::placeholders)
+            .map(|column| table.columns[column].name.as_str())
+            .collect();
         needed.dedup();
         let hint = format!("bind {} with = or IN", needed.join(", "));
-        Ok(Path::Unbound("no endpoint of the site takes these filters together".to_owned(), hint))
+        Ok(Path::Unbound(
+            "no endpoint of the site takes these filters together".to_owned(),
+            hint,
+        ))
     };
     let Some(parent) = &table.parent else { return unreachable() };
     let above = above(question);
@@ -421,49 +495,88 @@ fn through_parent(question: &Question<'_>, context: Context<'_>) -> Result<Path>
         return Ok(Path::Embedded(embedded));
     }
     let bound = |column: usize| parent.columns.iter().any(|&(here, _)| here == column);
-    let reachable = |endpoint: &Endpoint| endpoint.placeholders().all(|column| bound(column) || known.single(column).is_some());
+    let reachable = |endpoint: &Endpoint| {
+        endpoint
+            .placeholders()
+            .all(|column| bound(column) || known.single(column).is_some())
+    };
     let details = columns.iter().any(|&column| table.columns[column].detail);
-    let list = (0..table.lists.len()).find(|&index| reachable(&table.lists[index])).map(EndpointRef::List);
-    let get = (0..table.gets.len()).find(|&index| reachable(&table.gets[index])).map(EndpointRef::Get);
+    let list = (0..table.lists.len())
+        .find(|&index| reachable(&table.lists[index]))
+        .map(EndpointRef::List);
+    let get = (0..table.gets.len())
+        .find(|&index| reachable(&table.gets[index]))
+        .map(EndpointRef::Get);
     let Some(endpoint) = list.or(get) else { return unreachable() };
     if details && list.is_some() {
         return details_of(question, context);
     }
     let source_columns: Vec<usize> = parent.columns.iter().map(|&(_, there)| there).collect();
     let source = plan(
-        &Question { table: &parent.table, columns: &source_columns, known: &above, parent_known: None, limit: None },
+        &Question {
+            table: &parent.table,
+            columns: &source_columns,
+            known: &above,
+            parent_known: None,
+            limit: None,
+        },
         context,
     )?;
     // What the fan-out binds row by row is not a parameter of the call.
     let mut rest = Known::default();
     for column in known.columns().filter(|&column| !bound(column)) {
-        rest.restrict(column, known.get(column).into_iter().flat_map(|values| values.iter().cloned()));
+        rest.restrict(
+            column,
+            known.get(column).into_iter().flat_map(|values| values.iter().cloned()),
+        );
     }
-    let pushed: Vec<usize> = pushed(table, endpoint, &rest).into_iter().filter(|&column| rest.single(column).is_some()).collect();
+    let pushed: Vec<usize> = pushed(table, endpoint, &rest)
+        .into_iter()
+        .filter(|&column| rest.single(column).is_some())
+        .collect();
     if !takes_inputs(table, endpoint.of(table), known, &pushed) {
         return unreachable();
     }
-    let mut call = Call { endpoint, values: BTreeMap::new(), query: Vec::new() };
+    let mut call = Call {
+        endpoint,
+        values: BTreeMap::new(),
+        query: Vec::new(),
+    };
     for &column in &pushed {
         let Some(push) = &table.columns[column].push else { continue };
         let value = rest.single(column).unwrap_or_default();
         call.values.insert(column, value.to_owned());
         match &push.query {
             Some(parameter) => call.query.push((parameter.clone(), value.to_owned())),
-            None => call.query.extend(push.when.iter().filter(|(spelling, _)| spelling == value).map(|(_, sent)| sent.clone())),
+            None => call.query.extend(
+                push.when
+                    .iter()
+                    .filter(|(spelling, _)| spelling == value)
+                    .map(|(_, sent)| sent.clone()),
+            ),
         }
     }
     for column in endpoint.of(table).placeholders().filter(|&column| !bound(column)) {
-        call.values.insert(column, known.single(column).unwrap_or_default().to_owned());
+        call.values
+            .insert(column, known.single(column).unwrap_or_default().to_owned());
     }
-    let bind = parent.columns.iter().enumerate().map(|(position, &(here, _))| (here, position)).collect();
+    let bind = parent
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(position, &(here, _))| (here, position))
+        .collect();
     Ok(Path::Fan(Box::new(Fan { source, bind, call })))
 }
 
 /// The parent's list carries the rows, if nothing is asked that the embedded form lacks.
 fn embedded(question: &Question<'_>, above: &Known, context: Context<'_>) -> Result<Option<Embedded>> {
-    let Question { table, columns, known, .. } = *question;
-    let (Some(parent), Some(_)) = (&table.parent, &table.embed) else { return Ok(None) };
+    let Question {
+        table, columns, known, ..
+    } = *question;
+    let (Some(parent), Some(_)) = (&table.parent, &table.embed) else {
+        return Ok(None);
+    };
     let lacking = |&column: &usize| {
         let column = &table.columns[column];
         column.detail || !column.ask.is_empty() || matches!(column.origin, Origin::Json { level: 0, .. })
@@ -471,7 +584,16 @@ fn embedded(question: &Question<'_>, above: &Known, context: Context<'_>) -> Res
     if columns.iter().any(lacking) || known.columns().any(|column| table.columns[column].input) {
         return Ok(None);
     }
-    let carrier = plan(&Question { table: &parent.table, columns: &[], known: above, parent_known: None, limit: None }, context)?;
+    let carrier = plan(
+        &Question {
+            table: &parent.table,
+            columns: &[],
+            known: above,
+            parent_known: None,
+            limit: None,
+        },
+        context,
+    )?;
     let embedded = match carrier.path {
         Path::Calls(calls) if calls.iter().all(|call| matches!(call.endpoint, EndpointRef::List(_))) => Embedded {
             root: parent.table.clone(),
@@ -498,7 +620,15 @@ impl Read {
             let repeated = self.table.columns[column].push.as_ref().and_then(|push| push.query.as_ref());
             sent || repeated.is_some_and(|parameter| call.query.iter().any(|(name, _)| name == parameter))
         };
-        let above = || self.table.parent.as_ref()?.columns.iter().find(|(here, _)| *here == column).map(|&(_, there)| there);
+        let above = || {
+            self.table
+                .parent
+                .as_ref()?
+                .columns
+                .iter()
+                .find(|(here, _)| *here == column)
+                .map(|&(_, there)| there)
+        };
         match &self.path {
             Path::Empty => true,
             Path::Unbound(..) => false,
@@ -509,6 +639,268 @@ impl Read {
                 embedded.chain.len() == 1
                     && above().is_some_and(|above| embedded.calls.iter().all(|call| call.values.contains_key(&above)))
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Catalog;
+
+    /// Nothing was read yet.
+    struct NoSizes;
+
+    impl Sizes for NoSizes {
+        fn pages(&self, _: &Table, _: &Call) -> Option<usize> {
+            None
+        }
+    }
+
+    struct Fixed(usize);
+
+    impl Sizes for Fixed {
+        fn pages(&self, _: &Table, _: &Call) -> Option<usize> {
+            Some(self.0)
+        }
+    }
+
+    fn decide(table: &str, columns: &[&str], filters: &[(&str, &[&str])], sizes: &dyn Sizes) -> Result<String> {
+        let catalog = Catalog::load(None).unwrap();
+        let table = catalog.table(table).unwrap();
+        let mut known = Known::default();
+        for (column, values) in filters {
+            known.restrict(table.column(column).unwrap(), values.iter().map(|value| (*value).to_owned()));
+        }
+        let columns: Vec<usize> = columns.iter().map(|column| table.column(column).unwrap()).collect();
+        let question = Question {
+            table,
+            columns: &columns,
+            known: &known,
+            parent_known: None,
+            limit: None,
+        };
+        plan(&question, Context { sizes, desks: &[] }).map(|read| show(&read))
+    }
+
+    fn show(read: &Read) -> String {
+        let call = |table: &Table, call: &Call| {
+            let query: Vec<String> = call.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let values: Vec<&str> = call.values.values().map(String::as_str).collect();
+            format!(
+                "{} ({}) ?{}",
+                call.endpoint.of(table).template.rsplit("servicedeskapi/").next().unwrap(),
+                values.join(","),
+                query.join("&")
+            )
+        };
+        match &read.path {
+            Path::Empty => "empty".into(),
+            Path::Unbound(message, _) => format!("unbound: {message}"),
+            Path::Calls(calls) => {
+                let kind = if matches!(calls[0].endpoint, EndpointRef::Get(_)) {
+                    "get"
+                } else {
+                    "list"
+                };
+                format!("{kind} {} ×{}", call(&read.table, &calls[0]), calls.len())
+            }
+            Path::Embedded(embedded) => {
+                let chain: Vec<&str> = embedded.chain.iter().map(|table| table.name.as_str()).collect();
+                format!(
+                    "{} in {} ×{}",
+                    chain.join(" in "),
+                    call(&embedded.root, &embedded.calls[0]),
+                    embedded.calls.len()
+                )
+            }
+            Path::Fan(fan) => format!("{} per [{}]", call(&read.table, &fan.call), show(&fan.source)),
+        }
+    }
+
+    #[test]
+    fn the_narrowest_way_is_taken() {
+        for (table, columns, filters, expected) in [
+            ("requests", &[][..], &[][..], "list request () ? ×1"),
+            (
+                "requests",
+                &[],
+                &[("issue_key", &["A-1", "A-2"][..])],
+                "get request/{issue_key} (A-1) ? ×2",
+            ),
+            ("requests", &[], &[("issue_id", &["7"])], "get request/{issue_id} (7) ? ×1"),
+            (
+                "requests",
+                &[],
+                &[("service_desk_id", &["1"])],
+                "list request (1) ?serviceDeskId=1 ×1",
+            ),
+            ("requests", &[], &[("request_type_id", &["5"])], "list request () ? ×1"),
+            (
+                "requests",
+                &[],
+                &[("request_type_id", &["5"]), ("service_desk_id", &["1"])],
+                "list request (5,1) ?requestTypeId=5&serviceDeskId=1 ×1",
+            ),
+            (
+                "requests",
+                &[],
+                &[("request_ownership", &["APPROVER", "OWNED_REQUESTS"])],
+                "list request () ?requestOwnership=APPROVER&requestOwnership=OWNED_REQUESTS ×1",
+            ),
+            // Not a key: no row can have it, so nothing is asked.
+            ("requests", &[], &[("issue_key", &["../../x"])], "empty"),
+            ("requests", &[], &[("issue_key", &["a-1"])], "empty"),
+            ("requests", &[], &[("service_desk_id", &["01"])], "empty"),
+            // A key and an input: only the list takes inputs.
+            (
+                "requests",
+                &[],
+                &[("issue_key", &["A-1"]), ("search_term", &["x"])],
+                "list request (x) ?searchTerm=x ×1",
+            ),
+            ("request_comments", &[], &[], "request_comments in request () ? ×1"),
+            (
+                "request_comments",
+                &[],
+                &[("issue_key", &["A-1"])],
+                "list request/{issue_key}/comment (A-1) ? ×1",
+            ),
+            (
+                "request_comments",
+                &[],
+                &[("issue_key", &["A-1"]), ("id", &["3"])],
+                "get request/{issue_key}/comment/{id} (A-1,3) ? ×1",
+            ),
+            (
+                "request_comments",
+                &[],
+                &[("issue_key", &["A-1"]), ("id", &["3", "4"])],
+                "list request/{issue_key}/comment (A-1) ? ×1",
+            ),
+            (
+                "request_comments",
+                &[],
+                &[("issue_key", &["A-1"]), ("public", &["true"])],
+                "list request/{issue_key}/comment (A-1,true) ?internal=false ×1",
+            ),
+            (
+                "request_comment_attachments",
+                &[],
+                &[],
+                "request_comments in request_comment_attachments in request () ? ×1",
+            ),
+            (
+                "request_comment_attachments",
+                &[],
+                &[("issue_key", &["A-1"])],
+                "request_comment_attachments in request/{issue_key}/comment (A-1) ? ×1",
+            ),
+            (
+                "queues",
+                &[],
+                &[],
+                "servicedesk/{service_desk_id}/queue () ? per [list servicedesk () ? ×1]",
+            ),
+            (
+                "queue_issues",
+                &[],
+                &[("service_desk_id", &["1"])],
+                "servicedesk/{service_desk_id}/queue/{queue_id}/issue () ? per [list servicedesk/{service_desk_id}/queue (1) ? ×1]",
+            ),
+            // Two lists of values for two columns of one parent: the parent knows which pairs exist.
+            (
+                "queue_issues",
+                &[],
+                &[("service_desk_id", &["1", "2"]), ("queue_id", &["10", "20"])],
+                "servicedesk/{service_desk_id}/queue/{queue_id}/issue () ? per [list servicedesk/{service_desk_id}/queue (1) ? ×2]",
+            ),
+            (
+                "organization_properties",
+                &["key"],
+                &[("organization_id", &["1"])],
+                "list organization/{organization_id}/property (1) ? ×1",
+            ),
+            (
+                "organization_properties",
+                &["value"],
+                &[("organization_id", &["1"])],
+                "organization/{organization_id}/property/{key} () ? per [list organization/{organization_id}/property (1) ? ×1]",
+            ),
+            ("request_types", &[], &[], "list requesttype () ? ×1"),
+            (
+                "request_types",
+                &[],
+                &[("service_desk_id", &["1"])],
+                "list servicedesk/{service_desk_id}/requesttype (1) ? ×1",
+            ),
+            (
+                "request_types",
+                &[],
+                &[("service_desk_id", &["1", "2"])],
+                "list requesttype () ?serviceDeskId=1&serviceDeskId=2 ×1",
+            ),
+            (
+                "request_types",
+                &[],
+                &[("group_id", &["1"])],
+                "unbound: no endpoint of the site takes these filters together",
+            ),
+            (
+                "knowledge_base_articles",
+                &[],
+                &[],
+                "unbound: the site answers only when the column query is bound",
+            ),
+        ] {
+            assert_eq!(
+                decide(table, columns, filters, &NoSizes).unwrap(),
+                expected,
+                "{table} {filters:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn many_keys_are_read_in_one_pass_where_that_is_cheaper() {
+        let keys: Vec<String> = (1..=30).map(|number| format!("A-{number}")).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let filters = [("issue_key", &keys[..])];
+        assert_eq!(
+            decide("request_comments", &[], &filters, &NoSizes).unwrap(),
+            "list request/{issue_key}/comment (A-1) ? ×30"
+        );
+        assert_eq!(
+            decide("request_comments", &[], &filters, &Fixed(29)).unwrap(),
+            "request_comments in request () ? ×1"
+        );
+        assert_eq!(
+            decide("request_comments", &[], &filters, &Fixed(30)).unwrap(),
+            "list request/{issue_key}/comment (A-1) ? ×30"
+        );
+        assert_eq!(decide("requests", &[], &filters, &Fixed(29)).unwrap(), "list request () ? ×1");
+        assert_eq!(
+            decide("requests", &[], &filters, &NoSizes).unwrap(),
+            "get request/{issue_key} (A-1) ? ×30"
+        );
+    }
+
+    #[test]
+    fn inputs_that_the_site_does_not_take_are_refused() {
+        for (filters, fragment) in [
+            (&[("request_status", &["OPEN"][..])][..], "cannot be \"OPEN\""),
+            (
+                &[("approval_status", &["MY_PENDING_APPROVAL"])],
+                "only together with request_ownership",
+            ),
+            (
+                &[("organization_id", &["1"]), ("request_ownership", &["APPROVER"])],
+                "only together with request_ownership",
+            ),
+        ] {
+            let error = decide("requests", &[], filters, &NoSizes).unwrap_err();
+            assert!(error.message().contains(fragment), "{error}");
+            assert!(error.hint_text().is_some());
         }
     }
 }

@@ -49,9 +49,11 @@ pub(crate) struct Stats {
 impl Stats {
     fn add(&self, response: &Response) {
         self.requests.fetch_add(u64::from(response.attempts), Relaxed);
-        self.retries.fetch_add(u64::from(response.attempts.saturating_sub(1)), Relaxed);
+        self.retries
+            .fetch_add(u64::from(response.attempts.saturating_sub(1)), Relaxed);
         self.bytes.fetch_add(response.body.len() as u64, Relaxed);
-        self.waited_ms.fetch_add(u64::try_from(response.waited.as_millis()).unwrap_or(u64::MAX), Relaxed);
+        self.waited_ms
+            .fetch_add(u64::try_from(response.waited.as_millis()).unwrap_or(u64::MAX), Relaxed);
     }
 }
 
@@ -68,7 +70,14 @@ pub(crate) fn open(scope: Scope, read: Read) -> Batches {
     let table = read.table.name.clone();
     let start = async move {
         let (sender, receiver) = mpsc::channel(AHEAD);
-        let task = AbortOnDropHandle::new(tokio::spawn(Reader { scope, read: Arc::new(read), sender }.run()));
+        let task = AbortOnDropHandle::new(tokio::spawn(
+            Reader {
+                scope,
+                read: Arc::new(read),
+                sender,
+            }
+            .run(),
+        ));
         stream::unfold(Some((receiver, task)), |state| async move {
             let (mut receiver, task) = state?;
             match receiver.recv().await {
@@ -77,12 +86,18 @@ pub(crate) fn open(scope: Scope, read: Read) -> Batches {
                 None => match task.await {
                     Ok(Ok(())) => None,
                     Ok(Err(error)) => Some((Err(error), None)),
-                    Err(error) => Some((Err(Error::new(ErrorKind::Internal, format!("the reading task failed: {error}"))), None)),
+                    Err(error) => Some((
+                        Err(Error::new(ErrorKind::Internal, format!("the reading task failed: {error}"))),
+                        None,
+                    )),
                 },
             }
         })
     };
-    stream::once(start).flatten().map_err(move |error| error.table(&table)).boxed()
+    stream::once(start)
+        .flatten()
+        .map_err(move |error| error.table(&table))
+        .boxed()
 }
 
 struct Reader {
@@ -108,9 +123,7 @@ impl Reader {
         let read = self.read.clone();
         let outcome = match &read.path {
             Path::Empty => Ok(()),
-            Path::Unbound(message, hint) => {
-                Err(Error::new(ErrorKind::Statement, message.as_str()).hint(hint.as_str()).into())
-            }
+            Path::Unbound(message, hint) => Err(Error::new(ErrorKind::Statement, message.as_str()).hint(hint.as_str()).into()),
             Path::Calls(calls) => self.calls(calls).await,
             Path::Fan(fan) => self.fan(&read.table, fan).await,
             Path::Embedded(embedded) => self.embedded(embedded).await,
@@ -151,7 +164,8 @@ impl Reader {
         let Some(first) = calls.first() else { return Ok(()) };
         self.afford(calls.len() as u64)?;
         let mut listing = self.decoder(first.endpoint);
-        self.run_calls(stream::iter(calls.iter().cloned().map(Ok)).boxed(), &mut listing, None).await
+        self.run_calls(stream::iter(calls.iter().cloned().map(Ok)).boxed(), &mut listing, None)
+            .await
     }
 
     /// Where the number of requests is known, a statement that may not send them fails before it starts.
@@ -173,17 +187,28 @@ impl Reader {
         let template = fan.call.clone();
         let calls = open(self.scope.clone(), fan.source.clone())
             .map_ok(move |batch| {
-                let calls: Vec<Result<Call>> = (0..batch.num_rows()).map(|row| call_of_row(&template, &bind, &batch, row)).collect();
+                let calls: Vec<Result<Call>> = (0..batch.num_rows())
+                    .map(|row| call_of_row(&template, &bind, &batch, row))
+                    .collect();
                 stream::iter(calls)
             })
             .try_flatten()
             .boxed();
-        let parent = table.parent.as_ref().filter(|_| fan.source.table.name != table.name).map(|_| fan);
+        let parent = table
+            .parent
+            .as_ref()
+            .filter(|_| fan.source.table.name != table.name)
+            .map(|_| fan);
         self.run_calls(calls, &mut listing, parent).await
     }
 
     /// Runs calls of one endpoint: their first pages side by side, further pages of one call at a time, in order.
-    async fn run_calls(&self, mut calls: BoxStream<'_, Result<Call>>, listing: &mut Listing, fan: Option<&Fan>) -> Result<(), Stop> {
+    async fn run_calls(
+        &self,
+        mut calls: BoxStream<'_, Result<Call>>,
+        listing: &mut Listing,
+        fan: Option<&Fan>,
+    ) -> Result<(), Stop> {
         let most = self.scope.site.client.max_concurrency();
         // With a LIMIT the first call may be enough: go wide only when it is not.
         let mut window = if self.read.limit.is_some() { 1 } else { most };
@@ -194,14 +219,19 @@ impl Reader {
                 match calls.next().await {
                     Some(call) => {
                         let call = call?;
-                        let span = Span { start: 0, rows: self.first_rows(&listing.table) };
+                        let span = Span {
+                            start: 0,
+                            rows: self.first_rows(&listing.table),
+                        };
                         let in_flight = self.send(&listing.table, &call, &listing.wants, span)?;
                         queue.push_back((call, span, in_flight));
                     }
                     None => exhausted = true,
                 }
             }
-            let Some((call, span, in_flight)) = queue.pop_front() else { break };
+            let Some((call, span, in_flight)) = queue.pop_front() else {
+                break;
+            };
             window = (window * 2).min(most);
             let response = match arrived(in_flight).await {
                 Ok(response) => response,
@@ -220,25 +250,33 @@ impl Reader {
 
     /// The one place where an error means "no rows": a 404 on a get by the full key, and on a child of a parent that has gone meanwhile.
     async fn is_no_row(&self, error: &Error, table: &Table, call: &Call, fan: Option<&Fan>) -> Result<bool> {
-        let not_found = error.kind() == ErrorKind::NotFound && error.request_context().is_some_and(|request| request.status == Some(404));
+        let not_found =
+            error.kind() == ErrorKind::NotFound && error.request_context().is_some_and(|request| request.status == Some(404));
         if !not_found {
             return Ok(false);
         }
         if matches!(call.endpoint, EndpointRef::Get(_)) {
             return Ok(true);
         }
-        let (Some(fan), Some(parent)) = (fan, &table.parent) else { return Ok(false) };
+        let (Some(fan), Some(parent)) = (fan, &table.parent) else {
+            return Ok(false);
+        };
         let values: BTreeMap<usize, String> = parent
             .columns
             .iter()
             .filter_map(|(here, there)| call.values.get(here).map(|value| (*there, value.clone())))
             .collect();
         let source = &fan.source.table;
-        let Some(get) = (0..source.gets.len()).find(|&get| source.gets[get].placeholders().all(|column| values.contains_key(&column)))
+        let Some(get) =
+            (0..source.gets.len()).find(|&get| source.gets[get].placeholders().all(|column| values.contains_key(&column)))
         else {
             return Ok(false);
         };
-        let look = Call { endpoint: EndpointRef::Get(get), values, query: Vec::new() };
+        let look = Call {
+            endpoint: EndpointRef::Get(get),
+            values,
+            query: Vec::new(),
+        };
         let request = request(&self.scope.site, source, &look, &Wants::default(), None)?;
         match self.scope.site.client.send(&request, &self.scope.statement).await {
             Ok(response) => {
@@ -258,13 +296,18 @@ impl Reader {
     fn send(&self, table: &Table, call: &Call, wants: &Wants, span: Span) -> Result<InFlight> {
         let request = request(&self.scope.site, table, call, wants, Some(span))?;
         let Scope { site, statement, .. } = self.scope.clone();
-        Ok(AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await })))
+        Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+            site.client.send(&request, &statement).await
+        })))
     }
 
     async fn decode(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo, Stop> {
         let mut page = listing.decoder.read(&response.body)?;
         listing.cut.append(&mut page.cut);
-        self.scope.stats.duplicates.fetch_add((page.received - page.fresh) as u64, Relaxed);
+        self.scope
+            .stats
+            .duplicates
+            .fetch_add((page.received - page.fresh) as u64, Relaxed);
         self.emit(listing, false).await?;
         Ok(page)
     }
@@ -317,9 +360,12 @@ impl Reader {
             self.scope.stats.add(&response);
             count += 1;
             if count > MAX_PAGES {
-                return Err(Error::new(ErrorKind::Decode, format!("the list has more than {MAX_PAGES} pages and never ends"))
-                    .hint("narrow the WHERE clause")
-                    .into());
+                return Err(Error::new(
+                    ErrorKind::Decode,
+                    format!("the list has more than {MAX_PAGES} pages and never ends"),
+                )
+                .hint("narrow the WHERE clause")
+                .into());
             }
             let page = self.decode(listing, &response).await?;
             duplicates += page.received - page.fresh;
@@ -382,9 +428,12 @@ impl Reader {
                 return Ok(());
             }
         }
-        Err(Error::new(ErrorKind::Incomplete, format!("the list kept reordering itself while it was read {MAX_PASSES} times"))
-            .hint("run the statement again when the site is quieter, or narrow the WHERE clause")
-            .into())
+        Err(Error::new(
+            ErrorKind::Incomplete,
+            format!("the list kept reordering itself while it was read {MAX_PASSES} times"),
+        )
+        .hint("run the statement again when the site is quieter, or narrow the WHERE clause")
+        .into())
     }
 
     /// Pages that are reached by following the site's links, one after the other.
@@ -416,9 +465,19 @@ impl Reader {
         chain.extend(embedded.chain.iter().cloned());
         let last = chain.len() - 1;
         let table = &chain[last];
-        let bound: Vec<usize> = table.parent.iter().flat_map(|parent| parent.columns.iter().map(|&(here, _)| here)).collect();
-        let columns: Vec<usize> =
-            read.columns.iter().copied().chain(read.checks.columns()).chain(embedded.known.columns()).chain(bound.iter().copied()).collect();
+        let bound: Vec<usize> = table
+            .parent
+            .iter()
+            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
+            .collect();
+        let columns: Vec<usize> = read
+            .columns
+            .iter()
+            .copied()
+            .chain(read.checks.columns())
+            .chain(embedded.known.columns())
+            .chain(bound.iter().copied())
+            .collect();
         let root_columns: Vec<usize> = embedded.root_known.columns().collect();
         let shape = shape::compile(&chain, &columns, &root_columns, true);
         let slot = |column: usize| shape.slot(last, column);
@@ -431,11 +490,25 @@ impl Reader {
             .zip(&follow)
             .find(|(column, _)| embedded.known.get(**column).is_some())
             .map(|(&column, &slot)| (column, slot));
-        let decoder = Decoder::new(shape, super::arrow_schema(table, &read.columns), output, all_checks, follow, read.limit);
+        let decoder = Decoder::new(
+            shape,
+            super::arrow_schema(table, &read.columns),
+            output,
+            all_checks,
+            follow,
+            read.limit,
+        );
         let wants = embedded_wants(read, embedded);
         let table_of_list = embedded.root.clone();
-        let mut listing =
-            Listing { table: table_of_list, wants, decoder, echoed: Vec::new(), apart: false, sent: false, cut: Vec::new() };
+        let mut listing = Listing {
+            table: table_of_list,
+            wants,
+            decoder,
+            echoed: Vec::new(),
+            apart: false,
+            sent: false,
+            cut: Vec::new(),
+        };
         self.afford(embedded.calls.len() as u64)?;
         let calls = stream::iter(embedded.calls.iter().cloned().map(Ok)).boxed();
         self.run_calls(calls, &mut listing, None).await?;
@@ -479,8 +552,14 @@ impl Reader {
             };
             reads.push(plan(&question, self.scope.site.context())?);
         }
-        let most = if limit.is_some() { 1 } else { self.scope.site.client.max_concurrency() };
-        let mut batches = stream::iter(reads).map(|read| open(self.scope.clone(), read)).flatten_unordered(most);
+        let most = if limit.is_some() {
+            1
+        } else {
+            self.scope.site.client.max_concurrency()
+        };
+        let mut batches = stream::iter(reads)
+            .map(|read| open(self.scope.clone(), read))
+            .flatten_unordered(most);
         while let Some(batch) = batches.next().await {
             let batch = batch?;
             let batch = batch.slice(0, batch.num_rows().min(budget));
@@ -530,34 +609,47 @@ struct Listing {
 
 impl Listing {
     fn begin(&mut self, call: &Call) -> Result<()> {
-        let values = self.echoed.iter().map(|&(column, slot)| (slot, call.values.get(&column).map(String::as_str)));
+        let values = self
+            .echoed
+            .iter()
+            .map(|&(column, slot)| (slot, call.values.get(&column).map(String::as_str)));
         if self.apart {
             self.decoder.restart();
         }
-        self.decoder.bind(values).map_err(|what| Error::new(ErrorKind::Statement, what))
+        self.decoder
+            .bind(values)
+            .map_err(|what| Error::new(ErrorKind::Statement, what))
     }
 }
 
 type InFlight = AbortOnDropHandle<Result<Response>>;
 
 async fn arrived(in_flight: InFlight) -> Result<Response> {
-    in_flight.await.map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
+    in_flight
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
 }
 
-fn checks(
-    known: &Known,
-    slot: impl Fn(usize) -> Option<usize>,
-) -> Vec<(usize, Arc<std::collections::BTreeSet<String>>)> {
-    known.columns().filter_map(|column| Some((slot(column)?, known.get(column)?.clone()))).collect()
+fn checks(known: &Known, slot: impl Fn(usize) -> Option<usize>) -> Vec<(usize, Arc<std::collections::BTreeSet<String>>)> {
+    known
+        .columns()
+        .filter_map(|column| Some((slot(column)?, known.get(column)?.clone())))
+        .collect()
 }
 
 /// The call for one row of the source.
 fn call_of_row(template: &Call, bind: &[(usize, usize)], batch: &RecordBatch, row: usize) -> Result<Call> {
     let mut call = template.clone();
     for &(column, position) in bind {
-        let values = batch.column(position).as_string_opt::<i32>().filter(|values| values.is_valid(row));
+        let values = batch
+            .column(position)
+            .as_string_opt::<i32>()
+            .filter(|values| values.is_valid(row));
         let value = values.ok_or_else(|| {
-            Error::new(ErrorKind::Decode, format!("a row of the parent has no {}", batch.schema().field(position).name()))
+            Error::new(
+                ErrorKind::Decode,
+                format!("a row of the parent has no {}", batch.schema().field(position).name()),
+            )
         })?;
         call.values.insert(column, value.value(row).to_owned());
     }

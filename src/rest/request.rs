@@ -31,7 +31,9 @@ impl Wants {
         for &column in columns {
             let column = &table.columns[column];
             if let Some(expand) = &column.expand {
-                wants.expand.push(prefix.map_or_else(|| expand.clone(), |prefix| format!("{prefix}.{expand}")));
+                wants
+                    .expand
+                    .push(prefix.map_or_else(|| expand.clone(), |prefix| format!("{prefix}.{expand}")));
             }
             wants.ask.extend(column.ask.iter().cloned());
         }
@@ -119,7 +121,14 @@ pub(crate) fn describe(table: &Table, call: &Call, wants: &Wants) -> String {
         }
     }
     let expand = (!wants.expand.is_empty()).then(|| ("expand".to_owned(), wants.expand.join(",")));
-    for (index, (name, value)) in table.query.iter().chain(&call.query).chain(&wants.ask).chain(&expand).enumerate() {
+    for (index, (name, value)) in table
+        .query
+        .iter()
+        .chain(&call.query)
+        .chain(&wants.ask)
+        .chain(&expand)
+        .enumerate()
+    {
         text.push(if index == 0 { '?' } else { '&' });
         text.push_str(name);
         text.push('=');

@@ -58,7 +58,19 @@ mod tests {
     #[test]
     fn identities_are_kept_apart() {
         let mut seen = Seen::default();
-        let identities = ["ITSM-1", "ITSM-2", "HR-1", "1", "01", "", "0", "a", "ITSM-", "ITSM-01", "99999999999999999999999"];
+        let identities = [
+            "ITSM-1",
+            "ITSM-2",
+            "HR-1",
+            "1",
+            "01",
+            "",
+            "0",
+            "a",
+            "ITSM-",
+            "ITSM-01",
+            "99999999999999999999999",
+        ];
         for identity in identities {
             assert!(seen.insert(identity), "{identity} was taken for another");
         }

@@ -160,7 +160,13 @@ impl Shape {
             Origin::Request => (None, 0),
             Origin::Label => (None, self.depth()),
         };
-        self.slots.push(Slot { name: definition.name.clone(), kind: definition.kind, codec, level, key: definition.key });
+        self.slots.push(Slot {
+            name: definition.name.clone(),
+            kind: definition.kind,
+            codec,
+            level,
+            key: definition.key,
+        });
         self.slot_of.insert((position, column), slot);
         match &definition.origin {
             Origin::Json { paths, .. } => {
@@ -186,7 +192,11 @@ impl Shape {
         let table = &chain[position];
         if level > position + 1 {
             let around = prefixes[..=position + 1].concat();
-            return table.each.iter().map(|(_, path)| [around.clone(), path.clone()].concat()).collect();
+            return table
+                .each
+                .iter()
+                .map(|(_, path)| [around.clone(), path.clone()].concat())
+                .collect();
         }
         vec![prefixes[..=level.min(prefixes.len() - 1)].concat()]
     }

@@ -22,12 +22,21 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn new(client: Client, language: Option<String>, page_size: Option<usize>, desks: Vec<String>) -> Self {
-        Self { client, language, page_size, desks, sizes: Mutex::default() }
+        Self {
+            client,
+            language,
+            page_size,
+            desks,
+            sizes: Mutex::default(),
+        }
     }
 
     /// The facts that decisions about this site depend on.
     pub(crate) fn context(&self) -> Context<'_> {
-        Context { sizes: self, desks: &self.desks }
+        Context {
+            sizes: self,
+            desks: &self.desks,
+        }
     }
 
     /// Rows of a page that are asked for.

@@ -10,9 +10,19 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Suffix, path and type of the columns of a user object. On Data Center users have a name and no account id.
 const USER: &[(&str, &[&str], Kind, &str)] = &[
-    ("account_id", &["accountId", "name"], Kind::Text, "account id; the user name on Data Center"),
+    (
+        "account_id",
+        &["accountId", "name"],
+        Kind::Text,
+        "account id; the user name on Data Center",
+    ),
     ("display_name", &["displayName"], Kind::Text, "display name"),
-    ("email_address", &["emailAddress"], Kind::Text, "e-mail address; NULL where it is hidden"),
+    (
+        "email_address",
+        &["emailAddress"],
+        Kind::Text,
+        "e-mail address; NULL where it is hidden",
+    ),
     ("active", &["active"], Kind::Boolean, "whether the account is active"),
     ("time_zone", &["timeZone"], Kind::Text, "time zone"),
 ];
@@ -35,7 +45,12 @@ pub(super) fn compile(sources: &[(String, String)]) -> Result<Vec<Arc<Table>>> {
     for (folder, api) in &apis {
         folders.insert(*folder, folder_of(folder, api)?);
     }
-    let mut compiler = Compiler { files: &files, folders: &folders, done: HashMap::new(), open: Vec::new() };
+    let mut compiler = Compiler {
+        files: &files,
+        folders: &folders,
+        done: HashMap::new(),
+        open: Vec::new(),
+    };
     let mut names: Vec<_> = files.keys().copied().collect();
     names.sort_unstable();
     names.into_iter().map(|name| compiler.table(name)).collect()
@@ -43,7 +58,9 @@ pub(super) fn compile(sources: &[(String, String)]) -> Result<Vec<Arc<Table>>> {
 
 fn parse<T: serde::de::DeserializeOwned>(path: &str, text: &str) -> Result<T> {
     toml::from_str(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+        let line = error
+            .span()
+            .map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         Error::new(ErrorKind::Schema, format!("{path}:{line}: {}", error.message()))
             .hint("schemas/schema.json describes the words of a schema file; CONTRIBUTING.md shows how to add a table")
     })
@@ -55,9 +72,17 @@ struct Folder {
 }
 
 fn folder_of(name: &str, file: &ApiFile) -> Result<Folder> {
-    let headers = file.headers.iter().map(|(key, value)| (Arc::from(key.as_str()), Arc::from(value.as_str()))).collect();
+    let headers = file
+        .headers
+        .iter()
+        .map(|(key, value)| (Arc::from(key.as_str()), Arc::from(value.as_str())))
+        .collect();
     Ok(Folder {
-        api: Arc::new(Api { name: name.to_owned(), headers, language: file.language.clone() }),
+        api: Arc::new(Api {
+            name: name.to_owned(),
+            headers,
+            language: file.language.clone(),
+        }),
         page: file.page.clone(),
     })
 }
@@ -104,7 +129,12 @@ impl Compiler<'_> {
             .get(folder_name)
             .ok_or_else(|| format!("the folder `{folder_name}` has no `_api.toml`"))?;
         let page = page(&folder.page, &file.read.page)?;
-        let each: Vec<_> = file.read.each.iter().map(|(label, path)| (label.clone(), json_path(path))).collect();
+        let each: Vec<_> = file
+            .read
+            .each
+            .iter()
+            .map(|(label, path)| (label.clone(), json_path(path)))
+            .collect();
         let level = if each.is_empty() { 1 } else { 2 };
         let columns = columns(file, level)?;
 
@@ -139,7 +169,10 @@ impl Compiler<'_> {
         let parent = self.parent(file, &columns)?;
         let embed = match (&file.read.embed, &parent) {
             (None, _) => None,
-            (Some(embed), Some(_)) => Some(Embed { expand: embed.expand.clone(), at: json_path(&embed.at) }),
+            (Some(embed), Some(_)) => Some(Embed {
+                expand: embed.expand.clone(),
+                at: json_path(&embed.at),
+            }),
             (Some(_), None) => return Err("`embed` needs a column with `parent`".to_owned().into()),
         };
         if lists.is_empty() && embed.is_none() && parent.is_none() && gets.iter().all(|get| get.placeholders().next().is_some()) {
@@ -154,7 +187,12 @@ impl Compiler<'_> {
             .into_iter()
             .filter(|&index| matches!(columns[index].origin, Origin::Json { level: 1, .. }))
             .collect();
-        let mut query: Vec<_> = file.read.query.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let mut query: Vec<_> = file
+            .read
+            .query
+            .iter()
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
         query.sort();
         Ok(Table {
             name: name.to_owned(),
@@ -170,7 +208,14 @@ impl Compiler<'_> {
             parent,
             embed,
             identity,
-            examples: file.examples.iter().map(|e| Example { doc: e.doc.trim().into(), sql: e.sql.trim().into() }).collect(),
+            examples: file
+                .examples
+                .iter()
+                .map(|e| Example {
+                    doc: e.doc.trim().into(),
+                    sql: e.sql.trim().into(),
+                })
+                .collect(),
         })
     }
 
@@ -188,9 +233,16 @@ impl Compiler<'_> {
                 .ok_or_else(|| format!("column `{name}` has the parent `{reference}`, but there is no such column"))?;
             let pair = (find(columns, name)?, there);
             match &mut parent {
-                None => parent = Some(Parent { table, columns: vec![pair] }),
+                None => {
+                    parent = Some(Parent {
+                        table,
+                        columns: vec![pair],
+                    })
+                }
                 Some(known) if known.table.name == table.name => known.columns.push(pair),
-                Some(known) => return Err(format!("columns have two parents, `{}` and `{}`", known.table.name, table.name).into()),
+                Some(known) => {
+                    return Err(format!("columns have two parents, `{}` and `{}`", known.table.name, table.name).into());
+                }
             }
         }
         Ok(parent)
@@ -211,7 +263,9 @@ impl From<String> for Problem {
 
 fn page(folder: &PageFile, own: &PageFile) -> Result<Page, String> {
     fn word<T: Clone>(name: &str, own: &Option<T>, folder: &Option<T>) -> Result<T, String> {
-        own.clone().or_else(|| folder.clone()).ok_or_else(|| format!("`page.{name}` is given neither here nor in `_api.toml`"))
+        own.clone()
+            .or_else(|| folder.clone())
+            .ok_or_else(|| format!("`page.{name}` is given neither here nor in `_api.toml`"))
     }
     Ok(Page {
         style: word("style", &own.style, &folder.style)?,
@@ -274,7 +328,9 @@ fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, S
         return Err(format!("column `{name}`: `flatten` is for `type = \"user\"`"));
     }
     if (file.input || file.push.is_some()) && !matches!(kind, Kind::Text | Kind::Boolean | Kind::Bigint) {
-        return Err(format!("column `{name}`: only text, boolean and bigint columns can be sent to the site"));
+        return Err(format!(
+            "column `{name}`: only text, boolean and bigint columns can be sent to the site"
+        ));
     }
     if file.required && !file.input {
         return Err(format!("column `{name}`: `required` is for inputs"));
@@ -291,7 +347,12 @@ fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, S
     if origin == Origin::Label && level == 1 {
         return Err(format!("column `{name}`: `@each` needs `read.each`"));
     }
-    let references = file.parent.as_ref().or(file.references.as_ref()).map(|text| split_reference(name, text)).transpose()?;
+    let references = file
+        .parent
+        .as_ref()
+        .or(file.references.as_ref())
+        .map(|text| split_reference(name, text))
+        .transpose()?;
     Ok(Column {
         name: name.to_owned(),
         doc: file.doc.clone(),
@@ -328,21 +389,44 @@ fn push_of(column: &str, file: &super::file::PushFile) -> Result<Push, String> {
             Ok((value.clone(), (parameter.to_owned(), sent.to_owned())))
         })
         .collect::<Result<_, String>>()?;
-    Ok(Push { query: file.query.clone(), repeat: file.repeat, when, default: file.default.clone(), with: Vec::new() })
+    Ok(Push {
+        query: file.query.clone(),
+        repeat: file.repeat,
+        when,
+        default: file.default.clone(),
+        with: Vec::new(),
+    })
 }
 
 fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Result<Vec<Column>, String> {
     if file.input || file.push.is_some() || file.parent.is_some() || file.codec.is_some() {
-        return Err(format!("column `{name}`: a user takes only `from`, `key`, `expand`, `flatten` and `doc`"));
+        return Err(format!(
+            "column `{name}`: a user takes only `from`, `key`, `expand`, `flatten` and `doc`"
+        ));
     }
-    let bases: Vec<String> = file.from.as_ref().map_or_else(|| vec![camel_case(name)], |from| from.iter().cloned().collect());
+    let bases: Vec<String> = file
+        .from
+        .as_ref()
+        .map_or_else(|| vec![camel_case(name)], |from| from.iter().cloned().collect());
     USER.iter()
         .enumerate()
         .map(|(index, (suffix, keys, kind, doc))| {
-            let column_name = if file.flatten { (*suffix).to_owned() } else { format!("{name}_{suffix}") };
+            let column_name = if file.flatten {
+                (*suffix).to_owned()
+            } else {
+                format!("{name}_{suffix}")
+            };
             let paths: Vec<_> = bases
                 .iter()
-                .flat_map(|base| keys.iter().map(move |key| if base.is_empty() { (*key).to_owned() } else { format!("{base}.{key}") }))
+                .flat_map(|base| {
+                    keys.iter().map(move |key| {
+                        if base.is_empty() {
+                            (*key).to_owned()
+                        } else {
+                            format!("{base}.{key}")
+                        }
+                    })
+                })
                 .collect();
             Ok(Column {
                 doc: format!("{} ({doc}).", file.doc.trim_end_matches('.')),
@@ -369,14 +453,20 @@ fn json_origin(column: &str, from: &[String], level: usize, codec: Option<CodecF
     let ups = |path: &str| path.split('/').take_while(|part| *part == "..").count();
     let up = from.first().map_or(0, |path| ups(path));
     if from.is_empty() || from.iter().any(|path| ups(path) != up) {
-        return Err(format!("column `{column}`: the paths of `from` must start in the same object"));
+        return Err(format!(
+            "column `{column}`: the paths of `from` must start in the same object"
+        ));
     }
     if up > level {
         return Err(format!("column `{column}`: `{}` leaves the answer", from[0]));
     }
     let paths = from.iter().map(|path| json_path(path.trim_start_matches("../"))).collect();
     let codec = codec.map(|CodecFile::UrlTail| Codec::UrlTail);
-    Ok(Origin::Json { level: level - up, paths, codec })
+    Ok(Origin::Json {
+        level: level - up,
+        paths,
+        codec,
+    })
 }
 
 fn json_path(text: &str) -> JsonPath {
@@ -384,7 +474,10 @@ fn json_path(text: &str) -> JsonPath {
 }
 
 fn find(columns: &[Column], name: &str) -> Result<usize, String> {
-    columns.iter().position(|column| column.name == name).ok_or_else(|| format!("there is no column `{name}`"))
+    columns
+        .iter()
+        .position(|column| column.name == name)
+        .ok_or_else(|| format!("there is no column `{name}`"))
 }
 
 fn split_reference(column: &str, reference: &str) -> Result<(String, String), String> {
@@ -395,7 +488,8 @@ fn split_reference(column: &str, reference: &str) -> Result<(String, String), St
 }
 
 fn is_name(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 fn camel_case(name: &str) -> String {

@@ -29,11 +29,19 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
         let _ = writeln!(text, "- get: `GET {}`", endpoint.template);
     }
     if let (Some(embed), Some(parent)) = (&table.embed, &table.parent) {
-        let _ = writeln!(text, "- embedded in [{0}](#{0}) by `expand={1}`", parent.table.name, embed.expand);
+        let _ = writeln!(
+            text,
+            "- embedded in [{0}](#{0}) by `expand={1}`",
+            parent.table.name, embed.expand
+        );
     }
     text.push_str("\n| column | type | pushdown | description |\n|---|---|---|---|\n");
     for (index, column) in table.columns.iter().enumerate() {
-        let name = if column.key { format!("**{}**", column.name) } else { column.name.clone() };
+        let name = if column.key {
+            format!("**{}**", column.name)
+        } else {
+            column.name.clone()
+        };
         let mut doc = column.doc.replace('|', "\\|");
         if column.input {
             doc.push_str(if column.required { " *Required input.*" } else { " *Input.*" });
@@ -45,7 +53,12 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
             let values: Vec<String> = column.one_of.iter().map(|value| format!("`{value}`")).collect();
             let _ = write!(doc, " One of {}.", values.join(", "));
         }
-        let _ = writeln!(text, "| {name} | {} | {} | {doc} |", column.kind.sql_name(), pushdown(table, index));
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} | {doc} |",
+            column.kind.sql_name(),
+            pushdown(table, index)
+        );
     }
     for example in &table.examples {
         let _ = writeln!(text, "\n{}\n\n```sql\n{}\n```", example.doc, example.sql);

@@ -32,19 +32,25 @@ impl Endpoint {
         };
         let segments = path
             .split('/')
-            .map(|segment| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-                Some(name) => columns
-                    .iter()
-                    .position(|column| column.name == name)
-                    .map(Segment::Column)
-                    .ok_or_else(|| format!("the path `{template}` names `{name}`, which is not a column")),
-                None if segment.is_empty() || segment.contains(['{', '}', '?', '#', '%']) => {
-                    Err(format!("the path `{template}` has the unusable segment `{segment}`"))
-                }
-                None => Ok(Segment::Literal(segment.to_owned())),
-            })
+            .map(
+                |segment| match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+                    Some(name) => columns
+                        .iter()
+                        .position(|column| column.name == name)
+                        .map(Segment::Column)
+                        .ok_or_else(|| format!("the path `{template}` names `{name}`, which is not a column")),
+                    None if segment.is_empty() || segment.contains(['{', '}', '?', '#', '%']) => {
+                        Err(format!("the path `{template}` has the unusable segment `{segment}`"))
+                    }
+                    None => Ok(Segment::Literal(segment.to_owned())),
+                },
+            )
             .collect::<Result<_, _>>()?;
-        Ok(Self { template: template.into(), segments, ignores: Vec::new() })
+        Ok(Self {
+            template: template.into(),
+            segments,
+            ignores: Vec::new(),
+        })
     }
 
     /// Columns that the path needs.

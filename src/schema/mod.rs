@@ -42,17 +42,26 @@ impl Catalog {
 
     /// The table of that name.
     pub(crate) fn table(&self, name: &str) -> Option<&Arc<Table>> {
-        self.tables.binary_search_by(|table| table.name.as_str().cmp(name)).ok().map(|index| &self.tables[index])
+        self.tables
+            .binary_search_by(|table| table.name.as_str().cmp(name))
+            .ok()
+            .map(|index| &self.tables[index])
     }
 }
 
 /// Schema files of a user's directory; one level of folders, each with an optional `_api.toml`, as in `schemas/`.
 fn read_directory(directory: &Path, prefix: &str, sources: &mut Vec<(String, String)>) -> Result<()> {
     let fail = |error: std::io::Error| {
-        Error::new(ErrorKind::Schema, format!("cannot read the schema directory {}: {error}", directory.display()))
-            .hint("SchemaDir names a directory of .toml files; see CONTRIBUTING.md, \"Add a table\"")
+        Error::new(
+            ErrorKind::Schema,
+            format!("cannot read the schema directory {}: {error}", directory.display()),
+        )
+        .hint("SchemaDir names a directory of .toml files; see CONTRIBUTING.md, \"Add a table\"")
     };
-    let mut entries = std::fs::read_dir(directory).map_err(fail)?.collect::<Result<Vec<_>, _>>().map_err(fail)?;
+    let mut entries = std::fs::read_dir(directory)
+        .map_err(fail)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(fail)?;
     entries.sort_by_key(std::fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
@@ -200,7 +209,11 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// The response: level of the object (0 = the envelope, 1 = an element of the page, 2 = inside of it), paths in order of preference.
-    Json { level: usize, paths: Vec<JsonPath>, codec: Option<Codec> },
+    Json {
+        level: usize,
+        paths: Vec<JsonPath>,
+        codec: Option<Codec>,
+    },
     /// The request that was sent: the value bound to this column.
     Request,
     /// The label of the array that the row was found in.
@@ -237,7 +250,9 @@ impl Format {
             // Lower case and ids are accepted by the site as other spellings of a key, which then would be echoed as if they were one.
             Self::IssueKey => value.rsplit_once('-').is_some_and(|(project, number)| {
                 project.starts_with(char::is_alphabetic)
-                    && project.chars().all(|c| (c.is_alphanumeric() && !c.is_lowercase()) || c == '_')
+                    && project
+                        .chars()
+                        .all(|c| (c.is_alphanumeric() && !c.is_lowercase()) || c == '_')
                     && number.starts_with(|c: char| c.is_ascii_digit() && c != '0')
                     && number.bytes().all(|c| c.is_ascii_digit())
             }),

@@ -46,8 +46,13 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .build();
     let context = SessionContext::new_with_state(state);
     let jsm = MemoryCatalogProvider::new();
-    jsm.register_schema("public", Arc::new(SiteSchema::new(catalog, site, connection.pushdown()))).map_err(from_datafusion)?;
-    jsm.register_schema("sys", Arc::new(SysSchema::new(connection.clone(), catalog.clone(), site.clone()))).map_err(from_datafusion)?;
+    jsm.register_schema("public", Arc::new(SiteSchema::new(catalog, site, connection.pushdown())))
+        .map_err(from_datafusion)?;
+    jsm.register_schema(
+        "sys",
+        Arc::new(SysSchema::new(connection.clone(), catalog.clone(), site.clone())),
+    )
+    .map_err(from_datafusion)?;
     context.register_catalog("jsm", Arc::new(jsm));
     Ok(context)
 }

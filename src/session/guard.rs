@@ -24,8 +24,11 @@ const MAX_TERMS: usize = 1_000;
 /// Parses a text into statements that can be planned.
 pub(super) fn parse(sql: &str, state: &SessionState) -> Result<Vec<PreparedText>> {
     if sql.len() > MAX_TEXT {
-        return Err(Error::new(ErrorKind::Limit, format!("the statement is longer than {} MiB", MAX_TEXT >> 20))
-            .hint("read the values from a file or a join instead of writing them out"));
+        return Err(Error::new(
+            ErrorKind::Limit,
+            format!("the statement is longer than {} MiB", MAX_TEXT >> 20),
+        )
+        .hint("read the values from a file or a join instead of writing them out"));
     }
     let options = &state.config_options().sql_parser;
     let dialect = dialect_from_str(&options.dialect)
@@ -55,8 +58,10 @@ fn check(mut statement: SqlStatement) -> Result<PreparedText> {
             return Err(error);
         }
     } else if matches!(statement, SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_)) {
-        return Err(Error::new(ErrorKind::Unsupported, "files are not read or written by SQL here")
-            .hint("write the rows with `jsmql -o FILE`, or embed the library and use its batches"));
+        return Err(
+            Error::new(ErrorKind::Unsupported, "files are not read or written by SQL here")
+                .hint("write the rows with `jsmql -o FILE`, or embed the library and use its batches"),
+        );
     }
     Ok(PreparedText(statement))
 }
@@ -64,15 +69,21 @@ fn check(mut statement: SqlStatement) -> Result<PreparedText> {
 /// Statements that the engine would take differently from what they say.
 fn refuse(statement: &Statement) -> Result<()> {
     let (what, hint) = match statement {
-        Statement::StartTransaction { .. } | Statement::Commit { .. } | Statement::Rollback { .. } | Statement::Savepoint { .. } => {
-            ("the site has no transactions", "run the statements one by one; each takes effect by itself")
-        }
-        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) | Statement::Truncate(_) => {
-            ("writing is not supported yet", "this version reads; use the Jira web interface or its REST API to write")
-        }
-        Statement::Call(_) | Statement::Execute { .. } => {
-            ("procedures are not supported yet", "this version reads; SELECT table_name FROM sys.tables lists what can be read")
-        }
+        Statement::StartTransaction { .. }
+        | Statement::Commit { .. }
+        | Statement::Rollback { .. }
+        | Statement::Savepoint { .. } => (
+            "the site has no transactions",
+            "run the statements one by one; each takes effect by itself",
+        ),
+        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) | Statement::Truncate(_) => (
+            "writing is not supported yet",
+            "this version reads; use the Jira web interface or its REST API to write",
+        ),
+        Statement::Call(_) | Statement::Execute { .. } => (
+            "procedures are not supported yet",
+            "this version reads; SELECT table_name FROM sys.tables lists what can be read",
+        ),
         Statement::Query(query) if !query.locks.is_empty() => ("the site has no row locks", "leave out FOR UPDATE or FOR SHARE"),
         _ => return Ok(()),
     };
@@ -96,7 +107,9 @@ impl VisitorMut for Chains {
     type Break = Error;
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
-        let Expr::BinaryOp { op, .. } = expression else { return ControlFlow::Continue(()) };
+        let Expr::BinaryOp { op, .. } = expression else {
+            return ControlFlow::Continue(());
+        };
         let op = op.clone();
         if chain_length(expression, &op) <= 16 {
             return ControlFlow::Continue(());
@@ -108,8 +121,14 @@ impl VisitorMut for Chains {
         }
         if terms.len() > MAX_TERMS {
             return ControlFlow::Break(
-                Error::new(ErrorKind::Limit, format!("an expression chains {} terms by {op}; at most {MAX_TERMS} can be planned", terms.len()))
-                    .hint("use IN (…) for values of one column, or split the statement"),
+                Error::new(
+                    ErrorKind::Limit,
+                    format!(
+                        "an expression chains {} terms by {op}; at most {MAX_TERMS} can be planned",
+                        terms.len()
+                    ),
+                )
+                .hint("use IN (…) for values of one column, or split the statement"),
             );
         }
         *expression = match op {
@@ -157,9 +176,11 @@ fn gather(terms: Vec<Expr>) -> Vec<Expr> {
     let mut others = Vec::new();
     for term in terms {
         match term {
-            Expr::BinaryOp { left, op: BinaryOperator::Eq, right }
-                if matches!(*left, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && matches!(*right, Expr::Value(_)) =>
-            {
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::Eq,
+                right,
+            } if matches!(*left, Expr::Identifier(_) | Expr::CompoundIdentifier(_)) && matches!(*right, Expr::Value(_)) => {
                 match gathered.iter_mut().find(|(column, _)| *column == *left) {
                     Some((_, values)) => values.push(*right),
                     None => gathered.push((*left, vec![*right])),
@@ -168,7 +189,11 @@ fn gather(terms: Vec<Expr>) -> Vec<Expr> {
             other => others.push(other),
         }
     }
-    let lists = gathered.into_iter().map(|(column, list)| Expr::InList { expr: Box::new(column), list, negated: false });
+    let lists = gathered.into_iter().map(|(column, list)| Expr::InList {
+        expr: Box::new(column),
+        list,
+        negated: false,
+    });
     lists.chain(others).collect()
 }
 
@@ -179,11 +204,21 @@ fn balance(mut terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
     let right = terms.split_off(terms.len() / 2);
     let (left, right) = (Box::new(balance(terms, op)), Box::new(balance(right, op)));
     // Parentheses keep the tree as it is when it is printed and read again.
-    Expr::Nested(Box::new(Expr::BinaryOp { left, op: op.clone(), right }))
+    Expr::Nested(Box::new(Expr::BinaryOp {
+        left,
+        op: op.clone(),
+        right,
+    }))
 }
 
 fn chain(terms: Vec<Expr>, op: &BinaryOperator) -> Expr {
     let mut terms = terms.into_iter();
-    let first = terms.next().unwrap_or_else(|| Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
-    terms.fold(first, |left, right| Expr::BinaryOp { left: Box::new(left), op: op.clone(), right: Box::new(right) })
+    let first = terms
+        .next()
+        .unwrap_or_else(|| Expr::value(datafusion::sql::sqlparser::ast::Value::Null));
+    terms.fold(first, |left, right| Expr::BinaryOp {
+        left: Box::new(left),
+        op: op.clone(),
+        right: Box::new(right),
+    })
 }

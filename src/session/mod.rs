@@ -1,5 +1,6 @@
 //! One connection to one site, and the SQL that runs on it.
 
+mod check;
 mod context;
 mod guard;
 mod rows;
@@ -20,7 +21,8 @@ use crate::http::{Authorization, Client, ClientOptions, LoggedRequest, Statement
 use crate::rest::site::Site;
 use crate::schema::Catalog;
 use crate::table::from_datafusion;
-pub use rows::{Progress, Rows};
+pub use check::Findings;
+pub use rows::{Meter, Progress, Rows};
 
 /// One connection to one site. Cheap to clone; clones share caches, rate limits and the request log.
 ///
@@ -40,7 +42,9 @@ struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("site", &self.connection.site().as_str()).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("site", &self.connection.site().as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,7 +65,10 @@ impl Session {
         let catalog = Catalog::load(connection.schema_dir())?;
         let authorization = match connection.credentials() {
             Credentials::Anonymous => Authorization::None,
-            Credentials::Basic { user, password } => Authorization::Basic { user: user.clone(), password: password.clone() },
+            Credentials::Basic { user, password } => Authorization::Basic {
+                user: user.clone(),
+                password: password.clone(),
+            },
             Credentials::Bearer(token) => Authorization::Bearer(token.clone()),
         };
         let client = Client::new(ClientOptions {
@@ -74,9 +81,22 @@ impl Session {
             ..ClientOptions::site(connection.site().clone())
         })?;
         let language = connection.request_language().map(str::to_owned);
-        let site = Arc::new(Site::new(client, language, connection.page_size(), connection.service_desk_ids().to_vec()));
+        let site = Arc::new(Site::new(
+            client,
+            language,
+            connection.page_size(),
+            connection.service_desk_ids().to_vec(),
+        ));
         let context = context::context(&connection, &catalog, &site)?;
-        Ok(Self { shared: Arc::new(Shared { connection, catalog, site, context, statements: AtomicU64::new(0) }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                connection,
+                catalog,
+                site,
+                context,
+                statements: AtomicU64::new(0),
+            }),
+        })
     }
 
     /// Takes a text apart into statements.
@@ -97,9 +117,13 @@ impl Session {
         let mut statements = self.statements(sql).await?;
         match statements.len() {
             1 => self.execute(statements.remove(0)).await,
-            0 => Err(Error::new(ErrorKind::Statement, "the text has no statement").hint("write a statement such as SELECT * FROM requests")),
-            count => Err(Error::new(ErrorKind::Statement, format!("the text has {count} statements where one is expected"))
-                .hint("take it apart with Session::statements, and run them one by one")),
+            0 => Err(Error::new(ErrorKind::Statement, "the text has no statement")
+                .hint("write a statement such as SELECT * FROM requests")),
+            count => Err(Error::new(
+                ErrorKind::Statement,
+                format!("the text has {count} statements where one is expected"),
+            )
+            .hint("take it apart with Session::statements, and run them one by one")),
         }
     }
 
@@ -159,7 +183,10 @@ async fn start(
         LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => return Err(guard::refused(&plan)),
         // One row more than allowed tells whether the cap was reached.
         plan => match max_rows {
-            Some(most) => LogicalPlanBuilder::from(plan).limit(0, Some(most + 1)).and_then(LogicalPlanBuilder::build).map_err(planning)?,
+            Some(most) => LogicalPlanBuilder::from(plan)
+                .limit(0, Some(most + 1))
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(planning)?,
             None => plan,
         },
     };
@@ -176,8 +203,12 @@ fn planning(error: datafusion::error::DataFusionError) -> Error {
         return error;
     }
     let hint = match error.message() {
-        message if message.contains("table '") && message.contains("not found") => "SELECT table_name FROM sys.tables lists the tables",
-        message if message.contains("No field named") => "SELECT column_name FROM sys.columns WHERE table_name = '…' lists the columns",
+        message if message.contains("table '") && message.contains("not found") => {
+            "SELECT table_name FROM sys.tables lists the tables"
+        }
+        message if message.contains("No field named") => {
+            "SELECT column_name FROM sys.columns WHERE table_name = '…' lists the columns"
+        }
         message if message.contains("RecursionLimitExceeded") => "the statement nests too deeply; use WITH, or IN instead of OR",
         _ => return error,
     };
@@ -199,5 +230,7 @@ async fn on_large_stack<T: Send + 'static>(work: impl Future<Output = Result<T>>
             let _ = sender.send(handle.block_on(work));
         })
         .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot start the planning thread: {error}")))?;
-    receiver.await.map_err(|_| Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement"))?
+    receiver
+        .await
+        .map_err(|_| Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement"))?
 }

@@ -68,7 +68,12 @@ impl Meter {
 
 impl Rows {
     pub(super) fn new(stream: SendableRecordBatchStream, statement: Arc<Statement>, max_rows: Option<usize>) -> Self {
-        Self { stream, statement, left: max_rows, capped: false }
+        Self {
+            stream,
+            statement,
+            left: max_rows,
+            capped: false,
+        }
     }
 
     /// Columns of the rows.
@@ -96,7 +101,9 @@ impl Stream for Rows {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Poll::Ready(item) = self.stream.poll_next_unpin(context) else { return Poll::Pending };
+        let Poll::Ready(item) = self.stream.poll_next_unpin(context) else {
+            return Poll::Pending;
+        };
         Poll::Ready(match item {
             None => None,
             Some(Err(error)) => Some(Err(from_datafusion(error))),

@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMillisecondArray, UInt64Array};
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMillisecondArray, UInt64Array,
+};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
 use datafusion::datasource::{MemTable, TableType};
@@ -29,8 +31,13 @@ struct Facts {
 
 /// A metadata table: its name and how its rows are made. They are made anew for every statement.
 type Maker = fn(&Facts) -> Result<RecordBatch>;
-const TABLES: &[(&str, Maker)] =
-    &[("columns", columns), ("keys", keys), ("options", options), ("requests", requests), ("tables", tables)];
+const TABLES: &[(&str, Maker)] = &[
+    ("columns", columns),
+    ("keys", keys),
+    ("options", options),
+    ("requests", requests),
+    ("tables", tables),
+];
 
 /// Schema `sys`.
 pub(super) struct SysSchema {
@@ -45,7 +52,13 @@ impl fmt::Debug for SysSchema {
 
 impl SysSchema {
     pub(super) fn new(connection: Connection, catalog: Catalog, site: Arc<Site>) -> Self {
-        Self { facts: Facts { connection, catalog, site } }
+        Self {
+            facts: Facts {
+                connection,
+                catalog,
+                site,
+            },
+        }
     }
 }
 
@@ -56,9 +69,16 @@ impl SchemaProvider for SysSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some((name, maker)) = TABLES.iter().find(|(known, _)| *known == name) else { return Ok(None) };
+        let Some((name, maker)) = TABLES.iter().find(|(known, _)| *known == name) else {
+            return Ok(None);
+        };
         let schema = maker(&self.facts)?.schema();
-        Ok(Some(Arc::new(SysTable { name, maker: *maker, facts: self.facts.clone(), schema })))
+        Ok(Some(Arc::new(SysTable {
+            name,
+            maker: *maker,
+            facts: self.facts.clone(),
+            schema,
+        })))
     }
 
     fn table_exist(&self, name: &str) -> bool {
@@ -97,7 +117,9 @@ impl TableProvider for SysTable {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let rows = (self.maker)(&self.facts)?;
-        MemTable::try_new(self.schema.clone(), vec![vec![rows]])?.scan(state, projection, filters, limit).await
+        MemTable::try_new(self.schema.clone(), vec![vec![rows]])?
+            .scan(state, projection, filters, limit)
+            .await
     }
 }
 
@@ -118,7 +140,9 @@ fn numbers(values: impl IntoIterator<Item = i64>) -> ArrayRef {
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
-    Ok(RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, values)| (name, values, true)))?)
+    Ok(RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, values)| (name, values, true)),
+    )?)
 }
 
 fn tables(facts: &Facts) -> Result<RecordBatch> {
@@ -139,7 +163,11 @@ fn columns(facts: &Facts) -> Result<RecordBatch> {
         .catalog
         .tables()
         .iter()
-        .flat_map(|table| (1..).zip(table.columns.iter().enumerate()).map(|(ordinal, (index, column))| (table.as_ref(), ordinal, index, column)))
+        .flat_map(|table| {
+            (1..)
+                .zip(table.columns.iter().enumerate())
+                .map(|(ordinal, (index, column))| (table.as_ref(), ordinal, index, column))
+        })
         .collect();
     let pushdown = |table: &Table, index: usize| match delivery(table, index) {
         Delivery::Exact => Some("=, IN: exact".to_owned()),
@@ -151,11 +179,17 @@ fn columns(facts: &Facts) -> Result<RecordBatch> {
         ("column_name", text(rows.iter().map(|(.., column)| &column.name))),
         ("ordinal", numbers(rows.iter().map(|(_, ordinal, ..)| *ordinal))),
         ("data_type", text(rows.iter().map(|(.., column)| column.kind.sql_name()))),
-        ("nullable", flags(rows.iter().map(|(.., column)| arrow_field(column).is_nullable()))),
+        (
+            "nullable",
+            flags(rows.iter().map(|(.., column)| arrow_field(column).is_nullable())),
+        ),
         ("is_key", flags(rows.iter().map(|(.., column)| column.key))),
         ("required", flags(rows.iter().map(|(.., column)| column.required))),
         ("filter_only", flags(rows.iter().map(|(.., column)| column.input))),
-        ("pushdown", maybe_text(rows.iter().map(|(table, _, index, _)| pushdown(table, *index)))),
+        (
+            "pushdown",
+            maybe_text(rows.iter().map(|(table, _, index, _)| pushdown(table, *index))),
+        ),
         ("insertable", flags(rows.iter().map(|_| false))),
         ("updatable", flags(rows.iter().map(|_| false))),
         ("description", text(rows.iter().map(|(.., column)| &column.doc))),
@@ -168,11 +202,23 @@ fn keys(facts: &Facts) -> Result<RecordBatch> {
     for table in facts.catalog.tables() {
         let keys: Vec<usize> = if table.unique { table.key().collect() } else { Vec::new() };
         rows.extend((1..).zip(keys).map(|(ordinal, column)| {
-            (table.name.as_str(), table.columns[column].name.as_str(), ordinal, "primary", None)
+            (
+                table.name.as_str(),
+                table.columns[column].name.as_str(),
+                ordinal,
+                "primary",
+                None,
+            )
         }));
         let foreign = table.columns.iter().filter(|column| column.references.is_some());
         rows.extend((1..).zip(foreign).map(|(ordinal, column)| {
-            (table.name.as_str(), column.name.as_str(), ordinal, "foreign", column.references.clone())
+            (
+                table.name.as_str(),
+                column.name.as_str(),
+                ordinal,
+                "foreign",
+                column.references.clone(),
+            )
         }));
     }
     batch(vec![
@@ -180,8 +226,14 @@ fn keys(facts: &Facts) -> Result<RecordBatch> {
         ("column_name", text(rows.iter().map(|row| row.1))),
         ("ordinal", numbers(rows.iter().map(|row| row.2))),
         ("kind", text(rows.iter().map(|row| row.3))),
-        ("referenced_table", maybe_text(rows.iter().map(|row| row.4.as_ref().map(|reference| reference.0.clone())))),
-        ("referenced_column", maybe_text(rows.iter().map(|row| row.4.as_ref().map(|reference| reference.1.clone())))),
+        (
+            "referenced_table",
+            maybe_text(rows.iter().map(|row| row.4.as_ref().map(|reference| reference.0.clone()))),
+        ),
+        (
+            "referenced_column",
+            maybe_text(rows.iter().map(|row| row.4.as_ref().map(|reference| reference.1.clone()))),
+        ),
     ])
 }
 
@@ -200,9 +252,15 @@ fn options(facts: &Facts) -> Result<RecordBatch> {
     batch(vec![
         ("name", text(options.iter().map(|option| option.row.name))),
         ("category", text(options.iter().map(|option| option.row.category.title()))),
-        ("data_type", text(options.iter().map(|option| crate::connection::docs::kind(option.row)))),
+        (
+            "data_type",
+            text(options.iter().map(|option| crate::connection::docs::kind(option.row))),
+        ),
         ("default_value", text(options.iter().map(|option| option.row.default))),
-        ("allowed_values", maybe_text(options.iter().map(|option| allowed(&option.row.kind)))),
+        (
+            "allowed_values",
+            maybe_text(options.iter().map(|option| allowed(&option.row.kind))),
+        ),
         ("secret", flags(options.iter().map(|option| option.row.secret))),
         ("value", text(options.iter().map(|option| &option.value))),
         ("source", text(options.iter().map(|option| option.source.to_string()))),
@@ -212,16 +270,38 @@ fn options(facts: &Facts) -> Result<RecordBatch> {
 
 fn requests(facts: &Facts) -> Result<RecordBatch> {
     let requests = facts.site.client.log().snapshot();
-    let started = TimestampMillisecondArray::from_iter_values(requests.iter().map(|request| request.started)).with_timezone("UTC");
+    let started =
+        TimestampMillisecondArray::from_iter_values(requests.iter().map(|request| request.started)).with_timezone("UTC");
     batch(vec![
-        ("statement", Arc::new(UInt64Array::from_iter_values(requests.iter().map(|request| request.statement)))),
+        (
+            "statement",
+            Arc::new(UInt64Array::from_iter_values(
+                requests.iter().map(|request| request.statement),
+            )),
+        ),
         ("started", Arc::new(started)),
         ("method", text(requests.iter().map(|request| request.method))),
         ("path", text(requests.iter().map(|request| &request.path))),
         ("query", text(requests.iter().map(|request| &request.query))),
-        ("status", Arc::new(requests.iter().map(|request| request.status.map(i64::from)).collect::<Int64Array>())),
-        ("elapsed_ms", Arc::new(Float64Array::from_iter_values(requests.iter().map(|request| request.elapsed_ms)))),
-        ("bytes", Arc::new(UInt64Array::from_iter_values(requests.iter().map(|request| request.bytes)))),
+        (
+            "status",
+            Arc::new(
+                requests
+                    .iter()
+                    .map(|request| request.status.map(i64::from))
+                    .collect::<Int64Array>(),
+            ),
+        ),
+        (
+            "elapsed_ms",
+            Arc::new(Float64Array::from_iter_values(
+                requests.iter().map(|request| request.elapsed_ms),
+            )),
+        ),
+        (
+            "bytes",
+            Arc::new(UInt64Array::from_iter_values(requests.iter().map(|request| request.bytes))),
+        ),
         ("attempt", numbers(requests.iter().map(|request| i64::from(request.attempt)))),
         ("error", maybe_text(requests.iter().map(|request| request.error.clone()))),
     ])

@@ -1,3 +1,44 @@
-//! The command line.
-/// x
-pub fn main() -> std::process::ExitCode { std::process::ExitCode::SUCCESS }
+//! The command line: statements in, rows out. It speaks [`Session`](crate::Session) and knows no Jira.
+
+mod args;
+mod check;
+mod output;
+mod progress;
+mod run;
+
+use std::process::ExitCode;
+
+use crate::error::{Error, ErrorKind};
+
+/// Runs the command `jsmql` with the arguments of the process.
+///
+/// Exit status: 0, 1 when a statement failed, 2 when the command line or the connection string is wrong.
+pub fn main() -> ExitCode {
+    let command = match args::read(std::env::args_os()) {
+        Ok(command) => command,
+        // Help and version are no errors; clap knows which stream they belong to.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Error::new(ErrorKind::Internal, format!("cannot start the runtime: {error}"))),
+    };
+    let outcome = runtime.block_on(run::run(command));
+    // A request that hangs must not keep the process.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report(&error),
+    }
+}
+
+fn report(error: &Error) -> ExitCode {
+    eprintln!("error: {error}");
+    if let Some(hint) = error.hint_text() {
+        eprintln!("hint: {hint}");
+    }
+    ExitCode::from(error.kind().row().exit)
+}

@@ -17,7 +17,10 @@ use crate::schema::Table;
 pub(super) fn is_useful(table: &Table, filter: &Arc<dyn PhysicalExpr>) -> bool {
     filter.downcast_ref::<DynamicFilterPhysicalExpr>().is_some_and(|filter| {
         filter.children().iter().any(|child| {
-            child.downcast_ref::<Column>().and_then(|column| table.column(column.name())).is_some_and(|column| is_bindable(table, column))
+            child
+                .downcast_ref::<Column>()
+                .and_then(|column| table.column(column.name()))
+                .is_some_and(|column| is_bindable(table, column))
         })
     })
 }
@@ -39,7 +42,8 @@ fn learn(table: &Table, filter: &Arc<dyn PhysicalExpr>, known: &mut Known) {
         let name = expression.downcast_ref::<Column>()?.name();
         table.column(name).filter(|&column| is_bindable(table, column))
     };
-    let constant = |expression: &Arc<dyn PhysicalExpr>| expression.downcast_ref::<Literal>().and_then(|literal| text(literal.value()));
+    let constant =
+        |expression: &Arc<dyn PhysicalExpr>| expression.downcast_ref::<Literal>().and_then(|literal| text(literal.value()));
     if let Some(binary) = filter.downcast_ref::<BinaryExpr>() {
         match binary.op() {
             Operator::And => {
@@ -58,7 +62,12 @@ fn learn(table: &Table, filter: &Arc<dyn PhysicalExpr>, known: &mut Known) {
         && let Some(column) = column_of(list.expr())
     {
         // NULL in the list matches nothing.
-        let values = list.list().iter().filter(|item| !is_null(item)).map(constant).collect::<Option<Vec<_>>>();
+        let values = list
+            .list()
+            .iter()
+            .filter(|item| !is_null(item))
+            .map(constant)
+            .collect::<Option<Vec<_>>>();
         if let Some(values) = values {
             known.restrict(column, values);
         }
@@ -66,5 +75,7 @@ fn learn(table: &Table, filter: &Arc<dyn PhysicalExpr>, known: &mut Known) {
 }
 
 fn is_null(expression: &Arc<dyn PhysicalExpr>) -> bool {
-    expression.downcast_ref::<Literal>().is_some_and(|literal| literal.value().is_null())
+    expression
+        .downcast_ref::<Literal>()
+        .is_some_and(|literal| literal.value().is_null())
 }

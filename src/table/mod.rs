@@ -34,7 +34,10 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_datafusion(*inner),
         DataFusionError::ArrowError(error, backtrace) => match *error {
             datafusion::arrow::error::ArrowError::ExternalError(inner) => from_datafusion(DataFusionError::External(inner)),
-            other => Error::new(ErrorKind::Statement, DataFusionError::ArrowError(Box::new(other), backtrace).strip_backtrace()),
+            other => Error::new(
+                ErrorKind::Statement,
+                DataFusionError::ArrowError(Box::new(other), backtrace).strip_backtrace(),
+            ),
         },
         DataFusionError::Shared(shared) => match shared.as_ref() {
             DataFusionError::External(inner) if inner.downcast_ref::<Error>().is_some() => {
@@ -44,7 +47,9 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
             _ => Error::new(ErrorKind::Statement, shared.to_string()),
         },
         error @ DataFusionError::NotImplemented(_) => Error::new(ErrorKind::Unsupported, error.strip_backtrace()),
-        error @ (DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_)) => Error::new(ErrorKind::Internal, error.strip_backtrace()),
+        error @ (DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_)) => {
+            Error::new(ErrorKind::Internal, error.strip_backtrace())
+        }
         error @ DataFusionError::ResourcesExhausted(_) => Error::new(ErrorKind::Limit, error.strip_backtrace()),
         error => Error::new(ErrorKind::Statement, error.strip_backtrace()),
     }

@@ -53,15 +53,26 @@ impl PhysicalOptimizerRule for CarryParentFilters {
 /// The probe side with what the build side knows about its parents.
 fn carry(join: &HashJoinExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
     // Only where a probe row without a partner is dropped.
-    if !matches!(join.join_type(), JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::RightSemi | JoinType::LeftAnti | JoinType::LeftMark) {
+    if !matches!(
+        join.join_type(),
+        JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::RightSemi | JoinType::LeftAnti | JoinType::LeftMark
+    ) {
         return Ok(None);
     }
     for (build_key, probe_key) in join.on() {
-        let Some((parent, parent_column)) = origin(join.left(), build_key) else { continue };
-        let Some((child, child_column)) = origin(join.right(), probe_key) else { continue };
+        let Some((parent, parent_column)) = origin(join.left(), build_key) else {
+            continue;
+        };
+        let Some((child, child_column)) = origin(join.right(), probe_key) else {
+            continue;
+        };
         let (parent, table) = (parent.request(), &child.request().table);
         let belongs = table.parent.as_ref().is_some_and(|link| {
-            link.table.name == parent.table.name && link.columns.iter().any(|&(here, there)| here == child_column && there == parent_column)
+            link.table.name == parent.table.name
+                && link
+                    .columns
+                    .iter()
+                    .any(|&(here, there)| here == child_column && there == parent_column)
         });
         if belongs && child.is_bound_late() && parent.known != Known::default() {
             let bound = Arc::new(child.with_parent_known(parent.known.clone())?) as Arc<dyn ExecutionPlan>;
@@ -88,8 +99,12 @@ fn origin<'a>(plan: &'a Arc<dyn ExecutionPlan>, expression: &Arc<dyn PhysicalExp
     }
     let [only] = plan.children()[..] else { return None };
     // Coalescing and repartitioning keep rows and columns as they are.
-    (plan.schema() == only.schema() && matches!(plan.name(), "CooperativeExec" | "CoalesceBatchesExec" | "CoalescePartitionsExec" | "RepartitionExec"))
-        .then(|| origin(only, expression))?
+    (plan.schema() == only.schema()
+        && matches!(
+            plan.name(),
+            "CooperativeExec" | "CoalesceBatchesExec" | "CoalescePartitionsExec" | "RepartitionExec"
+        ))
+    .then(|| origin(only, expression))?
 }
 
 /// The plan with its scan replaced; the way down to it is the one [`origin`] went.
@@ -97,6 +112,10 @@ fn replace(plan: &Arc<dyn ExecutionPlan>, scan: &Arc<dyn ExecutionPlan>) -> Resu
     if plan.downcast_ref::<ScanExec>().is_some() {
         return Ok(scan.clone());
     }
-    let children = plan.children().into_iter().map(|child| replace(child, scan)).collect::<Result<_>>()?;
+    let children = plan
+        .children()
+        .into_iter()
+        .map(|child| replace(child, scan))
+        .collect::<Result<_>>()?;
     replace_children_if_necessary(plan.clone(), children)
 }

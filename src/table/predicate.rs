@@ -26,13 +26,21 @@ pub(crate) fn meaning(table: &Table, predicate: &Expr) -> Result<Meaning> {
     }
     let nullness = matches!(predicate, Expr::IsNull(_) | Expr::IsNotNull(_));
     let names = predicate.column_refs();
-    let input = names.iter().find_map(|name| table.columns.iter().find(|column| column.input && column.name == name.name));
+    let input = names
+        .iter()
+        .find_map(|name| table.columns.iter().find(|column| column.input && column.name == name.name));
     match input {
         Some(input) if !nullness => Err(Error::new(
             ErrorKind::Statement,
-            format!("the input column {} can only be compared by = or IN with constants", input.name),
+            format!(
+                "the input column {} can only be compared by = or IN with constants",
+                input.name
+            ),
         )
-        .hint(format!("write {} = '…' as a condition of its own, not inside OR or a function", input.name))
+        .hint(format!(
+            "write {} = '…' as a condition of its own, not inside OR or a function",
+            input.name
+        ))
         .table(&table.name)),
         _ => Ok(Meaning::Residue),
     }
@@ -41,13 +49,21 @@ pub(crate) fn meaning(table: &Table, predicate: &Expr) -> Result<Meaning> {
 /// The column and its values, for `=`, IN, boolean columns and ORs of those over one column.
 fn values(table: &Table, predicate: &Expr) -> Option<(usize, Vec<String>)> {
     match predicate {
-        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Eq, right }) => match (left.as_ref(), right.as_ref()) {
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq,
+            right,
+        }) => match (left.as_ref(), right.as_ref()) {
             (Expr::Column(column), Expr::Literal(value, _)) | (Expr::Literal(value, _), Expr::Column(column)) => {
                 Some((table.column(&column.name)?, vec![text(value)?]))
             }
             _ => None,
         },
-        Expr::InList(InList { expr, list, negated: false }) => match expr.as_ref() {
+        Expr::InList(InList {
+            expr,
+            list,
+            negated: false,
+        }) => match expr.as_ref() {
             Expr::Column(column) => {
                 let list = list.iter().map(|item| match item {
                     Expr::Literal(value, _) => text(value),
@@ -73,7 +89,12 @@ fn either(table: &Table, predicate: &Expr) -> Option<(usize, Vec<String>)> {
     let mut found: Option<(usize, Vec<String>)> = None;
     let mut rest = vec![predicate];
     while let Some(expression) = rest.pop() {
-        if let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) = expression {
+        if let Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Or,
+            right,
+        }) = expression
+        {
             rest.push(right);
             rest.push(left);
             continue;
@@ -104,8 +125,15 @@ pub(crate) fn is_bindable(table: &Table, column: usize) -> bool {
     let definition = &table.columns[column];
     definition.push.is_some()
         || definition.input
-        || table.gets.iter().chain(&table.lists).any(|endpoint| endpoint.placeholders().any(|placeholder| placeholder == column))
-        || table.parent.as_ref().is_some_and(|parent| parent.columns.iter().any(|(here, _)| *here == column))
+        || table
+            .gets
+            .iter()
+            .chain(&table.lists)
+            .any(|endpoint| endpoint.placeholders().any(|placeholder| placeholder == column))
+        || table
+            .parent
+            .as_ref()
+            .is_some_and(|parent| parent.columns.iter().any(|(here, _)| *here == column))
 }
 
 /// What the predicates say about bindable columns. Without pushdown only inputs count: they are questions, not filters.
@@ -143,14 +171,23 @@ pub(crate) fn delivery(table: &Table, column: usize) -> Delivery {
             with => Delivery::ExactWith(with.iter().map(|(other, _)| name(*other)).collect()),
         };
     }
-    let of_parent = table.parent.as_ref().is_some_and(|parent| parent.columns.iter().any(|(here, _)| *here == column));
+    let of_parent = table
+        .parent
+        .as_ref()
+        .is_some_and(|parent| parent.columns.iter().any(|(here, _)| *here == column));
     // The endpoint that needs the fewest other columns.
     let others = table
         .gets
         .iter()
         .chain(&table.lists)
         .filter(|endpoint| endpoint.placeholders().any(|placeholder| placeholder == column))
-        .map(|endpoint| endpoint.placeholders().filter(|&other| other != column).map(name).collect::<Vec<_>>())
+        .map(|endpoint| {
+            endpoint
+                .placeholders()
+                .filter(|&other| other != column)
+                .map(name)
+                .collect::<Vec<_>>()
+        })
         .min_by_key(Vec::len);
     match others {
         Some(others) if others.is_empty() || of_parent => Delivery::Exact,

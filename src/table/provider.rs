@@ -34,7 +34,11 @@ impl SiteTable {
         let all: Vec<usize> = (0..table.columns.len()).collect();
         let key: Vec<usize> = table.key().collect();
         // The engine takes a declared key for a fact and drops columns from GROUP BY because of it.
-        let constraints = if table.unique && !key.is_empty() { vec![Constraint::PrimaryKey(key)] } else { Vec::new() };
+        let constraints = if table.unique && !key.is_empty() {
+            vec![Constraint::PrimaryKey(key)]
+        } else {
+            Vec::new()
+        };
         Self {
             schema: arrow_schema(&table, &all),
             constraints: Constraints::new_unverified(constraints),
@@ -45,12 +49,21 @@ impl SiteTable {
     }
 
     fn meanings<'a>(&self, filters: impl Iterator<Item = &'a Expr>) -> Result<Vec<Meaning>> {
-        filters.map(|filter| predicate::meaning(&self.table, filter)).collect::<Result<_, _>>().map_err(to_datafusion)
+        filters
+            .map(|filter| predicate::meaning(&self.table, filter))
+            .collect::<Result<_, _>>()
+            .map_err(to_datafusion)
     }
 
     fn read(&self, columns: &[usize], meanings: &[Meaning], limit: Option<usize>) -> Result<Read> {
         let known = known(&self.table, self.pushdown, meanings.iter());
-        let question = Question { table: &self.table, columns, known: &known, parent_known: None, limit };
+        let question = Question {
+            table: &self.table,
+            columns,
+            known: &known,
+            parent_known: None,
+            limit,
+        };
         plan(&question, self.site.context()).map_err(to_datafusion)
     }
 
@@ -82,7 +95,11 @@ impl TableProvider for SiteTable {
         let meanings = self.meanings(filters.iter().copied())?;
         let read = self.read(&[], &meanings, None)?;
         let classify = |meaning| {
-            if self.is_exact(&read, meaning) { TableProviderFilterPushDown::Exact } else { TableProviderFilterPushDown::Inexact }
+            if self.is_exact(&read, meaning) {
+                TableProviderFilterPushDown::Exact
+            } else {
+                TableProviderFilterPushDown::Inexact
+            }
         };
         Ok(meanings.iter().map(classify).collect())
     }
@@ -100,10 +117,21 @@ impl TableProvider for SiteTable {
         let exact: Vec<bool> = meanings.iter().map(|meaning| self.is_exact(&whole, meaning)).collect();
         // Reading checks the values of every bindable column itself, so a predicate that was called exact stays true on any path;
         // what is left to the engine must not be cut short by a limit.
-        let checked = |meaning: &Meaning| matches!(meaning, Meaning::Values(column, _) if predicate::is_bindable(&self.table, *column));
-        let limit = limit.filter(|_| exact.iter().zip(&meanings).all(|(exact, meaning)| *exact || checked(meaning) && self.pushdown));
+        let checked =
+            |meaning: &Meaning| matches!(meaning, Meaning::Values(column, _) if predicate::is_bindable(&self.table, *column));
+        let limit = limit.filter(|_| {
+            exact
+                .iter()
+                .zip(&meanings)
+                .all(|(exact, meaning)| *exact || checked(meaning) && self.pushdown)
+        });
         let text = |wanted: bool| {
-            exact.iter().zip(filters).filter(|(exact, _)| **exact == wanted).map(|(_, filter)| filter.to_string()).collect()
+            exact
+                .iter()
+                .zip(filters)
+                .filter(|(exact, _)| **exact == wanted)
+                .map(|(_, filter)| filter.to_string())
+                .collect()
         };
         Ok(Arc::new(ScanExec::new(ScanRequest {
             table: self.table.clone(),

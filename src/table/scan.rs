@@ -13,7 +13,9 @@ use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::filter_pushdown::{ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown};
+use datafusion::physical_plan::filter_pushdown::{
+    ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
+};
 use datafusion::physical_plan::metrics::{Count, Metric, MetricValue, MetricsSet};
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -75,7 +77,14 @@ impl ScanExec {
             EmissionType::Incremental,
             Boundedness::Bounded,
         );
-        Ok(Self { request, read, schema, properties: Arc::new(properties), late: Vec::new(), stats: Arc::default() })
+        Ok(Self {
+            request,
+            read,
+            schema,
+            properties: Arc::new(properties),
+            late: Vec::new(),
+            stats: Arc::default(),
+        })
     }
 
     pub(super) fn request(&self) -> &ScanRequest {
@@ -84,9 +93,16 @@ impl ScanExec {
 
     /// The same scan with what a join knows about the parents of its rows.
     pub(super) fn with_parent_known(&self, known: Known) -> Result<Self> {
-        let request = ScanRequest { parent_known: Some(known), ..self.request.clone() };
+        let request = ScanRequest {
+            parent_known: Some(known),
+            ..self.request.clone()
+        };
         let read = decide(&request, &request.known)?;
-        Ok(Self { request, read, ..self.clone() })
+        Ok(Self {
+            request,
+            read,
+            ..self.clone()
+        })
     }
 
     /// Whether joins may bind more columns while the statement runs.
@@ -98,7 +114,9 @@ impl ScanExec {
         match &self.read.path {
             Path::Empty => 0,
             Path::Calls(calls) => {
-                let bound = calls.iter().all(|call| call.endpoint.of(&self.request.table).placeholders().next().is_some());
+                let bound = calls
+                    .iter()
+                    .all(|call| call.endpoint.of(&self.request.table).placeholders().next().is_some());
                 if bound { calls.len() * ROWS_OF_A_CALL } else { ROWS_OF_A_LIST }
             }
             Path::Embedded(_) | Path::Fan(_) | Path::Unbound(..) => ROWS_OF_UNBOUND,
@@ -107,8 +125,21 @@ impl ScanExec {
 }
 
 fn decide(request: &ScanRequest, known: &Known) -> Result<Read> {
-    let ScanRequest { table, site, columns, parent_known, limit, .. } = request;
-    let question = Question { table, columns, known, parent_known: parent_known.as_ref(), limit: *limit };
+    let ScanRequest {
+        table,
+        site,
+        columns,
+        parent_known,
+        limit,
+        ..
+    } = request;
+    let question = Question {
+        table,
+        columns,
+        known,
+        parent_known: parent_known.as_ref(),
+        limit: *limit,
+    };
     plan(&question, site.context()).map_err(to_datafusion)
 }
 
@@ -130,11 +161,19 @@ impl ExecutionPlan for ScanExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
+        if children.is_empty() {
+            Ok(self)
+        } else {
+            internal_err!("a scan has no children")
+        }
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() { Ok(self) } else { internal_err!("a scan has no children") }
+        if children.is_empty() {
+            Ok(self)
+        } else {
+            internal_err!("a scan has no children")
+        }
     }
 
     fn apply_expressions(
@@ -161,7 +200,10 @@ impl ExecutionPlan for ScanExec {
             .parent_filters
             .iter()
             .map(|parent| parent.filter.clone())
-            .filter(|filter| self.request.pushdown || self.request.table.columns.iter().any(|column| column.input) && !filter.children().is_empty())
+            .filter(|filter| {
+                self.request.pushdown
+                    || self.request.table.columns.iter().any(|column| column.input) && !filter.children().is_empty()
+            })
             .filter(|filter| late::is_useful(&self.request.table, filter))
             .collect();
         let updated_node = (!useful.is_empty()).then(|| {
@@ -182,7 +224,14 @@ impl ExecutionPlan for ScanExec {
 
     fn metrics(&self) -> Option<MetricsSet> {
         let mut metrics = MetricsSet::new();
-        let Stats { requests, retries, bytes, waited_ms, duplicates, followed } = self.stats.as_ref();
+        let Stats {
+            requests,
+            retries,
+            bytes,
+            waited_ms,
+            duplicates,
+            followed,
+        } = self.stats.as_ref();
         for (name, value) in [
             ("requests", requests),
             ("bytes", bytes),
@@ -193,7 +242,13 @@ impl ExecutionPlan for ScanExec {
         ] {
             let count = Count::new();
             count.add(usize::try_from(value.load(Relaxed)).unwrap_or(usize::MAX));
-            metrics.push(Arc::new(Metric::new(MetricValue::Count { name: name.into(), count }, None)));
+            metrics.push(Arc::new(Metric::new(
+                MetricValue::Count {
+                    name: name.into(),
+                    count,
+                },
+                None,
+            )));
         }
         Some(metrics)
     }
@@ -202,8 +257,15 @@ impl ExecutionPlan for ScanExec {
         if partition != 0 {
             return internal_err!("a scan has one partition, not {partition}");
         }
-        let statement = context.session_config().get_extension::<Statement>().unwrap_or_else(|| Statement::new(0, None));
-        let scope = Scope { site: self.request.site.clone(), statement, stats: self.stats.clone() };
+        let statement = context
+            .session_config()
+            .get_extension::<Statement>()
+            .unwrap_or_else(|| Statement::new(0, None));
+        let scope = Scope {
+            site: self.request.site.clone(),
+            statement,
+            stats: self.stats.clone(),
+        };
         let (request, filters) = (self.request.clone(), self.late.clone());
         let start = async move {
             let mut known = request.known.clone();
@@ -230,7 +292,11 @@ impl DisplayAs for ScanExec {
             write!(f, ", limit={limit}")?;
         }
         if self.is_bound_late() {
-            let filters: Vec<String> = self.late.iter().flat_map(|filter| filter.children().into_iter().map(ToString::to_string)).collect();
+            let filters: Vec<String> = self
+                .late
+                .iter()
+                .flat_map(|filter| filter.children().into_iter().map(ToString::to_string))
+                .collect();
             write!(f, ", late=[{}]", filters.join(", "))?;
         }
         Ok(())
@@ -248,7 +314,12 @@ fn show(f: &mut fmt::Formatter<'_>, read: &Read) -> fmt::Result {
         Path::Calls(calls) => {
             let Some(first) = calls.first() else { return Ok(()) };
             let one_each = matches!(first.endpoint, crate::rest::plan::EndpointRef::Get(_));
-            write!(f, "access={}, {}", if one_each { "get" } else { "list" }, describe(table, first, &wants))?;
+            write!(
+                f,
+                "access={}, {}",
+                if one_each { "get" } else { "list" },
+                describe(table, first, &wants)
+            )?;
             if calls.len() > 1 {
                 write!(f, " and {} more", calls.len() - 1)?;
             }
@@ -263,10 +334,19 @@ fn show(f: &mut fmt::Formatter<'_>, read: &Read) -> fmt::Result {
             if embedded.calls.len() > 1 {
                 write!(f, " and {} more", embedded.calls.len() - 1)?;
             }
-            write!(f, ", requests=1 per {} {}, and 1 per embedded page that is cut", embedded.root.page.max, embedded.root.name)
+            write!(
+                f,
+                ", requests=1 per {} {}, and 1 per embedded page that is cut",
+                embedded.root.page.max, embedded.root.name
+            )
         }
         Path::Fan(fan) => {
-            write!(f, "access=fan-out, {}, requests=1 per row of [{}: ", describe(table, &fan.call, &wants), fan.source.table.name)?;
+            write!(
+                f,
+                "access=fan-out, {}, requests=1 per row of [{}: ",
+                describe(table, &fan.call, &wants),
+                fan.source.table.name
+            )?;
             show(f, &fan.source)?;
             write!(f, "]")
         }

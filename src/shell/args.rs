@@ -1,0 +1,201 @@
+//! The arguments of the command.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+
+use crate::connection::docs::options_help;
+
+/// SQL for Jira Service Management.
+#[derive(Debug, Parser)]
+#[command(
+    name = "jsmql",
+    version,
+    about = "SQL for Jira Service Management: every REST resource of a site is a table",
+    after_help = "Without -c and -f, SQL is read from standard input.\n\
+                  Try it without an account: jsmql --demo -c \"SELECT issue_key, summary, status FROM requests LIMIT 5\"\n\
+                  --help lists the options of the connection string.",
+    args_conflicts_with_subcommands = true
+)]
+struct CommandLine {
+    #[command(flatten)]
+    site: SiteArgs,
+    /// Run this SQL; may be repeated.
+    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    command: Vec<String>,
+    /// Run the SQL of this file; may be repeated.
+    #[arg(short = 'f', long = "file", value_name = "FILE")]
+    file: Vec<PathBuf>,
+    /// How rows are written.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write the rows to this file instead of standard output. It appears when all rows are there.
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    #[command(subcommand)]
+    action: Option<SubCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+enum SubCommand {
+    /// Check a connection: who we are, what the site is, what we may do.
+    Test(SiteArgs),
+    /// Serve the demo site until interrupted.
+    #[cfg(feature = "demo")]
+    Demo {
+        /// Port on 127.0.0.1; 0 takes any free one.
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        #[command(flatten)]
+        demo: DemoArgs,
+    },
+}
+
+/// Which site.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SiteArgs {
+    /// Connection string: `Key=value;…`. Default: the variable JSMQL_CONNECTION. Other users of this machine can see arguments; prefer
+    /// JSMQL_APITOKEN for the token.
+    #[arg(long, value_name = "STRING")]
+    pub(super) connection: Option<String>,
+    /// Use the embedded demo site; no account is needed. A connection string may set further options.
+    #[cfg(feature = "demo")]
+    #[arg(long)]
+    pub(super) demo: bool,
+    #[cfg(feature = "demo")]
+    #[command(flatten)]
+    pub(super) demo_site: DemoArgs,
+}
+
+/// What the demo site is like.
+#[cfg(feature = "demo")]
+#[derive(Debug, Clone, Args)]
+pub(super) struct DemoArgs {
+    /// Demo site: seed of its data.
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub(super) seed: u64,
+    /// Demo site: number of customer requests.
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub(super) requests: usize,
+    /// Demo site: time before each answer, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(super) latency_ms: u64,
+    /// Demo site: requests per second and endpoint before it answers 429.
+    #[arg(long, value_name = "N")]
+    pub(super) rate_limit: Option<u32>,
+    /// Demo site: faults to show, such as `429` or `reset:every=3`; may be repeated.
+    #[arg(long = "fault", value_name = "FAULT")]
+    pub(super) faults: Vec<crate::demo::Fault>,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Table,
+    /// Comma-separated, with a header.
+    Csv,
+    /// Tab-separated, with a header.
+    Tsv,
+    /// One array of objects per statement.
+    Json,
+    /// One object per line.
+    Ndjson,
+    /// A Markdown table.
+    Markdown,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    Sql {
+        site: SiteArgs,
+        sources: Vec<Source>,
+        format: Format,
+        output: Option<PathBuf>,
+    },
+    Test(SiteArgs),
+    #[cfg(feature = "demo")]
+    Demo {
+        port: u16,
+        demo: DemoArgs,
+    },
+}
+
+/// Where SQL comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Source {
+    Text(String),
+    File(PathBuf),
+    Stdin,
+}
+
+/// Reads the arguments.
+pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let command = CommandLine::command().after_long_help(options_help());
+    let matches = command.try_get_matches_from(arguments)?;
+    let line = CommandLine::from_arg_matches(&matches)?;
+    Ok(match line.action {
+        Some(SubCommand::Test(site)) => Command::Test(site),
+        #[cfg(feature = "demo")]
+        Some(SubCommand::Demo { port, demo }) => Command::Demo { port, demo },
+        None => Command::Sql {
+            sources: in_order(&matches, line.command, line.file),
+            site: line.site,
+            format: line.format,
+            output: line.output,
+        },
+    })
+}
+
+/// `-c` and `-f` in the order they were given.
+fn in_order(matches: &ArgMatches, texts: Vec<String>, files: Vec<PathBuf>) -> Vec<Source> {
+    let indices = |id: &str| matches.indices_of(id).map(Iterator::collect::<Vec<_>>).unwrap_or_default();
+    let mut sources: Vec<(usize, Source)> = Vec::new();
+    sources.extend(indices("command").into_iter().zip(texts.into_iter().map(Source::Text)));
+    sources.extend(indices("file").into_iter().zip(files.into_iter().map(Source::File)));
+    sources.sort_by_key(|(index, _)| *index);
+    if sources.is_empty() {
+        vec![Source::Stdin]
+    } else {
+        sources.into_iter().map(|(_, source)| source).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Command, clap::Error> {
+        read(std::iter::once("jsmql").chain(arguments.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn commands_and_files_keep_their_order() {
+        let Ok(Command::Sql { sources, .. }) = parse(&["-c", "SELECT 1", "-f", "a.sql", "-c", "SELECT 2"]) else {
+            panic!("not SQL")
+        };
+        assert_eq!(
+            sources,
+            [
+                Source::Text("SELECT 1".into()),
+                Source::File("a.sql".into()),
+                Source::Text("SELECT 2".into())
+            ]
+        );
+    }
+
+    #[test]
+    fn standard_input_is_the_default() {
+        let Ok(Command::Sql { sources, format, .. }) = parse(&[]) else {
+            panic!("not SQL")
+        };
+        assert_eq!((sources, format), (vec![Source::Stdin], Format::Table));
+    }
+
+    #[test]
+    fn an_unknown_format_is_refused() {
+        assert!(parse(&["--format", "xml"]).is_err_and(|error| error.to_string().contains("ndjson")));
+    }
+}

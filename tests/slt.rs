@@ -1,0 +1,251 @@
+//! The suite of `.slt` files on the demo site: rows, EXPLAIN and requests together.
+//!
+//! Every file runs with a session and a demo site of its own. The whole suite runs again under other circumstances (no pushdown, tiny
+//! pages, other concurrency, faults): then the rows must be the same, while the requests and plans may differ.
+//!
+//! `JSMQL_BLESS=1 cargo test --test slt` writes what was answered into the files; read the diff.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use jsmql::demo::{DemoOptions, DemoSite, TOKEN, USER};
+use jsmql::{Error, Session};
+use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Record, Runner};
+
+struct Database {
+    session: Session,
+}
+
+#[async_trait]
+impl AsyncDB for Database {
+    type Error = Failure;
+    type ColumnType = DefaultColumnType;
+
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, Failure> {
+        let rows = self.session.sql(sql).await.map_err(Failure)?;
+        let schema = rows.schema();
+        let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(Failure)?;
+        let options = FormatOptions::default()
+            .with_null("NULL")
+            .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.3fZ"));
+        let mut cells = Vec::new();
+        for batch in &batches {
+            let columns: Vec<_> = batch
+                .columns()
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+                .collect();
+            for row in 0..batch.num_rows() {
+                cells.push(
+                    columns
+                        .iter()
+                        .map(|column| cell(&column.value(row).to_string()))
+                        .collect::<Vec<_>>(),
+                );
+            }
+        }
+        // The lines of a plan are rows of their own: a cell is one line.
+        if schema.fields().iter().any(|field| field.name() == "plan_type") {
+            cells = plan_lines(&batches);
+        }
+        Ok(DBOutput::Rows {
+            types: vec![DefaultColumnType::Text; cells.first().map_or(schema.fields().len(), Vec::len)],
+            rows: cells,
+        })
+    }
+
+    async fn shutdown(&mut self) {}
+
+    fn engine_name(&self) -> &'static str {
+        "jsmql"
+    }
+}
+
+fn cell(text: &str) -> String {
+    if text.is_empty() {
+        "(empty)".into()
+    } else {
+        text.replace('\n', "\\n").replace('\t', "\\t")
+    }
+}
+
+/// The physical plan of an EXPLAIN, one row per line, indentation as dots.
+fn plan_lines(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    let options = FormatOptions::default();
+    let mut lines = Vec::new();
+    for batch in batches {
+        let kind = ArrayFormatter::try_new(batch.column(0), &options).unwrap();
+        let plan = ArrayFormatter::try_new(batch.column(1), &options).unwrap();
+        for row in 0..batch.num_rows() {
+            if kind.value(row).to_string() == "physical_plan" {
+                for line in plan.value(row).to_string().lines() {
+                    let depth = (line.len() - line.trim_start().len()) / 2;
+                    lines.push(vec![format!("{}{}", "..".repeat(depth), line.trim())]);
+                }
+            }
+        }
+    }
+    lines
+}
+
+/// An error as the files assert it: the line and its hint.
+#[derive(Debug)]
+struct Failure(Error);
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        match self.0.hint_text() {
+            Some(hint) => write!(f, " hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Circumstances of a run.
+struct Circumstances {
+    /// More options of the connection.
+    options: &'static str,
+    faults: &'static [&'static str],
+    /// Whether plans and requests are compared as well.
+    strict: bool,
+}
+
+async fn suite(circumstances: Circumstances) {
+    let mut files = Vec::new();
+    walk(Path::new("tests/slt"), &mut files);
+    files.sort();
+    assert!(!files.is_empty(), "there are no .slt files");
+    let only = std::env::var("JSMQL_TEST_SLT").unwrap_or_default();
+    let mut failures = Vec::new();
+    for file in files.iter().filter(|file| file.to_string_lossy().contains(&only)) {
+        if let Err(failure) = run(file, &circumstances).await {
+            failures.push(format!("{}: {failure}", file.display()));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {} files failed:\n{}",
+        failures.len(),
+        files.len(),
+        failures.join("\n\n")
+    );
+}
+
+fn walk(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "slt") {
+            files.push(path);
+        }
+    }
+}
+
+async fn run(file: &Path, circumstances: &Circumstances) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).unwrap();
+    for header in ["# name:", "# description:"] {
+        if !text.lines().any(|line| line.starts_with(header)) {
+            return Err(format!("the header `{header}` is missing"));
+        }
+    }
+    // Files about faults and options bring their own circumstances, and mean only those.
+    let own = |word: &str| {
+        text.lines()
+            .find_map(|line| line.strip_prefix(word))
+            .map(str::trim)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let (own_options, own_faults) = (own("# options:"), own("# faults:"));
+    let special = !own_options.is_empty() || !own_faults.is_empty();
+    if special && !circumstances.strict {
+        return Ok(());
+    }
+    let faults = circumstances.faults.iter().map(|fault| (*fault).to_owned());
+    let faults = faults.chain(
+        own_faults
+            .split(',')
+            .map(|fault| fault.trim().to_owned())
+            .filter(|fault| !fault.is_empty()),
+    );
+    let site = DemoSite::start(DemoOptions {
+        requests: own("# requests:").parse().unwrap_or(DemoOptions::default().requests),
+        faults: faults.map(|fault| fault.parse().unwrap()).collect(),
+        ..DemoOptions::default()
+    })
+    .await
+    .unwrap();
+    let connection = format!(
+        "URL={};User={USER};APIToken={TOKEN};{};{own_options}",
+        site.url(),
+        circumstances.options
+    );
+    let connect = || {
+        let session = Session::connect(&connection).map_err(Failure);
+        async move { session.map(|session| Database { session }) }
+    };
+    let mut runner = Runner::new(connect);
+    if std::env::var_os("JSMQL_BLESS").is_some() && circumstances.strict {
+        return runner
+            .update_test_file(
+                file,
+                " ",
+                sqllogictest::default_validator,
+                sqllogictest::default_normalizer,
+                sqllogictest::default_column_validator,
+            )
+            .await
+            .map_err(|error| error.to_string());
+    }
+    let records: Vec<Record<DefaultColumnType>> = sqllogictest::parse_file(file).map_err(|error| error.to_string())?;
+    for record in records {
+        let strict_only = match &record {
+            Record::Query { sql, .. } | Record::Statement { sql, .. } => {
+                let sql = sql.to_ascii_lowercase();
+                sql.starts_with("explain") || sql.contains("sys.requests")
+            }
+            _ => false,
+        };
+        if circumstances.strict || !strict_only {
+            tokio::time::timeout(Duration::from_secs(120), runner.run_async(record))
+                .await
+                .map_err(|_| "a statement hangs".to_owned())?
+                .map_err(|error| error.display(false).to_string())?;
+        }
+    }
+    Ok(())
+}
+
+macro_rules! suites {
+    ($($name:ident: $options:literal $faults:expr, $strict:literal;)*) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            suite(Circumstances { options: $options, faults: &$faults, strict: $strict }).await;
+        }
+    )*};
+}
+
+suites! {
+    as_written:            "" [], true;
+    without_pushdown:      "Pushdown=off" [], false;
+    one_row_a_page:        "Pagesize=1" [], false;
+    seven_rows_a_page:     "Pagesize=7;MaxConcurrency=3" [], false;
+    one_at_a_time:         "MaxConcurrency=1" [], false;
+    with_429:              "" ["429:every=5"], false;
+    with_503:              "" ["503:every=5"], false;
+    with_502_html:         "" ["502-html:every=5"], false;
+    with_reset:            "" ["reset:every=5"], false;
+    with_truncated_bodies: "" ["truncate:every=5"], false;
+    with_truncated_gzip:   "" ["truncate-gzip:every=5"], false;
+    with_short_pages:      "" ["short-pages"], false;
+    without_links:         "" ["no-links"], false;
+    with_empty_pages:      "" ["empty-page"], false;
+}
