@@ -21,7 +21,7 @@ const FLOORS: &[&[&str]] = &[
 const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["http"]),
     ("datafusion", &["table", "catalog", "session"]),
-    ("axum", &["demo"]),
+    ("hyper", &["demo"]),
     ("clap", &["shell"]),
     ("indicatif", &["shell"]),
     ("toml", &["schema"]),

@@ -1,0 +1,300 @@
+//! HTTP on loopback: reads requests, lets faults have their way, and sends what is left of the answer.
+
+use std::convert::Infallible;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use futures::stream;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use percent_encoding::percent_decode_str;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::answer::{Answer, Asked};
+use super::date::MINUTE;
+use super::fault::{Faults, Kind, instead};
+use super::limit::Limit;
+use super::page::Quirks;
+use super::state::State;
+use super::{DemoOptions, TOKEN, USER, route};
+
+/// A request that the site was asked, for tests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Served {
+    /// HTTP method.
+    pub method: String,
+    /// Path and query as they were sent.
+    pub address: String,
+    /// Status of the answer; 0 where the connection was broken instead.
+    pub status: u16,
+}
+
+/// A site, as far as the wire is concerned.
+pub(super) struct Server {
+    url: String,
+    latency: Duration,
+    limit: Option<Limit>,
+    faults: Faults,
+    state: RwLock<State>,
+    served: Mutex<Vec<Served>>,
+    under_way: AtomicUsize,
+    most_at_once: AtomicUsize,
+}
+
+/// Requests that are remembered.
+const REMEMBERED: usize = 100_000;
+
+impl Server {
+    pub(super) fn new(url: String, options: DemoOptions) -> Self {
+        Self {
+            url,
+            latency: options.latency,
+            limit: options.rate_limit.map(Limit::new),
+            faults: Faults::new(options.faults),
+            state: RwLock::new(State::new(options.seed, options.requests)),
+            served: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn served(&self) -> Vec<Served> {
+        self.served.lock().map(|served| served.clone()).unwrap_or_default()
+    }
+
+    pub(super) fn most_at_once(&self) -> usize {
+        self.most_at_once.load(Relaxed)
+    }
+
+    fn note(&self, asked: &Head, status: u16) {
+        if let Ok(mut served) = self.served.lock()
+            && served.len() < REMEMBERED
+        {
+            served.push(Served {
+                method: asked.method.clone(),
+                address: asked.address.clone(),
+                status,
+            });
+        }
+    }
+
+    /// The right answer, before faults break it on the wire.
+    fn answer(&self, head: &Head, met: &[Kind]) -> Answer {
+        let segments: Vec<String> = head
+            .path()
+            .split('/')
+            .skip(1)
+            .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+            .collect();
+        if !head.signed_in && !route::is_public(&segments) {
+            return Answer::refuse_platform(401, "Client must be authenticated to access this resource.")
+                .header("www-authenticate", "OAuth realm=\"demo\"");
+        }
+        if let Some(limit) = &self.limit
+            && !limit.admit(&head.method, &segments, Instant::now())
+        {
+            return Answer::refuse_platform(429, "Rate limit exceeded.")
+                .header("retry-after", "1")
+                .header("ratelimit-reason", "jira-burst-based");
+        }
+        let has = |kind: Kind| met.contains(&kind);
+        let asked = Asked {
+            method: head.method.clone(),
+            path: head.path().to_owned(),
+            query: url::form_urlencoded::parse(head.query().as_bytes()).into_owned().collect(),
+            experimental: head.experimental,
+            base: self.url.clone(),
+            paging: Quirks {
+                short: has(Kind::ShortPages),
+                linkless: has(Kind::Linkless),
+                hidden: has(Kind::Hidden),
+                repeat: has(Kind::Repeat),
+                endless: has(Kind::Endless),
+                foreign: has(Kind::Foreign),
+            },
+            segments,
+        };
+        if has(Kind::Gone)
+            && let [_, _, request, key, _, ..] = &asked.segments[..]
+            && request == "request"
+            && key.ends_with(['3', '6', '9'])
+        {
+            return Answer::no_request();
+        }
+        if has(Kind::Reorder) && asked.segments.last().is_some_and(|segment| segment == "request") {
+            self.reorder(&asked);
+        }
+        match self.state.read() {
+            Ok(state) => route::answer(&state, &asked),
+            Err(_) => Answer::refuse_platform(500, "Internal server error"),
+        }
+    }
+
+    /// Something happens to a request that this page has not reached yet: it moves to the front of the list.
+    fn reorder(&self, asked: &Asked) {
+        let start: usize = asked.one("start").and_then(|start| start.parse().ok()).unwrap_or(0);
+        let limit: usize = asked.one("limit").and_then(|limit| limit.parse().ok()).unwrap_or(50);
+        let Ok(mut state) = self.state.write() else { return };
+        // The name of the unfiltered list does not matter: it is asked for once more after the change.
+        let all = state.list("all, before a reordering", |_| true);
+        if let Some(&index) = all.get(start + limit + 5) {
+            let latest = state.ticket(all[0]).updated;
+            state.change(index, |ticket| ticket.updated = latest + MINUTE);
+        }
+    }
+}
+
+/// What matters of a request.
+struct Head {
+    method: String,
+    address: String,
+    signed_in: bool,
+    experimental: bool,
+    gzip: bool,
+}
+
+impl Head {
+    fn read(request: &Request<Incoming>) -> Self {
+        let header = |name: &str| {
+            request
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let authorization = header("authorization");
+        let basic = || {
+            let given = authorization.strip_prefix("Basic ")?;
+            let given = STANDARD.decode(given).ok()?;
+            Some(given == format!("{USER}:{TOKEN}").as_bytes())
+        };
+        let bearer = authorization.strip_prefix("Bearer ").is_some_and(|token| token == TOKEN);
+        Self {
+            method: request.method().to_string(),
+            address: request.uri().to_string(),
+            signed_in: bearer || basic().unwrap_or(false),
+            experimental: matches!(header("x-experimentalapi"), "opt-in" | "true"),
+            gzip: header("accept-encoding").contains("gzip"),
+        }
+    }
+
+    fn path(&self) -> &str {
+        self.address.split_once('?').map_or(&*self.address, |(path, _)| path)
+    }
+
+    fn query(&self) -> &str {
+        self.address.split_once('?').map_or("", |(_, query)| query)
+    }
+}
+
+/// Serves connections until the task is aborted.
+pub(super) async fn serve(listener: TcpListener, server: Arc<Server>) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        // Finished connections are let go of; the open ones end with this task.
+        while connections.try_join_next().is_some() {}
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        connections.spawn(connection(stream, server.clone()));
+    }
+}
+
+async fn connection(stream: TcpStream, server: Arc<Server>) {
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let server = server.clone();
+        async move { exchange(&server, request).await }
+    });
+    // A connection that ends badly is the client's business, or a fault's.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+type Body = BoxBody<Bytes, io::Error>;
+
+/// One request. An error closes the connection without an answer.
+async fn exchange(server: &Server, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
+    let head = Head::read(&request);
+    let now = server.under_way.fetch_add(1, Relaxed) + 1;
+    server.most_at_once.fetch_max(now, Relaxed);
+    let _under_way = UnderWay(&server.under_way);
+    // A body that is not read would be taken for the next request.
+    let _ = request.into_body().collect().await;
+    if !server.latency.is_zero() {
+        tokio::time::sleep(server.latency).await;
+    }
+    let met = server.faults.meet(&head.address);
+    let broken = |kind: Kind| met.contains(&kind);
+    if broken(Kind::Hang) {
+        std::future::pending::<()>().await;
+    }
+    if broken(Kind::Reset) {
+        server.note(&head, 0);
+        return Err(io::ErrorKind::ConnectionReset.into());
+    }
+    let answer = met
+        .iter()
+        .find_map(|&kind| instead(kind))
+        .unwrap_or_else(|| server.answer(&head, &met));
+    server.note(&head, answer.status);
+    Ok(respond(&head, answer, &met))
+}
+
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+fn respond(head: &Head, answer: Answer, met: &[Kind]) -> Response<Body> {
+    let mut response = Response::builder()
+        .status(answer.status)
+        .header("x-arequestid", "demo")
+        .header("x-aaccountid", "demo");
+    for (name, value) in answer.headers {
+        response = response.header(name, value);
+    }
+    let mut body = answer.body;
+    if met.contains(&Kind::BadJson) {
+        body.truncate(body.len() / 2);
+    }
+    if head.gzip && body.len() > 256 {
+        body = gzip(&body);
+        if met.contains(&Kind::TruncatedGzip) {
+            body.truncate(body.len() / 2);
+        }
+        response = response.header("content-encoding", "gzip");
+    }
+    let body = if met.contains(&Kind::Truncated) && !body.is_empty() {
+        response = response.header("content-length", body.len());
+        let half = Bytes::copy_from_slice(&body[..body.len() / 2]);
+        let broken = [Ok(Frame::data(half)), Err(io::ErrorKind::ConnectionReset.into())];
+        BodyExt::boxed(StreamBody::new(stream::iter(broken)))
+    } else {
+        Full::new(Bytes::from(body))
+            .map_err(|never: Infallible| match never {})
+            .boxed()
+    };
+    response
+        .body(body)
+        .unwrap_or_else(|_| Response::new(Full::default().map_err(|never: Infallible| match never {}).boxed()))
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::fast());
+    // Writing to a Vec cannot fail.
+    let _ = encoder.write_all(body);
+    encoder.finish().unwrap_or_default()
+}
