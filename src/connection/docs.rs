@@ -20,7 +20,7 @@ An option that is *still to come* or *refused* is an error as soon as it has ano
 ";
 
 /// The text of `docs/options.md`: a table per category.
-pub fn options_markdown() -> String {
+pub(crate) fn options_markdown() -> String {
     let mut text = HEAD.to_owned();
     for rows in OPTIONS.chunk_by(|a, b| a.category == b.category) {
         let title = rows[0].category.title();
@@ -45,7 +45,7 @@ pub fn options_markdown() -> String {
 }
 
 /// The options that work, for `--help`: name, type and default, then what it does, wrapped at 80 characters.
-pub fn options_help() -> String {
+pub(crate) fn options_help() -> String {
     let mut text = String::new();
     for row in OPTIONS.iter().filter(|row| row.status == Status::Works) {
         let _ = write!(text, "  {}=<{}>", row.name, kind(row));

@@ -18,7 +18,7 @@ use credentials::{SignIn, sign_in};
 use values::OptionValues;
 
 mod credentials;
-pub mod docs;
+pub(crate) mod docs;
 mod option;
 mod parse;
 mod pseudo;
@@ -31,13 +31,13 @@ mod suggest;
 mod tests;
 mod values;
 
-pub use credentials::Credentials;
-pub use option::{Category, OptionKind, OptionRow, Status};
-pub use parse::ConnectionString;
-pub use pseudo::PseudoColumns;
-pub use registry::OPTIONS;
-pub use secret::Secret;
-pub use sources::Source;
+pub(crate) use credentials::Credentials;
+pub(crate) use option::{Category, OptionKind, OptionRow, Status};
+pub(crate) use parse::ConnectionString;
+pub(crate) use pseudo::PseudoColumns;
+pub(crate) use registry::OPTIONS;
+pub(crate) use secret::Secret;
+pub(crate) use sources::Source;
 
 /// How to reach one site, complete and free of contradictions. `Debug` shows no secret.
 #[derive(Debug, Clone)]

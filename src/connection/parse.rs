@@ -13,13 +13,13 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// The pairs of a connection string, in the order written. Whether the keys are options is not checked here.
 #[derive(Debug, Clone, Default)]
-pub struct ConnectionString {
+pub(crate) struct ConnectionString {
     pairs: Vec<(String, Secret)>,
 }
 
 impl ConnectionString {
     /// Reads `text`. White space and empty parts give no pairs.
-    pub fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut pairs = Vec::new();
         let mut rest = text;
         loop {
@@ -44,7 +44,7 @@ impl ConnectionString {
     }
 
     /// Adds a pair. A key that could not be read back, such as one with `=`, is an error.
-    pub fn push(&mut self, key: &str, value: impl Into<Secret>) -> Result<()> {
+    pub(crate) fn push(&mut self, key: &str, value: impl Into<Secret>) -> Result<()> {
         if key.trim().is_empty() || key != key.trim() || key.contains(['=', ';']) {
             return Err(Error::new(
                 ErrorKind::Option,
@@ -56,12 +56,12 @@ impl ConnectionString {
     }
 
     /// The pairs in the order written.
-    pub fn pairs(&self) -> impl Iterator<Item = (&str, &Secret)> {
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &Secret)> {
         self.pairs.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// The text that [`ConnectionString::parse`] reads as these pairs. It holds every secret in full, hence the type.
-    pub fn to_text(&self) -> Secret {
+    pub(crate) fn to_text(&self) -> Secret {
         // Reserved in full beforehand: a growing String would leave copies of its text behind in freed memory.
         let room = self
             .pairs

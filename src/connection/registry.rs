@@ -61,7 +61,7 @@ macro_rules! options {
         $($status:ident $(($what:expr))? $name:literal $(| $alias:literal)*: $kind:expr, $default:literal $($secret:ident)?, $doc:literal;)*
     })*) => {
         /// Every option, in the order of the documentation.
-        pub static OPTIONS: &[OptionRow] = &[$($(OptionRow {
+        pub(crate) static OPTIONS: &[OptionRow] = &[$($(OptionRow {
             name: $name,
             aliases: &[$($alias),*],
             category: Category::$category,

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 /// The credentials of a client. `Debug` prints the user, never the secret.
 #[derive(Debug, Clone)]
-pub enum Authorization {
+pub(crate) enum Authorization {
     /// Anonymous.
     None,
     /// E-mail and API token on Cloud, user and password on Data Center.

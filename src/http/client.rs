@@ -27,7 +27,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 /// counted as an attempt: a request that a closing HTTP connection provably did not take (an idle connection closed, an HTTP/2
 /// stream refused).
 #[derive(Clone)]
-pub struct Client(Arc<Shared>);
+pub(crate) struct Client(Arc<Shared>);
 
 /// What the clones of a client share.
 pub(super) struct Shared {
@@ -42,7 +42,7 @@ pub(super) struct Shared {
 
 impl Client {
     /// A client with `options`. Connects to nothing yet.
-    pub fn new(options: ClientOptions) -> Result<Self> {
+    pub(crate) fn new(options: ClientOptions) -> Result<Self> {
         options.check()?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -93,22 +93,22 @@ impl Client {
     /// Only a 2xx with a usable body is `Ok`. Every other answer is an error with the site's own words and a
     /// [`RequestContext`](crate::error::RequestContext); a row that does not exist is kind `NotFound`, status 404. After a failed write,
     /// [`is_outcome_unknown`](super::is_outcome_unknown) tells whether it may have taken effect. Dropping the future aborts the request.
-    pub async fn send(&self, request: &Request, statement: &Arc<Statement>) -> Result<Response> {
+    pub(crate) async fn send(&self, request: &Request, statement: &Arc<Statement>) -> Result<Response> {
         Call::new(&self.0, request, statement).run().await
     }
 
     /// The newest attempts of all statements.
-    pub fn log(&self) -> &RequestLog {
+    pub(crate) fn log(&self) -> &RequestLog {
         &self.0.log
     }
 
     /// Takes apart a link the site supplied; an error of kind `Decode` if it leads to another origin or outside the base path.
-    pub fn follow(&self, link: &str) -> Result<Link> {
+    pub(crate) fn follow(&self, link: &str) -> Result<Link> {
         Link::parse(&self.0.options.base, link)
     }
 
     /// Most requests in flight at a time.
-    pub fn max_concurrency(&self) -> usize {
+    pub(crate) fn max_concurrency(&self) -> usize {
         self.0.options.max_concurrency
     }
 }

@@ -8,7 +8,7 @@ use url::Url;
 
 /// A link below the site's root.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub(crate) struct Link {
     /// Path below the root, percent-encoded, starting with `/`: fit for [`Request::path`](super::Request::path).
     pub path: String,
     /// Query pairs in order, decoded.

@@ -35,11 +35,11 @@ pub struct LoggedRequest {
 
 /// A ring buffer of the newest 10,000 attempts.
 #[derive(Debug, Default)]
-pub struct RequestLog(Mutex<VecDeque<LoggedRequest>>);
+pub(crate) struct RequestLog(Mutex<VecDeque<LoggedRequest>>);
 
 impl RequestLog {
     /// The entries, in the order their attempts ended.
-    pub fn snapshot(&self) -> Vec<LoggedRequest> {
+    pub(crate) fn snapshot(&self) -> Vec<LoggedRequest> {
         self.0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 /// The options of a [`Client`](super::Client).
 #[derive(Debug, Clone)]
-pub struct ClientOptions {
+pub(crate) struct ClientOptions {
     /// Root of the site, `http` or `https`; may have a context path (`https://host/jira`), no user, query or fragment.
     pub base: Url,
     /// Credentials, sent to `base` and nowhere else.
@@ -30,7 +30,7 @@ pub struct ClientOptions {
 
 impl ClientOptions {
     /// The defaults for a site: anonymous, 16 requests at a time, 120 s per request, 10 s to connect, answers up to 64 MiB.
-    pub fn site(base: Url) -> Self {
+    pub(crate) fn site(base: Url) -> Self {
         Self {
             base,
             authorization: Authorization::None,

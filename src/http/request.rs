@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// An HTTP method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Method {
+pub(crate) enum Method {
     /// Read.
     Get,
     /// Create, or read with a body.
@@ -19,7 +19,7 @@ pub enum Method {
 
 impl Method {
     /// Its name on the wire.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
@@ -31,7 +31,7 @@ impl Method {
 
 /// What happens when the site gets the same request twice. It decides what is retried (table in `retry.rs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Safety {
+pub(crate) enum Safety {
     /// Nothing: a GET, or a POST that only reads (`search/jql`, `bulkfetch`).
     Read,
     /// The same as once: PUT and DELETE.
@@ -42,7 +42,7 @@ pub enum Safety {
 
 /// One request to the site.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// The method.
     pub method: Method,
     /// Path below the site's root, already percent-encoded, starting with `/`, without `.` and `..` segments.

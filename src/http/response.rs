@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// A 2xx answer. Its body was read to the end, is within the size limit and is no web page; it need not be valid JSON.
 #[derive(Debug, Clone)]
-pub struct Response {
+pub(crate) struct Response {
     /// HTTP status, 200 to 299.
     pub status: u16,
     /// The decompressed body without byte order mark; empty on 204.

@@ -12,7 +12,7 @@ const THROTTLE_COST: u32 = 5;
 
 /// When to try again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RetryPolicy {
+pub(crate) struct RetryPolicy {
     /// How often a request is sent at most, the first time included; at least 1, above 5 counts as 5.
     pub attempts: u32,
     /// First pause after a failure; doubles with each attempt.

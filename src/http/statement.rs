@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The budget, counters and cancellation of one statement; shared by all its requests.
 #[derive(Debug)]
-pub struct Statement {
+pub(crate) struct Statement {
     number: u64,
     max_requests: Option<u64>,
     cancelled: CancellationToken,
@@ -22,7 +22,7 @@ pub struct Statement {
 
 impl Statement {
     /// Statement number `number` of a session, allowed to send `max_requests` requests; `None` is no limit.
-    pub fn new(number: u64, max_requests: Option<u64>) -> Arc<Self> {
+    pub(crate) fn new(number: u64, max_requests: Option<u64>) -> Arc<Self> {
         Arc::new(Self {
             number,
             max_requests,
@@ -37,63 +37,63 @@ impl Statement {
     }
 
     /// Its number in the session.
-    pub fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
     /// How many requests it may send, every attempt counted.
-    pub fn max_requests(&self) -> Option<u64> {
+    pub(crate) fn max_requests(&self) -> Option<u64> {
         self.max_requests
     }
 
     /// Requests sent so far, every attempt counted.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.requests.load(Relaxed)
     }
 
     /// How many of [`Self::requests`] were second or later attempts.
-    pub fn retries(&self) -> u64 {
+    pub(crate) fn retries(&self) -> u64 {
         self.retries.load(Relaxed)
     }
 
     /// Requests being answered right now.
-    pub fn in_flight(&self) -> u64 {
+    pub(crate) fn in_flight(&self) -> u64 {
         self.in_flight.load(Relaxed)
     }
 
     /// Bytes of all answers after decompression.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Relaxed)
     }
 
     /// Time its requests slept between attempts and at the rate gate, added up: with requests in parallel it may exceed the
     /// time that passed.
-    pub fn waited(&self) -> Duration {
+    pub(crate) fn waited(&self) -> Duration {
         Duration::from_micros(self.waited_micros.load(Relaxed))
     }
 
     /// Rows decoded so far.
-    pub fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.rows.load(Relaxed)
     }
 
     /// Notes `n` more decoded rows.
-    pub fn add_rows(&self, n: u64) {
+    pub(crate) fn add_rows(&self, n: u64) {
         self.rows.fetch_add(n, Relaxed);
     }
 
     /// Cancels it: requests in flight are aborted, later ones are refused. For ever.
-    pub fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         self.cancelled.cancel();
     }
 
     /// Whether [`Self::cancel`] was called.
-    pub fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.is_cancelled()
     }
 
     /// Completes when the statement is cancelled.
-    pub async fn cancelled(&self) {
+    pub(crate) async fn cancelled(&self) {
         self.cancelled.cancelled().await;
     }
 

@@ -22,6 +22,6 @@ impl std::error::Error for OutcomeUnknown {
 }
 
 /// Whether the request that failed with `error` may have been carried out all the same. Never true for a read.
-pub fn is_outcome_unknown(error: &Error) -> bool {
+pub(crate) fn is_outcome_unknown(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<OutcomeUnknown>())
 }

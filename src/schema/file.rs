@@ -10,7 +10,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct TableFile {
+pub(super) struct TableFile {
     /// What a row is, and what the reader must know: defaults of the API, who sees which rows.
     pub doc: String,
     /// How rows are read.
@@ -26,7 +26,7 @@ pub struct TableFile {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ReadFile {
+pub(super) struct ReadFile {
     /// Endpoints that list rows, as `"GET /path/{column}"`. The narrowest one whose placeholders are bound is used.
     #[serde(default)]
     pub list: OneOrMany<ListFile>,
@@ -54,7 +54,7 @@ pub struct ReadFile {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum ListFile {
+pub(super) enum ListFile {
     /// `"GET /path/{column}"`.
     Call(String),
     /// The call and its peculiarities.
@@ -65,7 +65,7 @@ pub enum ListFile {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ListDetail {
+pub(super) struct ListDetail {
     /// `"GET /path/{column}"`.
     pub call: String,
     /// Columns whose `push` this endpoint does not take.
@@ -77,7 +77,7 @@ pub struct ListDetail {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct EmbedFile {
+pub(super) struct EmbedFile {
     /// Value of the parent's `expand` parameter that brings the rows.
     pub expand: String,
     /// Path of the embedded page inside a row of the parent.
@@ -88,7 +88,7 @@ pub struct EmbedFile {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct PageFile {
+pub(super) struct PageFile {
     /// How to get the next page.
     pub style: Option<PageStyle>,
     /// Path of the array of rows; `""` is the answer itself.
@@ -109,7 +109,7 @@ pub struct PageFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum PageStyle {
+pub(crate) enum PageStyle {
     /// An offset and a number of rows; pages can be asked for in parallel.
     Offset,
     /// The server's link to the next page is followed, on the same origin only.
@@ -122,7 +122,7 @@ pub enum PageStyle {
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ColumnFile {
+pub(super) struct ColumnFile {
     /// Type of the values.
     #[serde(rename = "type")]
     pub kind: KindFile,
@@ -173,7 +173,7 @@ pub struct ColumnFile {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct PushFile {
+pub(super) struct PushFile {
     /// Query parameter that takes the value.
     pub query: Option<String>,
     /// The parameter may be repeated, so that IN is one request.
@@ -193,7 +193,7 @@ pub struct PushFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum KindFile {
+pub(super) enum KindFile {
     /// UTF-8 text; numbers of the response are kept as written.
     Text,
     /// True or false.
@@ -218,7 +218,7 @@ pub enum KindFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum FormatFile {
+pub(super) enum FormatFile {
     /// A canonical whole number that fits 64 bits.
     Integer,
     /// `PROJ-123`.
@@ -229,7 +229,7 @@ pub enum FormatFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum CodecFile {
+pub(super) enum CodecFile {
     /// The last segment of a URL: ids that the API only gives inside links.
     UrlTail,
 }
@@ -238,7 +238,7 @@ pub enum CodecFile {
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ExampleFile {
+pub(super) struct ExampleFile {
     /// What the statement answers.
     pub doc: String,
     /// The statement.
@@ -249,7 +249,7 @@ pub struct ExampleFile {
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct ApiFile {
+pub(super) struct ApiFile {
     /// What the API is.
     pub doc: String,
     /// Headers sent with every request.
@@ -265,7 +265,7 @@ pub struct ApiFile {
 #[derive(Debug, Clone, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum OneOrMany<T> {
+pub(super) enum OneOrMany<T> {
     /// One value.
     One(T),
     /// Several values.
@@ -280,7 +280,7 @@ impl<T> Default for OneOrMany<T> {
 
 impl<T> OneOrMany<T> {
     /// The values in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, T> {
         match self {
             Self::One(value) => std::slice::from_ref(value).iter(),
             Self::Many(values) => values.iter(),
