@@ -32,8 +32,7 @@ mod tests;
 mod values;
 
 pub(crate) use credentials::Credentials;
-pub(crate) use option::{Category, OptionKind, OptionRow, Status};
-pub(crate) use parse::ConnectionString;
+pub(crate) use option::{OptionKind, OptionRow, Status};
 pub(crate) use pseudo::PseudoColumns;
 pub(crate) use registry::OPTIONS;
 pub(crate) use secret::Secret;
