@@ -40,7 +40,6 @@ pub const TOKEN: &str = "demo-token";
 
 /// What a demo site is like.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct DemoOptions {
     /// Port on 127.0.0.1; 0 takes any free one.
     pub port: u16,
