@@ -19,6 +19,8 @@ mod catalog;
 mod connection;
 #[cfg(feature = "demo")]
 pub mod demo;
+#[cfg(test)]
+mod docs;
 mod error;
 mod http;
 mod rest;

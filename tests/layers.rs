@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["table"],
     &["catalog"],
     &["session"],
-    &["shell", "demo"],
+    &["shell", "demo", "docs"],
 ];
 
 /// Crates and the modules that may name them.

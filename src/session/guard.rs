@@ -14,7 +14,9 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, VisitMut,
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::PreparedText;
+use super::planning::planning;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Catalog;
 
 /// Longest text of a statement, in bytes.
 const MAX_TEXT: usize = 8 << 20;
@@ -22,7 +24,7 @@ const MAX_TEXT: usize = 8 << 20;
 const MAX_TERMS: usize = 1_000;
 
 /// Parses a text into statements that can be planned.
-pub(super) fn parse(sql: &str, state: &SessionState) -> Result<Vec<PreparedText>> {
+pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog) -> Result<Vec<PreparedText>> {
     if sql.len() > MAX_TEXT {
         return Err(Error::new(
             ErrorKind::Limit,
@@ -38,7 +40,7 @@ pub(super) fn parse(sql: &str, state: &SessionState) -> Result<Vec<PreparedText>
         .with_recursion_limit(options.recursion_limit.get())
         .build()
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(super::planning)?;
+        .map_err(|error| planning(error, catalog))?;
     statements.into_iter().map(check).collect()
 }
 
