@@ -48,7 +48,7 @@ fn every_format() {
         ),
         (
             "markdown",
-            "| id | project_name | first | created |\n| --- | --- | --- | --- |\n\
+            "| id | project_name | first | created |\n|---|---|---|---|\n\
              | 1 | IT Help | true | 2026-03-01T11:47:40.810Z |\n| 2 | HR & People | false |  |\n",
         ),
         (
