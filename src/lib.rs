@@ -33,4 +33,6 @@ mod table;
 pub use connection::Connection;
 pub use error::{Error, ErrorKind, KINDS, KindRow, RequestContext, Result};
 pub use http::LoggedRequest;
+#[doc(hidden)]
+pub use rest::measure;
 pub use session::{Findings, Meter, PreparedText, Progress, Rows, Session};

@@ -14,7 +14,8 @@ const FLOORS: &[&[&str]] = &[
     &["table"],
     &["catalog"],
     &["session"],
-    &["shell", "demo", "docs"],
+    &["shell", "demo"],
+    &["docs"],
 ];
 
 /// Crates and the modules that may name them.

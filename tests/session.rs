@@ -318,6 +318,9 @@ async fn long_and_deep_expressions_end_in_a_result_or_one_clear_error() {
         format!("SELECT {}", chain(&|number| format!("id LIKE '{number}'"), " OR ", 20_000)),
         format!("SELECT 1 WHERE {}true", "NOT ".repeat(20_000)),
         format!("SELECT '{}'", "x".repeat(9 << 20)),
+        String::new(),
+        "-- only a comment".to_owned(),
+        ";;".to_owned(),
         "SELECT 'open".to_owned(),
         "\0".to_owned(),
     ] {

@@ -58,7 +58,7 @@ fn every_format() {
              +----+--------------+-------+--------------------------+\n\
              | 1  | IT Help      | true  | 2026-03-01T11:47:40.810Z |\n\
              | 2  | HR & People  | false |                          |\n\
-             +----+--------------+-------+--------------------------+\n",
+             +----+--------------+-------+--------------------------+\n2 rows\n",
         ),
     ] {
         let (status, out, err) = run(&["--demo", "--format", format, "-c", TWO]);
@@ -249,10 +249,7 @@ fn options_come_from_the_environment_too() {
         .unwrap();
     let (status, out, err) = told(output);
     assert_eq!((status, err.as_str()), (0, ""));
-    assert_eq!(
-        out,
-        "value,source\n***,JSMQL_APITOKEN\n3,JSMQL_MAXROWS\n"
-    );
+    assert_eq!(out, "value,source\n***,JSMQL_APITOKEN\n3,JSMQL_MAXROWS\n");
 }
 
 #[test]

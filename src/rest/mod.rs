@@ -5,6 +5,8 @@
 
 mod cell;
 mod decode;
+#[doc(hidden)]
+pub mod measure;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod read;
