@@ -1,5 +1,7 @@
 //! A session against sites of its own making: bodies no demo site would send, tables from a directory, statements of great length.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -239,6 +241,24 @@ async fn a_table_is_added_by_a_file() {
         .unwrap(),
         "Customers of a desk, by hand."
     );
+}
+
+/// The example of CONTRIBUTING.md, by its own words.
+#[tokio::test]
+async fn the_worked_example_works() {
+    let text = std::fs::read_to_string("CONTRIBUTING.md").unwrap();
+    let (_, rest) = text.split_once("```toml\n").unwrap();
+    let (file, _) = rest.split_once("```").unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("insight_workspaces.toml"), file).unwrap();
+    let (site, session) = demo(&format!("SchemaDir={}", directory.path().display())).await;
+    let found = cell(&session, "SELECT workspace_id FROM insight_workspaces").await.unwrap();
+    assert_eq!(
+        found,
+        cell(&session, "SELECT workspace_id FROM assets_workspaces").await.unwrap()
+    );
+    let asked = site.served();
+    assert_eq!(asked[0].address, "/rest/servicedeskapi/insight/workspace?limit=100");
 }
 
 #[test]

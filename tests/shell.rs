@@ -1,5 +1,7 @@
 //! The command as its users run it: arguments in; rows, errors and an exit status out. Needs no linking of the library.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 

@@ -6,6 +6,8 @@
 //!
 //! `SLT=name` runs only the files whose path has that text. `BLESS=1 cargo test --test slt` writes what was answered into the files; read the diff.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -142,7 +142,12 @@ impl Reader {
         let table = &read.table;
         // What is bound by the request is echoed, what is checked must be decoded.
         let columns: Vec<usize> = read.columns.iter().copied().chain(read.checks.columns()).collect();
-        let shape = shape::compile(&[table.clone()], &columns, &[], matches!(endpoint, EndpointRef::List(_)));
+        let shape = shape::compile(
+            std::slice::from_ref(table),
+            &columns,
+            &[],
+            matches!(endpoint, EndpointRef::List(_)),
+        );
         let slot = |column: &usize| shape.slot(0, *column);
         let output = read.columns.iter().filter_map(slot).collect();
         let checks = checks(&read.checks, |column| shape.slot(0, column));

@@ -82,7 +82,7 @@ pub(crate) fn schema_json() -> String {
 #[expect(dead_code, reason = "only its schema is used")]
 enum Either {
     /// A table.
-    Table(TableFile),
+    Table(Box<TableFile>),
     /// The defaults of a folder (`_api.toml`).
-    Api(ApiFile),
+    Api(Box<ApiFile>),
 }

@@ -33,7 +33,7 @@ pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog) -> Resul
         .hint("read the values from a file or a join instead of writing them out"));
     }
     let options = &state.config_options().sql_parser;
-    let dialect = dialect_from_str(&options.dialect)
+    let dialect = dialect_from_str(options.dialect)
         .ok_or_else(|| Error::new(ErrorKind::Option, format!("there is no SQL dialect {}", options.dialect)))?;
     let statements = DFParserBuilder::new(sql)
         .with_dialect(dialect.as_ref())

@@ -162,11 +162,6 @@ impl Session {
     pub(crate) fn client(&self) -> &Client {
         &self.shared.site.client
     }
-
-    #[cfg(test)]
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.shared.catalog
-    }
 }
 
 /// One parsed statement.
