@@ -20,7 +20,7 @@ use super::request::{Span, Wants, request};
 use super::shape::{self, Shape};
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Response, Statement};
+use crate::http::{Request, Response, Statement};
 use crate::schema::{Origin, PageStyle, Table};
 
 /// A stream of batches.
@@ -298,21 +298,28 @@ impl Reader {
     }
 
     fn send(&self, table: &Table, call: &Call, wants: &Wants, span: Span) -> Result<InFlight> {
-        let request = request(&self.scope.site, table, call, wants, Some(span))?;
+        Ok(self.dispatch(request(&self.scope.site, table, call, wants, Some(span))?))
+    }
+
+    fn dispatch(&self, request: Request) -> InFlight {
         let Scope { site, statement, .. } = self.scope.clone();
-        Ok(AbortOnDropHandle::new(tokio::spawn(async move {
-            site.client.send(&request, &statement).await
-        })))
+        AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await }))
     }
 
     async fn decode(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo, Stop> {
+        let page = self.absorb(listing, response)?;
+        self.emit(listing, false).await?;
+        Ok(page)
+    }
+
+    /// Takes the rows out of an answer.
+    fn absorb(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo> {
         let mut page = listing.decoder.read(&response.body)?;
         listing.cut.append(&mut page.cut);
         self.scope
             .stats
             .duplicates
             .fetch_add((page.received - page.fresh) as u64, Relaxed);
-        self.emit(listing, false).await?;
         Ok(page)
     }
 
@@ -472,9 +479,12 @@ impl Reader {
             // The link carries every parameter of the call, so the call gives only the path.
             let mut linked = request(&self.scope.site, &table, call, &wants, None)?;
             linked.query = query.into_iter().map(|(name, value)| (name.into(), value)).collect();
-            let response = client.send(&linked, &self.scope.statement).await?;
+            // The next page is under way while the consumer takes the rows of this one.
+            let in_flight = self.dispatch(linked);
+            self.emit(listing, false).await?;
+            let response = arrived(in_flight).await?;
             self.scope.stats.add(&response);
-            page = self.decode(listing, &response).await?;
+            page = self.absorb(listing, &response)?;
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::PreparedText;
 use super::planning::planning;
+use super::wildcard::Wildcards;
+use crate::connection::PseudoColumns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Catalog;
 
@@ -24,7 +26,7 @@ const MAX_TEXT: usize = 8 << 20;
 const MAX_TERMS: usize = 1_000;
 
 /// Parses a text into statements that can be planned.
-pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog) -> Result<Vec<PreparedText>> {
+pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog, shown: &PseudoColumns) -> Result<Vec<PreparedText>> {
     if sql.len() > MAX_TEXT {
         return Err(Error::new(
             ErrorKind::Limit,
@@ -41,10 +43,13 @@ pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog) -> Resul
         .build()
         .and_then(|mut parser| parser.parse_statements())
         .map_err(|error| planning(error, catalog))?;
-    statements.into_iter().map(check).collect()
+    statements
+        .into_iter()
+        .map(|statement| check(statement, Wildcards::new(catalog, shown)))
+        .collect()
 }
 
-fn check(mut statement: SqlStatement) -> Result<PreparedText> {
+fn check(mut statement: SqlStatement, mut wildcards: Wildcards<'_>) -> Result<PreparedText> {
     let inner = match &mut statement {
         SqlStatement::Statement(inner) => Some(inner.as_mut()),
         SqlStatement::Explain(explain) => match explain.statement.as_mut() {
@@ -59,6 +64,7 @@ fn check(mut statement: SqlStatement) -> Result<PreparedText> {
             // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
             return Err(error);
         }
+        let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
     } else if matches!(statement, SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_)) {
         return Err(
             Error::new(ErrorKind::Unsupported, "files are not read or written by SQL here")

@@ -6,6 +6,7 @@ mod guard;
 mod planning;
 mod rows;
 mod sys;
+mod wildcard;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -108,8 +109,8 @@ impl Session {
     /// The text is not SQL.
     pub async fn statements(&self, sql: &str) -> Result<Vec<PreparedText>> {
         let state = self.shared.context.state();
-        let (sql, catalog) = (sql.to_owned(), self.shared.catalog.clone());
-        on_large_stack(async move { guard::parse(&sql, &state, &catalog) }).await
+        let (sql, shared) = (sql.to_owned(), self.shared.clone());
+        on_large_stack(async move { guard::parse(&sql, &state, &shared.catalog, shared.connection.pseudo_columns()) }).await
     }
 
     /// Plans one statement and starts it; requests are sent while the rows are read.
