@@ -156,7 +156,9 @@ impl Reader {
         let in_rows = |column: &usize| matches!(search.root.columns[*column].origin, Origin::Json { .. });
         let root_columns: Vec<usize> = search.root_known.columns().filter(in_rows).collect();
         let shape = shape::compile(&chain, &columns, &root_columns, true);
-        let mut all = checks(&read.checks, |column| shape.slot(last, column));
+        let answered = search.answered(read);
+        let unanswered = |column: usize| shape.slot(last, column).filter(|_| !answered.contains(&column));
+        let mut all = checks(&read.checks, unanswered);
         if last > 0 {
             all.extend(checks(&search.known, |column| shape.slot(last, column)));
         }
@@ -168,7 +170,7 @@ impl Reader {
         all.extend(
             read.tests
                 .iter()
-                .filter_map(|(column, test)| Some(Check::Test(shape.slot(last, *column)?, test.clone()))),
+                .filter_map(|(column, test)| Some(Check::Test(unanswered(*column)?, test.clone()))),
         );
         let output = read.columns.iter().filter_map(|&column| shape.slot(last, column)).collect();
         let follow = bound.iter().filter_map(|&column| shape.slot(last, column)).collect();
@@ -218,7 +220,7 @@ impl Reader {
                             known: &known,
                             parent_known: None,
                             filter: None,
-                            limit: Some(1),
+                            limit: None,
                         };
                         let mut rows = open(self.scope.clone(), plan(&question, self.scope.site.context())?);
                         while let Some(batch) = rows.next().await {

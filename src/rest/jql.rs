@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Jql, JqlLiteral, JqlOp, Kind, Table};
 
 /// Values of one list; a longer one is left out, and the rows are checked after reading.
-const MOST_VALUES: usize = 300;
+pub(super) const MOST_VALUES: usize = 300;
 /// Hours that local time may be behind UTC or ahead of it.
 const BEHIND: i64 = 12 * HOUR;
 const AHEAD: i64 = 14 * HOUR;

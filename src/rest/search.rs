@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::clause::{Clause, Test};
 use super::jql::{self, Condition, Unknown};
 use super::plan::{Known, Read};
-use crate::schema::{Origin, Table};
+use crate::schema::{Jql, JqlOp, Origin, Table};
 
 /// Rows that are worth a sweep: three pages take as long as a sweep and its batches.
 const FEW_PAGES: usize = 3;
@@ -61,6 +61,11 @@ pub(crate) enum Way {
 impl Search {
     /// What the rows of a read must be asked for.
     pub(crate) fn needs(&self, read: &Read) -> Needs {
+        self.needs_beside(read, &self.answered(read))
+    }
+
+    /// The same, if these columns need no second look.
+    fn needs_beside(&self, read: &Read, answered: &BTreeSet<usize>) -> Needs {
         let mut needs = Needs::default();
         let Some(search) = &self.root.search else { return needs };
         let mut take = |column: usize| {
@@ -81,7 +86,9 @@ impl Search {
             }
         };
         if self.chain.is_empty() {
-            read.needed().for_each(&mut take);
+            let looked_at = read.needed().filter(|column| !answered.contains(column));
+            looked_at.chain(read.columns.iter().copied()).for_each(&mut take);
+            return needs;
         }
         self.root_known.columns().for_each(&mut take);
         for embed in self.chain.iter().filter_map(|table| table.embed.as_ref()) {
@@ -89,6 +96,68 @@ impl Search {
             needs.expand.extend(embed.expand.clone());
         }
         needs
+    }
+
+    /// Columns that need no second look, because JQL says just what SQL does about them. None where rows are read by id or key: they may
+    /// have changed since they were found.
+    pub(crate) fn answered(&self, read: &Read) -> BTreeSet<usize> {
+        if !self.chain.is_empty() {
+            return BTreeSet::new();
+        }
+        let exact = self.exact(read);
+        match self.way(read, &self.needs_beside(read, &exact)) {
+            Way::Ids | Way::Pages => exact,
+            Way::Keys(_) | Way::Batches { .. } => BTreeSet::new(),
+        }
+    }
+
+    /// Columns about which JQL says just what SQL does.
+    fn exact(&self, read: &Read) -> BTreeSet<usize> {
+        let says = |column: usize, op: JqlOp| {
+            jql::jql(&self.root, column).filter(|jql| jql.takes(op) && jql.exact.contains(&op) && !jql.vague)
+        };
+        let values = |column: usize, op: JqlOp, values: &BTreeSet<String>| {
+            let sayable = |jql: &Jql| values.iter().all(|value| jql::literal(jql, value).is_some());
+            says(column, op).is_some_and(|jql| sayable(jql) && values.len() <= jql::MOST_VALUES)
+        };
+        let mut answered: BTreeSet<usize> = read
+            .checks
+            .columns()
+            .chain(read.tests.iter().map(|(column, _)| *column))
+            .collect();
+        for column in read.checks.columns() {
+            if !read
+                .checks
+                .get(column)
+                .is_some_and(|known| values(column, JqlOp::Equal, known))
+            {
+                answered.remove(&column);
+            }
+        }
+        for (column, test) in &read.tests {
+            let exact = match test {
+                Test::Null(true) => says(*column, JqlOp::Empty).is_some(),
+                Test::Null(false) => says(*column, JqlOp::NotEmpty).is_some(),
+                Test::Without(known) => values(*column, JqlOp::Unequal, known),
+                // Bounds beyond what JQL can write are left out.
+                Test::Has(_) | Test::Compare(..) => false,
+            };
+            if !exact {
+                answered.remove(column);
+            }
+        }
+        answered
+    }
+
+    /// Ids or keys that the rows are known by, if nothing else can tell which are meant.
+    fn keys(&self) -> Option<&Arc<BTreeSet<String>>> {
+        let search = self.root.search.as_ref()?;
+        if self.root_known.columns().any(|column| self.root.columns[column].input) {
+            return None;
+        }
+        [search.key, search.id]
+            .into_iter()
+            .find_map(|column| self.root_known.get(column))
     }
 
     /// Which way wins for a read.
@@ -110,7 +179,7 @@ impl Search {
             Some(limit) if limit <= FEW_PAGES * search.rows => Way::Pages,
             _ if !self.order.is_empty() => Way::Pages,
             _ => Way::Batches {
-                page_first: inputs || !self.clauses.is_empty() || self.root_known.columns().next().is_some(),
+                page_first: !self.clauses.is_empty() || self.root_known.columns().next().is_some(),
             },
         }
     }

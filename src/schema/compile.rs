@@ -188,7 +188,9 @@ impl Compiler<'_> {
         for (index, column) in columns.iter().enumerate() {
             let in_path = |endpoint: &Endpoint| endpoint.placeholders().any(|placeholder| placeholder == index);
             let sent = column.push.is_some() || lists.iter().chain(&gets).any(in_path);
-            if column.origin == Origin::Request && !sent {
+            // An embedded row takes it from the row around it.
+            let carried = file.read.embed.is_some() && file.columns.get(&column.name).is_some_and(|file| file.parent.is_some());
+            if column.origin == Origin::Request && !sent && !carried {
                 return Err(format!("column `{}` is taken from the request, but no endpoint sends it", column.name).into());
             }
             if column.detail && gets.is_empty() {
@@ -367,7 +369,11 @@ fn columns(file: &TableFile, level: usize) -> Result<Vec<Column>, String> {
         }
     }
     // A push may depend on columns that are declared later.
-    for (name, column) in file.columns.iter().filter(|(name, _)| !is_template(name)) {
+    for (name, column) in file
+        .columns
+        .iter()
+        .filter(|(name, column)| !is_template(name) && column.kind != KindFile::User)
+    {
         if let Some(push) = &column.push {
             let with = push
                 .with
@@ -536,6 +542,11 @@ fn push_of(column: &str, file: &super::file::PushFile) -> Result<Push, String> {
             "column `{column}`: `push` needs one of `query`, `when`, `jql`, `raw` and `lookup`"
         ));
     }
+    if let Some(op) = file.exact.iter().find(|op| !file.ops.contains(op)) {
+        return Err(format!(
+            "column `{column}`: `push.exact` has {op:?}, which `push.ops` has not"
+        ));
+    }
     let when = file
         .when
         .iter()
@@ -555,6 +566,7 @@ fn push_of(column: &str, file: &super::file::PushFile) -> Result<Push, String> {
         jql: file.jql.as_ref().map(|field| Jql {
             field: field.clone(),
             ops: file.ops.clone(),
+            exact: file.exact.clone(),
             literal: file.literal,
             values: file
                 .values

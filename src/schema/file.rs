@@ -221,6 +221,9 @@ pub(super) struct PushFile {
     /// Predicates that JQL answers with all the rows, at least, that SQL wants.
     #[serde(default)]
     pub ops: Vec<JqlOp>,
+    /// Those of `ops` that JQL answers with just the rows that SQL wants: they need no second look.
+    #[serde(default)]
+    pub exact: Vec<JqlOp>,
     /// How a value is written in JQL.
     #[serde(default, rename = "as")]
     pub literal: JqlLiteral,

@@ -91,6 +91,8 @@ pub(crate) struct Jql {
     /// Field in JQL, quoted where it must be.
     pub(crate) field: String,
     pub(crate) ops: Vec<JqlOp>,
+    /// Those of them that find no more than SQL wants.
+    pub(crate) exact: Vec<JqlOp>,
     pub(crate) literal: JqlLiteral,
     /// Value → literal, where they differ. Other values are not sent.
     pub(crate) values: Vec<(String, String)>,

@@ -9,7 +9,7 @@ use crate::rest::clause::{Clause, Test};
 use crate::rest::jql;
 use crate::rest::plan::Known;
 use crate::rest::search::Filter;
-use crate::schema::{JqlLiteral, JqlOp, Kind, Origin, Table};
+use crate::schema::{JqlOp, Kind, Origin, Table};
 
 /// What a predicate is to the site.
 #[derive(Debug, Clone, PartialEq)]
@@ -211,7 +211,7 @@ pub(crate) fn delivery(table: &Table, column: usize) -> Delivery {
             JqlOp::Empty => "IS NULL",
             JqlOp::NotEmpty => "IS NOT NULL",
         };
-        let widened = matches!(jql.literal, JqlLiteral::Moment | JqlLiteral::Text) && jql.values.is_empty();
+        let widened = jql.ops.iter().any(|op| !jql.exact.contains(op));
         return Delivery::Search(jql.ops.iter().map(name).collect(), widened);
     }
     if let Some(push) = &definition.push {
