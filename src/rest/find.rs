@@ -195,7 +195,10 @@ impl Reader {
         let table = &search.root;
         let mut combinations = vec![(BTreeMap::new(), Vec::new())];
         for column in search.root_known.columns().filter(|&column| table.columns[column].input) {
-            let Some(push) = &table.columns[column].push else { continue };
+            let push = table.columns[column].push.as_ref();
+            let Some(push) = push.filter(|push| push.raw || push.lookup.is_some()) else {
+                continue;
+            };
             let mut clauses: Vec<(String, String)> = Vec::new();
             for value in search.root_known.get(column).into_iter().flat_map(|values| values.iter()) {
                 let name = &table.columns[column].name;

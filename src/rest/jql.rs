@@ -5,7 +5,8 @@
 //! What is written finds all the rows that SQL wants, and maybe more; what it cannot say, it leaves out. The rules, each with its test:
 //!
 //! - Names compare without case and by several spellings: `=` and IN find more than SQL wants, so the rows are checked again. For the same
-//!   reason `!=` and NOT IN are written only where the schema says that the literal means one value (ids, account ids, numbers).
+//!   reason `!=` and NOT IN are written only where the schema says that the literal means one value (ids, account ids, numbers), and of
+//!   texts only those that look like an id: `assignee != "Dana"` is about whoever is called Dana.
 //! - A value that the site does not know is refused with 400, not answered with no rows: such values are found out and left out.
 //! - Dates are read to the minute in the time zone of the caller's profile, which may be any from twelve hours behind UTC to fourteen
 //!   ahead of it: bounds are moved outward by that much. Days have no zone.
@@ -162,6 +163,8 @@ fn values_condition(jql: &Jql, column: usize, values: &[String], negated: bool, 
             }
         }
         match literal(jql, value) {
+            // A name may be that of somebody or something else: only what looks like an id is excluded.
+            Some(_) if negated && jql.values.is_empty() && jql.literal == JqlLiteral::Text && !is_opaque(value) => {}
             Some(literal) => literals.push(literal),
             // What cannot be said is left out: for `!=` the value, for `=` the whole.
             None if negated => {}
@@ -199,6 +202,15 @@ pub(crate) fn literal(jql: &Jql, value: &str) -> Option<String> {
         JqlLiteral::Number => value.parse::<i64>().ok().map(|number| number_literal(number.to_string())),
         JqlLiteral::Date | JqlLiteral::Moment => None,
     }
+}
+
+/// Whether a text is an id that nobody is called: JQL looks people up by name and e-mail address as well.
+fn is_opaque(text: &str) -> bool {
+    text.len() >= 16
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-'))
 }
 
 fn test_condition(jql: &Jql, kind: Kind, test: &Test) -> Condition {

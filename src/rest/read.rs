@@ -366,6 +366,8 @@ impl Reader {
         }
         let mut duplicates = page.received - page.fresh;
         let mut count = 1;
+        // Where the site says how many rows there are, no page is asked for beyond them.
+        let total = page.total.and_then(|total| usize::try_from(total).ok()).unwrap_or(usize::MAX);
         let mut expected = match pages::next(client, &table, first.start, &page)? {
             Next::Start(start) => Some(start),
             Next::End | Next::Query(_) => None,
@@ -382,7 +384,7 @@ impl Reader {
         let mut ahead = expected.unwrap_or_default();
         while let Some(start) = expected {
             let budget = listing.decoder.budget();
-            while queue.len() < window && ahead - start < budget {
+            while queue.len() < window && ahead - start < budget && (ahead < total || queue.is_empty()) {
                 let rows = stride.min(most).min(budget - (ahead - start));
                 queue.push_back((ahead, self.send(&table, call, &listing.wants, Span { start: ahead, rows })?));
                 ahead += stride;

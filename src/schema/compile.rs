@@ -420,6 +420,10 @@ fn custom_of(file: &TableFile, custom: &super::custom::CustomFile, columns: &[Co
     }
     let types = custom.types.iter().map(|(key, column)| {
         let mut prototype = plain_column("field", column, 1)?;
+        // It is the value of the field itself, unless told otherwise.
+        if let (None, Origin::Json { paths, .. }) = (&column.from, &mut prototype.origin) {
+            *paths = vec![Vec::new()];
+        }
         prototype.lenient = true;
         Ok((key.clone(), prototype))
     });
