@@ -612,3 +612,56 @@ fn ask(body: &mut serde_json::Value, name: &str, value: Option<serde_json::Value
         body.insert(name.to_owned(), value);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Catalog;
+
+    /// What comes after each of some pages: (last, token, received, fresh).
+    fn follow(pages: &[(Option<bool>, Option<&str>, usize, usize)]) -> Result<Vec<Option<String>>> {
+        let catalog = Catalog::load(None)?;
+        let searched = catalog.tables().iter().find(|table| table.search.is_some());
+        let table = searched.expect("some table is searched");
+        let mut tokens = Tokens::default();
+        pages
+            .iter()
+            .map(|&(last, token, received, fresh)| tokens.next(table, last, token.map(str::to_owned), received, fresh))
+            .collect()
+    }
+
+    #[test]
+    fn the_site_says_where_a_search_ends() {
+        let some = |token: &str| Some(token.to_owned());
+        assert_eq!(follow(&[(Some(true), None, 3, 3)]).unwrap(), [None]);
+        assert_eq!(follow(&[(Some(true), Some("left over"), 0, 0)]).unwrap(), [None]);
+        assert_eq!(
+            follow(&[(None, Some("a"), 3, 3), (Some(false), Some("b"), 0, 0)]).unwrap(),
+            [some("a"), some("b")]
+        );
+        let empty = vec![(Some(false), Some("a"), 0, 0); 2];
+        for (pages, fragment) in [
+            (&[(None, None, 3, 3)][..], "neither that a page is the last"),
+            (&[(Some(false), None, 3, 3)], "has no token"),
+            (&[(Some(false), Some(""), 3, 3)], "has no token"),
+            (
+                &[(Some(false), Some("a"), 3, 3), (Some(false), Some("a"), 3, 3)],
+                "repeats itself",
+            ),
+            (
+                &[(Some(false), Some("a"), 3, 3), (Some(false), Some("b"), 3, 0)],
+                "same rows again",
+            ),
+            (&empty, "repeats itself"),
+        ] {
+            let error = follow(pages).unwrap_err();
+            assert!(
+                error.message().contains(fragment) && error.hint_text().is_some(),
+                "{pages:?}: {error}"
+            );
+        }
+        let names: Vec<String> = (0..=MOST_EMPTY).map(|number| number.to_string()).collect();
+        let endless: Vec<_> = names.iter().map(|name| (Some(false), Some(name.as_str()), 0, 0)).collect();
+        assert!(follow(&endless).unwrap_err().message().contains("goes on without"));
+    }
+}

@@ -73,6 +73,9 @@ async fn execute(session: &Session, statement: crate::session::PreparedText, out
     }
     drop(progress);
     output.end()?;
+    for warning in rows.meter().warnings() {
+        eprintln!("warning: {warning}");
+    }
     if rows.is_capped() {
         eprintln!("note: the rows end at MaxRows; there are more");
     }
