@@ -135,7 +135,7 @@ impl Faults {
         *addresses.entry(address.to_owned()).or_default() += 1;
         let shows = |fault: &&Fault| match fault.when {
             When::Always => true,
-            When::Every(number) => fresh && known % number == 0,
+            When::Every(number) => fresh && known.is_multiple_of(number),
             When::First(number) => *total <= number,
         };
         self.faults.iter().filter(shows).map(|fault| fault.kind).collect()

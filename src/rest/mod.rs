@@ -9,6 +9,8 @@ pub(crate) mod clause;
 mod decode;
 mod find;
 mod jql;
+#[doc(hidden)]
+pub mod measure;
 mod metadata;
 mod pages;
 pub(crate) mod plan;

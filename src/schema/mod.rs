@@ -4,7 +4,10 @@
 //! every cross-reference is resolved to an index, so the floors above cannot meet a dangling name.
 
 mod compile;
+#[cfg(test)]
+mod coverage;
 mod custom;
+#[cfg(test)]
 mod docs;
 mod endpoint;
 mod file;
@@ -15,7 +18,8 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use custom::{Custom, FieldMetadata, resolve};
-pub(crate) use docs::tables_markdown;
+#[cfg(test)]
+pub(crate) use docs::{schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment};
 pub(crate) use file::PageStyle;
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
@@ -131,11 +135,6 @@ impl Table {
     /// Index of the column of that name.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
-    }
-
-    /// Level of the objects that become rows: 1 for the elements of a page, 2 where they lie inside of those.
-    pub(crate) fn row_level(&self) -> usize {
-        if self.each.is_empty() { 1 } else { 2 }
     }
 
     /// Columns of the key.

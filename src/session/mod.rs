@@ -3,13 +3,16 @@
 mod check;
 mod context;
 mod guard;
+mod planning;
 mod rows;
 mod sys;
+mod wildcard;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
@@ -20,8 +23,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Authorization, Client, ClientOptions, LoggedRequest, Statement};
 use crate::rest::site::Site;
 use crate::schema::Catalog;
-use crate::table::from_datafusion;
+use crate::table::to_datafusion;
 pub use check::Findings;
+use planning::planning;
 pub use rows::{Meter, Progress, Rows};
 
 /// One connection to one site. Cheap to clone; clones share caches, rate limits and the request log.
@@ -105,8 +109,8 @@ impl Session {
     /// The text is not SQL.
     pub async fn statements(&self, sql: &str) -> Result<Vec<PreparedText>> {
         let state = self.shared.context.state();
-        let sql = sql.to_owned();
-        on_large_stack(async move { guard::parse(&sql, &state) }).await
+        let (sql, shared) = (sql.to_owned(), self.shared.clone());
+        on_large_stack(async move { guard::parse(&sql, &state, &shared.catalog, shared.connection.pseudo_columns()) }).await
     }
 
     /// Plans one statement and starts it; requests are sent while the rows are read.
@@ -138,7 +142,12 @@ impl Session {
         state.config_mut().set_extension(cost.clone());
         let context = self.shared.context.clone();
         let max_rows = self.shared.connection.max_rows();
-        on_large_stack(async move { start(state, context, statement.0, max_rows, cost).await }).await
+        let catalog = self.shared.catalog.clone();
+        on_large_stack(async move {
+            let outcome = start(state, context, statement.0, max_rows, cost).await;
+            outcome.map_err(|error| planning(error, &catalog))
+        })
+        .await
     }
 
     /// HTTP requests of this session, oldest first; the newest 10,000 are kept.
@@ -154,11 +163,6 @@ impl Session {
     pub(crate) fn client(&self) -> &Client {
         &self.shared.site.client
     }
-
-    #[cfg(test)]
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.shared.catalog
-    }
 }
 
 /// One parsed statement.
@@ -171,48 +175,28 @@ async fn start(
     statement: SqlStatement,
     max_rows: Option<usize>,
     cost: Arc<Statement>,
-) -> Result<Rows> {
-    let plan = state.statement_to_plan(statement).await.map_err(planning)?;
+) -> Result<Rows, DataFusionError> {
+    let plan = state.statement_to_plan(statement).await?;
     let plan = match plan {
         LogicalPlan::Statement(_) => {
-            let frame = context.execute_logical_plan(plan).await.map_err(planning)?;
-            let stream = frame.execute_stream().await.map_err(from_datafusion)?;
+            let frame = context.execute_logical_plan(plan).await?;
+            let stream = frame.execute_stream().await?;
             return Ok(Rows::new(stream, cost, None));
         }
         LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
-        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => return Err(guard::refused(&plan)),
+        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => return Err(to_datafusion(guard::refused(&plan))),
         // One row more than allowed tells whether the cap was reached.
         plan => match max_rows {
             Some(most) => LogicalPlanBuilder::from(plan)
                 .limit(0, Some(most + 1))
-                .and_then(LogicalPlanBuilder::build)
-                .map_err(planning)?,
+                .and_then(LogicalPlanBuilder::build)?,
             None => plan,
         },
     };
-    let physical = state.create_physical_plan(&plan).await.map_err(planning)?;
+    let physical = state.create_physical_plan(&plan).await?;
     let task = state.task_ctx();
-    let stream = datafusion::physical_plan::execute_stream(physical, task).map_err(from_datafusion)?;
+    let stream = datafusion::physical_plan::execute_stream(physical, task)?;
     Ok(Rows::new(stream, cost, max_rows))
-}
-
-/// An error of planning, with a hint where the engine has none.
-fn planning(error: datafusion::error::DataFusionError) -> Error {
-    let error = from_datafusion(error);
-    if error.hint_text().is_some() {
-        return error;
-    }
-    let hint = match error.message() {
-        message if message.contains("table '") && message.contains("not found") => {
-            "SELECT table_name FROM sys.tables lists the tables"
-        }
-        message if message.contains("No field named") => {
-            "SELECT column_name FROM sys.columns WHERE table_name = '…' lists the columns"
-        }
-        message if message.contains("RecursionLimitExceeded") => "the statement nests too deeply; use WITH, or IN instead of OR",
-        _ => return error,
-    };
-    error.hint(hint)
 }
 
 /// Stack for parsing and planning: both recurse as deep as the statement nests.
