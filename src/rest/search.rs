@@ -308,7 +308,7 @@ pub(crate) fn show(f: &mut fmt::Formatter<'_>, search: &Search, read: &Read) -> 
         },
         Way::Batches { page_first } => {
             if page_first {
-                write!(f, ", requests=1 for {} rows; for more", words.rows)?;
+                write!(f, ", requests=1 for {} rows; for more ", words.rows)?;
             } else {
                 write!(f, ", requests=")?;
             }
