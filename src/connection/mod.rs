@@ -139,6 +139,11 @@ impl Connection {
         self.values.boolean("Pushdown")
     }
 
+    /// Whether custom fields become columns; `None` where nobody said so, and each table does as it is best for it.
+    pub fn include_custom_fields(&self) -> Option<bool> {
+        (*self.values.source("IncludeCustomFields") != Source::Default).then(|| self.values.boolean("IncludeCustomFields"))
+    }
+
     /// The folder with further schema files; neither it nor its files are known to exist.
     pub fn schema_dir(&self) -> Option<&Path> {
         self.schema_dir.as_deref()

@@ -148,7 +148,7 @@ options! {
         Works "SchemaDir": Path, "", "Folder with further schema files (TOML). Empty: only the built-in tables.";
         Works "PseudoColumns": Text, "", "Which input columns `SELECT *` shows too: `table=column,…`, where `*` stands for all. Empty: none. By name they can always be selected.";
         Works "ServiceDeskID": Text, "", "Id of the service desk that tables are limited to where a query names none, or several separated by commas. Empty: all desks.";
-        Later("showing the custom fields of the issues table") "IncludeCustomFields": Boolean, "false", "Whether custom fields become columns.";
+        Works "IncludeCustomFields": Boolean, "true", "Whether custom fields become columns. Tables of issues show them unless it is false; requests and queue_issues only where it is set to true, since it costs a request that their callers may not be allowed.";
         Later(CATALOG_FILTER) "BrowsableSchemas": Text, "", "Schemas to list, separated by commas. Empty: all.";
         Later(CATALOG_FILTER) "Tables": Text, "", "Tables to list, separated by commas. Empty: all.";
         Later(CATALOG_FILTER) "Views": Text, "", "Views to list, separated by commas. Empty: all.";

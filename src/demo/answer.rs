@@ -18,6 +18,8 @@ pub(super) struct Asked {
     pub(super) base: String,
     /// How pages are to be broken.
     pub(super) paging: super::page::Quirks,
+    /// The body as it was sent.
+    pub(super) body: bytes::Bytes,
 }
 
 impl Asked {

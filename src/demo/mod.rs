@@ -6,11 +6,16 @@
 //! [`state`] holds the facts (made by [`chance`], so that a site of a million requests costs no memory), [`route`] finds the answer to
 //! a request, [`server`] speaks HTTP, [`fault`] breaks what [`server`] would have said.
 
+mod adf;
 mod answer;
 mod chance;
 mod date;
 mod desk;
+mod directory;
 mod fault;
+mod field;
+mod issue;
+mod jql;
 mod json;
 mod knowledge;
 mod limit;
@@ -20,6 +25,7 @@ mod person;
 mod platform;
 mod request;
 mod route;
+mod search;
 mod server;
 mod state;
 mod ticket;
@@ -31,6 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use fault::Fault;
+pub use jql::ZONES;
 pub use server::Served;
 
 /// E-mail address of the account that the demo site knows.
@@ -53,10 +60,12 @@ pub struct DemoOptions {
     pub rate_limit: Option<u32>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Time zone of the caller's profile, in which JQL reads dates: one of [`ZONES`].
+    pub time_zone: String,
 }
 
 impl Default for DemoOptions {
-    /// Any free port, seed 7, 300 requests, at once, no limit, no faults.
+    /// Any free port, seed 7, 300 requests, at once, no limit, no faults, Europe/Berlin.
     fn default() -> Self {
         Self {
             port: 0,
@@ -65,6 +74,7 @@ impl Default for DemoOptions {
             latency: Duration::ZERO,
             rate_limit: None,
             faults: Vec::new(),
+            time_zone: ZONES[0].into(),
         }
     }
 }

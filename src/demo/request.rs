@@ -242,7 +242,7 @@ fn like(pattern: &[u8], word: &[u8]) -> bool {
 }
 
 /// What the workflow lets Dana do in the portal.
-fn transitions(ticket: &Ticket) -> Vec<(&'static str, &'static str)> {
+pub(super) fn transitions(ticket: &Ticket) -> Vec<(&'static str, &'static str)> {
     match ticket.statuses.last().map(|&(status, _)| status) {
         Some(0) => vec![("11", "Start"), ("91", "Cancel request")],
         Some(1) => vec![
@@ -491,7 +491,7 @@ fn fill_approval(o: &mut Object, state: &State, ticket: &Ticket, approval: &Appr
 }
 
 /// An `SlaInformationDTO`. A third of the calendar is working time; the facilities desk is an old one that says less.
-fn fill_sla(o: &mut Object, ticket: &Ticket, sla: &Sla, asked: &Asked) {
+pub(super) fn fill_sla(o: &mut Object, ticket: &Ticket, sla: &Sla, asked: &Asked) {
     let old = ticket.desk == 2;
     if !old {
         o.text("id", sla.id);

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Asked};
 use super::date::{OPENING, Stamp};
 use super::state::State;
-use super::{desk, json, knowledge, organization, page, platform, request};
+use super::{desk, json, knowledge, organization, page, platform, request, search};
 
 /// Answers a request of a caller who has signed in, or asks for what needs no sign-in.
 pub(super) fn answer(state: &State, asked: &Asked) -> Answer {
@@ -19,10 +19,13 @@ pub(super) fn answer(state: &State, asked: &Asked) -> Answer {
         ["rest", "api", "2" | "3" | "latest", rest @ ..] => rest,
         _ => return unknown(asked),
     };
-    if asked.method == "GET" {
-        platform::answer(state, asked, here)
-    } else {
-        refuse_method(asked)
+    match (asked.method.as_str(), here) {
+        (_, ["search"]) => search::removed(),
+        (_, ["search", "jql" | "approximate-count"] | ["issue", "bulkfetch"] | ["changelog", "bulkfetch"] | ["issue", _, ..]) => {
+            search::answer(state, asked, here)
+        }
+        ("GET", _) => platform::answer(state, asked, here),
+        _ => refuse_method(asked),
     }
 }
 
@@ -83,6 +86,6 @@ pub(super) fn unknown(asked: &Asked) -> Answer {
     Answer::refuse(404, format_args!("null for uri: {}{}", asked.base, asked.path))
 }
 
-fn refuse_method(asked: &Asked) -> Answer {
+pub(super) fn refuse_method(asked: &Asked) -> Answer {
     Answer::refuse(405, format_args!("The demo site does not take {} here.", asked.method))
 }

@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::answer::{Answer, Asked};
 use super::date::MINUTE;
 use super::fault::{Faults, Kind, instead};
+use super::jql::zone;
 use super::limit::Limit;
 use super::page::Quirks;
 use super::state::State;
@@ -56,12 +57,16 @@ const REMEMBERED: usize = 100_000;
 
 impl Server {
     pub(super) fn new(url: String, options: DemoOptions) -> Self {
+        let faults = Faults::new(options.faults);
+        let mut state = State::new(options.seed, options.requests, zone(&options.time_zone));
+        state.gone = faults.include(Kind::FieldGone).then_some("customfield_10301");
+        state.more_fields = if faults.include(Kind::ManyFields) { 5_000 } else { 0 };
         Self {
             url,
             latency: options.latency,
             limit: options.rate_limit.map(Limit::new),
-            faults: Faults::new(options.faults),
-            state: RwLock::new(State::new(options.seed, options.requests)),
+            faults,
+            state: RwLock::new(state),
             served: Mutex::default(),
             under_way: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
@@ -89,7 +94,7 @@ impl Server {
     }
 
     /// The right answer, before faults break it on the wire.
-    fn answer(&self, head: &Head, met: &[Kind]) -> Answer {
+    fn answer(&self, head: &Head, body: Bytes, met: &[Kind]) -> Answer {
         let segments: Vec<String> = head
             .path()
             .split('/')
@@ -121,7 +126,12 @@ impl Server {
                 repeat: has(Kind::Repeat),
                 endless: has(Kind::Endless),
                 foreign: has(Kind::Foreign),
+                expired: has(Kind::TokenExpired),
+                hundred: has(Kind::NarrowRefused),
+                vanish: has(Kind::Vanish),
+                stale: has(Kind::StaleSearch),
             },
+            body,
             segments,
         };
         if has(Kind::Gone)
@@ -229,11 +239,19 @@ async fn exchange(server: &Server, request: Request<Incoming>) -> Result<Respons
     server.most_at_once.fetch_max(now, Relaxed);
     let _under_way = UnderWay(&server.under_way);
     // A body that is not read would be taken for the next request.
-    let _ = request.into_body().collect().await;
+    let body = request
+        .into_body()
+        .collect()
+        .await
+        .map(|body| body.to_bytes())
+        .unwrap_or_default();
     if !server.latency.is_zero() {
         tokio::time::sleep(server.latency).await;
     }
-    let met = server.faults.meet(&head.address);
+    // What is read by POST is told apart by its body.
+    let met = server
+        .faults
+        .meet(&format!("{} {}", head.address, String::from_utf8_lossy(&body)));
     let broken = |kind: Kind| met.contains(&kind);
     if broken(Kind::Hang) {
         std::future::pending::<()>().await;
@@ -245,7 +263,7 @@ async fn exchange(server: &Server, request: Request<Incoming>) -> Result<Respons
     let answer = met
         .iter()
         .find_map(|&kind| instead(kind))
-        .unwrap_or_else(|| server.answer(&head, &met));
+        .unwrap_or_else(|| server.answer(&head, body, &met));
     server.note(&head, answer.status);
     Ok(respond(&head, answer, &met))
 }

@@ -3,16 +3,24 @@
 //! [`plan`] decides which endpoint answers what is asked (pure), [`request`] writes the request, [`shape`] and [`decode`] turn the
 //! answer into Arrow rows, [`read`] drives pages and children. This floor knows Arrow and the schema; it knows no DataFusion.
 
+mod adf;
 mod cell;
+pub(crate) mod clause;
 mod decode;
+mod find;
+mod jql;
 #[doc(hidden)]
 pub mod measure;
+mod metadata;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod request;
+pub(crate) mod search;
 mod seen;
 mod shape;
 pub(crate) mod site;
+mod value;
 
 pub(crate) use cell::{arrow_field, arrow_schema};
+pub(crate) use jql::jql;

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use super::metadata::Metadata;
 use super::plan::{Call, Context, Sizes};
 use crate::http::Client;
 use crate::schema::Table;
@@ -18,6 +20,10 @@ pub(crate) struct Site {
     /// Default filter of the columns marked `desk`.
     pub(crate) desks: Vec<String>,
     sizes: Mutex<HashMap<String, usize>>,
+    /// The fields of the site.
+    pub(crate) metadata: Metadata,
+    /// The site has refused a batch larger than it takes for certain.
+    small_batches: AtomicBool,
 }
 
 impl Site {
@@ -28,6 +34,8 @@ impl Site {
             page_size,
             desks,
             sizes: Mutex::default(),
+            metadata: Metadata::default(),
+            small_batches: AtomicBool::new(false),
         }
     }
 
@@ -42,6 +50,14 @@ impl Site {
     /// Rows of a page that are asked for.
     pub(super) fn page_rows(&self, table: &Table) -> usize {
         self.page_size.map_or(table.page.max, |size| size.clamp(1, table.page.max))
+    }
+
+    pub(super) fn takes_large_batches(&self) -> bool {
+        !self.small_batches.load(Relaxed)
+    }
+
+    pub(super) fn refuse_large_batches(&self) {
+        self.small_batches.store(true, Relaxed);
     }
 
     /// Remembers how many pages a list took.

@@ -29,12 +29,15 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
     for endpoint in &table.gets {
         let _ = writeln!(text, "- get: `GET {}`", endpoint.template);
     }
+    if let Some(search) = &table.search {
+        let _ = writeln!(text, "- search: `POST {}`, then `POST {}`", search.call, search.bulk);
+    }
     if let (Some(embed), Some(parent)) = (&table.embed, &table.parent) {
-        let _ = writeln!(
-            text,
-            "- embedded in [{0}](#{0}) by `expand={1}`",
-            parent.table.name, embed.expand
-        );
+        let how = match (&embed.expand, &embed.field) {
+            (Some(expand), _) => format!("expand={expand}"),
+            (None, field) => format!("fields={}", field.as_deref().unwrap_or_default()),
+        };
+        let _ = writeln!(text, "- embedded in [{0}](#{0}) by `{how}`", parent.table.name);
     }
     text.push_str("\n| column | type | pushdown | description |\n|---|---|---|---|\n");
     for (index, column) in table.columns.iter().enumerate() {

@@ -73,6 +73,9 @@ async fn execute(session: &Session, statement: crate::session::PreparedText, out
     }
     drop(progress);
     output.end()?;
+    for warning in rows.meter().warnings() {
+        eprintln!("warning: {warning}");
+    }
     if rows.is_capped() {
         eprintln!("note: the rows end at MaxRows; there are more");
     }
@@ -141,6 +144,7 @@ async fn start_demo(demo: &super::args::DemoArgs, port: u16) -> Result<crate::de
         latency: std::time::Duration::from_millis(demo.latency_ms),
         rate_limit: demo.rate_limit,
         faults: demo.faults.clone(),
+        ..crate::demo::DemoOptions::default()
     };
     crate::demo::DemoSite::start(options)
         .await

@@ -2,12 +2,15 @@
 //!
 //! The only floor between the site and the SQL engine: below it nothing knows DataFusion, above it nothing knows requests.
 
+mod filter;
 mod late;
+mod order;
 mod parent;
 mod predicate;
 mod provider;
 mod scan;
 
+pub(crate) use order::PushOrderedLimit;
 pub(crate) use parent::CarryParentFilters;
 pub(crate) use predicate::{Delivery, delivery};
 pub(crate) use provider::SiteTable;

@@ -59,11 +59,13 @@ impl SiteTable {
 
     fn read(&self, columns: &[usize], meanings: &[Meaning], limit: Option<usize>) -> Result<Read> {
         let known = known(&self.table, self.pushdown, meanings.iter());
+        let filter = predicate::filter(self.pushdown, meanings.iter());
         let question = Question {
             table: &self.table,
             columns,
             known: &known,
             parent_known: None,
+            filter: Some(&filter),
             limit,
         };
         plan(&question, self.site.context()).map_err(to_datafusion)
@@ -74,7 +76,8 @@ impl SiteTable {
         match meaning {
             Meaning::Values(column, _) if self.table.columns[*column].input => true,
             Meaning::Values(column, _) => self.pushdown && predicate::is_bindable(&self.table, *column) && read.sends(*column),
-            Meaning::Residue => false,
+            Meaning::Test(..) => self.pushdown,
+            Meaning::Clause(_) | Meaning::Residue => false,
         }
     }
 }
@@ -141,6 +144,7 @@ impl TableProvider for SiteTable {
             columns,
             known: known(&self.table, self.pushdown, meanings.iter()),
             parent_known: None,
+            filter: predicate::filter(self.pushdown, meanings.iter()),
             limit,
             pushdown: self.pushdown,
             exact: text(true),
