@@ -681,3 +681,26 @@ async fn custom_fields_are_columns_where_they_are_wanted() {
     let differ = "SELECT count(*) FROM requests r JOIN issues i ON i.issue_key = r.issue_key WHERE r.affected_system IS DISTINCT FROM i.affected_system";
     assert_eq!(rows(&session, differ).await, ["0"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes without optimization: cargo test --release --test issues -- --ignored"]
+async fn a_hundred_thousand_issues_cost_what_they_should() {
+    let site = site(DemoOptions {
+        requests: 100_000,
+        ..DemoOptions::default()
+    })
+    .await;
+    let session = connect(&site, "");
+    for (sql, most) in [
+        ("SELECT count(*) FROM issues", 20),
+        (
+            "SELECT count(status) FROM (SELECT issue_key, summary, status, priority, created, updated, labels, resolution, due_date, votes FROM issues)",
+            120,
+        ),
+        ("SELECT count(description) FROM (SELECT issue_key, summary, description, status FROM issues)", 1_020),
+    ] {
+        let (requests, rows) = cost(&session, sql).await;
+        assert_eq!(rows, ["100000"], "{sql}");
+        assert!(requests <= most, "{requests} requests instead of {most}: {sql}");
+    }
+}

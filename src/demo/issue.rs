@@ -105,18 +105,16 @@ pub(super) struct Worklog {
     text: Option<&'static str>,
 }
 
+/// A field that changed: its name and id, what it was and what it became, as id and text.
+type Item = (&'static str, &'static str, Half, Half);
+type Half = (Option<String>, Option<String>);
+
 /// One moment at which fields changed.
 pub(super) struct Change {
     pub(super) id: u64,
     author: usize,
     at: i64,
-    /// Field, its id, from (id, text), to (id, text).
-    items: Vec<(
-        &'static str,
-        &'static str,
-        (Option<String>, Option<String>),
-        (Option<String>, Option<String>),
-    )>,
+    items: Vec<Item>,
 }
 
 impl Issue {
@@ -595,7 +593,7 @@ impl Issue {
             }
             "customfield_10028" => match &ticket.feedback {
                 // Some sites send the date object here.
-                Some(_) if self.index % 2 == 0 => write_date(o, key, ticket.updated),
+                Some(_) if self.index.is_multiple_of(2) => write_date(o, key, ticket.updated),
                 Some(_) => o.text(key, Stamp::jira(ticket.updated)),
                 None => o.null(key),
             },

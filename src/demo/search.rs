@@ -62,11 +62,20 @@ impl Words {
                 .map(Self)
                 .map_err(|error| Answer::refuse_platform(400, format_args!("Invalid request payload. {error}")));
         }
-        let pairs = asked
-            .query
-            .iter()
-            .map(|(name, value)| (name.clone(), Value::String(value.clone())));
-        Ok(Self(Value::Object(pairs.collect())))
+        // A list may be given as repeated parameters, or in one between commas.
+        let mut words = serde_json::Map::new();
+        for (name, value) in &asked.query {
+            match words.get_mut(name) {
+                Some(Value::String(known)) => {
+                    known.push(',');
+                    known.push_str(value);
+                }
+                _ => {
+                    words.insert(name.clone(), Value::String(value.clone()));
+                }
+            }
+        }
+        Ok(Self(Value::Object(words)))
     }
 
     fn text(&self, name: &str) -> Option<&str> {

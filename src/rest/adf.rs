@@ -127,10 +127,7 @@ fn inline(nodes: &[Node], depth: usize, out: &mut String) {
 fn own(node: &Node, out: &mut String) {
     match node.kind.as_str() {
         "hardBreak" => out.push('\n'),
-        "date" => match node.attrs.timestamp.as_ref().and_then(day) {
-            Some(day) => out.push_str(&day),
-            None => {}
-        },
+        "date" => out.extend(node.attrs.timestamp.as_ref().and_then(day)),
         "emoji" => out.extend(node.attrs.text.as_deref().or(node.attrs.short_name.as_deref())),
         "inlineCard" | "blockCard" | "embedCard" => out.extend(node.attrs.url.as_deref()),
         _ => out.extend(node.text.as_deref().or(node.attrs.text.as_deref())),

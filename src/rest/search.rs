@@ -163,13 +163,7 @@ impl Search {
     /// Which way wins for a read.
     pub(crate) fn way(&self, read: &Read, needs: &Needs) -> Way {
         let Some(search) = &self.root.search else { return Way::Pages };
-        let inputs = self.root_known.columns().any(|column| self.root.columns[column].input);
-        let keys = [search.key, search.id]
-            .into_iter()
-            .find_map(|column| self.root_known.get(column));
-        if let Some(keys) = keys
-            && !inputs
-        {
+        if let Some(keys) = self.keys() {
             return Way::Keys(keys.iter().cloned().collect());
         }
         if needs.is_light() {

@@ -99,13 +99,11 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
         let rows = &root.page.rows;
         prefixes.push(rows.clone());
         node_at(&mut shape.root, rows).rows = Some((1, None));
-        if root.page.style != PageStyle::Single {
-            if root.page.style != PageStyle::Array {
-                node_at(&mut shape.root, &root.page.last).page = Some((1, PageWord::Last));
-                node_at(&mut shape.root, &root.page.next).page = Some((1, PageWord::Next));
-                if let Some(total) = &root.page.total {
-                    node_at(&mut shape.root, total).page = Some((1, PageWord::Total));
-                }
+        if !matches!(root.page.style, PageStyle::Single | PageStyle::Array) {
+            node_at(&mut shape.root, &root.page.last).page = Some((1, PageWord::Last));
+            node_at(&mut shape.root, &root.page.next).page = Some((1, PageWord::Next));
+            if let Some(total) = &root.page.total {
+                node_at(&mut shape.root, total).page = Some((1, PageWord::Total));
             }
         }
         if root.page.style != PageStyle::Single {
