@@ -5,6 +5,7 @@
 
 mod cell;
 mod decode;
+mod encode;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod read;
@@ -12,5 +13,6 @@ pub(crate) mod request;
 mod seen;
 mod shape;
 pub(crate) mod site;
+mod value;
 
 pub(crate) use cell::{arrow_field, arrow_schema};

@@ -6,6 +6,8 @@
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use super::operation_file::OperationFile;
+
 /// One table of the site.
 #[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -17,6 +19,15 @@ pub(super) struct TableFile {
     pub read: ReadFile,
     /// Columns in the order of `SELECT *`.
     pub columns: IndexMap<String, ColumnFile>,
+    /// What INSERT does for each row.
+    #[serde(default)]
+    pub insert: Option<OperationFile>,
+    /// What UPDATE does for each row. Several operations share the columns: each is sent when one of its columns is assigned.
+    #[serde(default)]
+    pub update: OneOrMany<OperationFile>,
+    /// What DELETE does for each row.
+    #[serde(default)]
+    pub delete: Option<OperationFile>,
     /// Statements shown in the documentation and run by the tests.
     #[serde(default)]
     pub examples: Vec<ExampleFile>,
@@ -119,7 +130,7 @@ pub(crate) enum PageStyle {
 }
 
 /// One column.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ColumnFile {
@@ -167,6 +178,11 @@ pub(super) struct ColumnFile {
     /// The connection option `ServiceDeskID` is the default filter of this column.
     #[serde(default)]
     pub desk: bool,
+    /// Only ever written: NULL in every row that is read, and no filter.
+    #[serde(default)]
+    pub write_only: bool,
+    /// Most characters of a value that is written, where the API names a limit.
+    pub max_chars: Option<usize>,
 }
 
 /// How an equality reaches the site.
@@ -190,11 +206,12 @@ pub(super) struct PushFile {
 }
 
 /// Types of columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum KindFile {
     /// UTF-8 text; numbers of the response are kept as written.
+    #[default]
     Text,
     /// True or false.
     Boolean,
