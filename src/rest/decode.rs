@@ -259,6 +259,13 @@ impl Decoder {
                 cells: self.cells.clone(),
             });
         } else {
+            if self.shape.at_least_one && level + 1 == depth && self.pending.len() == start {
+                self.clear_level(depth);
+                self.pending.push(Pending {
+                    cut: None,
+                    cells: self.cells.clone(),
+                });
+            }
             for pending in &mut self.pending[start..] {
                 for &slot in &self.shape.levels[level] {
                     pending.cells[slot].clone_from(&self.cells[slot]);
@@ -355,6 +362,10 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
         let Self { node, state } = self;
+        // What an element itself holds is read when the element is, see `ElementSeed`.
+        if node.rows.is_some() && node.leaves.iter().any(|(slot, _)| state.shape.slots[*slot].kind != Kind::Json) {
+            return input.deserialize_any(ObjectVisitor { node, state });
+        }
         let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
         match &node.leaves[..] {
             [] => input.deserialize_any(ObjectVisitor { node, state }),
@@ -513,7 +524,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
     }
 }
 
-/// An element of an array of rows: an object, nothing else.
+/// An element of an array of rows: an object; a value where the row has nothing but that value.
 struct ElementSeed<'a> {
     node: &'a Node,
     state: &'a mut Decoder,
@@ -523,9 +534,19 @@ impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
-        input.deserialize_map(ObjectVisitor {
-            node: self.node,
-            state: self.state,
+        let Self { node, state } = self;
+        let (Some((level, label)), [(slot, preference)]) = (&node.rows, &node.leaves[..]) else {
+            return input.deserialize_map(ObjectVisitor { node, state });
+        };
+        state.begin_row(*level, label.as_deref());
+        input.deserialize_any(LeafVisitor {
+            slot: *slot,
+            preference: *preference,
+            state: &mut *state,
+        })?;
+        state.end_row(*level).map_err(|what| {
+            state.problem.get_or_insert(what);
+            serde::de::Error::custom("unusable row")
         })
     }
 }

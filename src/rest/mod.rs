@@ -3,9 +3,15 @@
 //! [`plan`] decides which endpoint answers what is asked (pure), [`request`] writes the request, [`shape`] and [`decode`] turn the
 //! answer into Arrow rows, [`read`] drives pages and children. This floor knows Arrow and the schema; it knows no DataFusion.
 
+mod answer;
 mod cell;
 mod decode;
 mod encode;
+mod files;
+mod find;
+pub(crate) mod invoke;
+pub(crate) mod outcome;
+mod pace;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod read;
@@ -13,6 +19,7 @@ pub(crate) mod request;
 mod seen;
 mod shape;
 pub(crate) mod site;
-mod value;
+pub(crate) mod value;
+pub(crate) mod write;
 
 pub(crate) use cell::{arrow_field, arrow_schema};

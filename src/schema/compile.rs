@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use super::file::{ApiFile, CodecFile, ColumnFile, FormatFile, KindFile, ListFile, OneOrMany, PageFile, TableFile};
-use super::operation::Operation;
+use super::operation::{Operation, Tables};
 use super::operation_file::ProcedureFile;
 use super::procedure::Procedure;
 use super::{Api, Catalog, Codec, Column, Embed, Example, Format, JsonPath, Kind, Origin, Page, Parent, Push, Source, Table};
@@ -73,7 +73,7 @@ pub(super) fn compile(sources: &[(String, String)]) -> Result<Catalog> {
         .collect::<Result<Vec<_>>>()?;
     let procedures = procedures
         .into_iter()
-        .map(|(name, (path, file))| procedure(name, path, &file, &folders))
+        .map(|(name, (path, file))| procedure(name, path, &file, &folders, &compiler.done))
         .collect::<Result<_>>()?;
     let sources = tables.iter().filter_map(|table| texts.remove(table.name.as_str())).collect();
     Ok(Catalog {
@@ -86,7 +86,13 @@ pub(super) fn compile(sources: &[(String, String)]) -> Result<Catalog> {
 /// The folder of procedures, all of which speak the main API.
 const PROCEDURES: &str = "procedures";
 
-fn procedure(name: &str, path: &str, file: &ProcedureFile, folders: &HashMap<&str, Folder>) -> Result<Arc<Procedure>> {
+fn procedure(
+    name: &str,
+    path: &str,
+    file: &ProcedureFile,
+    folders: &HashMap<&str, Folder>,
+    tables: &HashMap<String, Arc<Table>>,
+) -> Result<Arc<Procedure>> {
     let fail = |what: String| Error::new(ErrorKind::Schema, format!("{path}: {what}"));
     if !is_name(name) {
         return Err(fail(format!("the procedure name `{name}` is not lower case snake_case")));
@@ -94,7 +100,7 @@ fn procedure(name: &str, path: &str, file: &ProcedureFile, folders: &HashMap<&st
     let folder = folders
         .get(MAIN_FOLDER)
         .ok_or_else(|| fail(format!("the folder `{MAIN_FOLDER}` has no `_api.toml`")))?;
-    Procedure::compile(name, file, &folder.api).map(Arc::new).map_err(fail)
+    Procedure::compile(name, file, &folder.api, tables).map(Arc::new).map_err(fail)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &str, text: &str) -> Result<T> {
@@ -207,7 +213,17 @@ impl Compiler<'_> {
             }
         }
 
-        let write = |file| Operation::compile(file, &columns);
+        let written = file.insert.iter().chain(file.update.iter()).chain(&file.delete);
+        for find in written.flat_map(|operation| operation.find.values()) {
+            if find.table != name && self.files.contains_key(find.table.as_str()) {
+                self.table(&find.table).map_err(Problem::Elsewhere)?;
+            }
+        }
+        let tables = Tables {
+            own: Some(name),
+            others: &self.done,
+        };
+        let write = |file| Operation::compile(file, &columns, &tables);
         let insert = file.insert.as_ref().map(write).transpose()?;
         let updates: Vec<Operation> = file.update.iter().map(write).collect::<Result<_, _>>()?;
         let delete = file.delete.as_ref().map(write).transpose()?;

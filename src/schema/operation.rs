@@ -3,10 +3,13 @@
 //! The same type serves INSERT, UPDATE and DELETE, whose values are columns of a table, and the steps of procedures, whose values are
 //! parameters: both are [`Column`]s, named by index.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::compile::{find, json_path};
 use super::endpoint::{Endpoint, Verb};
 use super::operation_file::{BatchFile, EncodingFile, FindFile, OperationFile, PlaceFile};
-use super::{Column, JsonPath, Kind};
+use super::{Column, JsonPath, Kind, Table};
 
 /// One endpoint and the way values enter it.
 #[derive(Debug, Clone)]
@@ -59,18 +62,28 @@ pub(crate) struct Batch {
 pub(crate) struct Find {
     /// The column that gets the value.
     pub(crate) column: usize,
-    pub(crate) endpoint: Endpoint,
-    /// The column that says which candidate.
+    /// The table that is read; `None` for the one that is written.
+    pub(crate) table: Option<Arc<Table>>,
+    /// Pairs of (column there, column here).
+    pub(crate) bind: Vec<(usize, usize)>,
+    /// The column that says which row.
     pub(crate) given: usize,
-    /// Path of the candidates.
-    pub(crate) rows: JsonPath,
-    pub(crate) by: Vec<JsonPath>,
-    pub(crate) take: JsonPath,
+    /// Columns there that are compared with it.
+    pub(crate) by: Vec<usize>,
+    /// The column there that has the value.
+    pub(crate) take: usize,
+}
+
+/// The tables that an operation may refer to.
+pub(super) struct Tables<'a> {
+    /// Name of the table that has the operation, if a table has it.
+    pub(super) own: Option<&'a str>,
+    pub(super) others: &'a HashMap<String, Arc<Table>>,
 }
 
 impl Operation {
     /// Compiles what was written; the error says what is wrong.
-    pub(super) fn compile(file: &OperationFile, columns: &[Column]) -> Result<Self, String> {
+    pub(super) fn compile(file: &OperationFile, columns: &[Column], tables: &Tables<'_>) -> Result<Self, String> {
         let mut body = Vec::new();
         for (name, place) in &file.body {
             let (at, encoding, default) = match place {
@@ -109,7 +122,7 @@ impl Operation {
             finds: file
                 .find
                 .iter()
-                .map(|(name, file)| find_of(name, file, columns))
+                .map(|(name, file)| find_of(name, file, columns, tables))
                 .collect::<Result<_, _>>()?,
             answer: file.answer.as_deref().map(json_path),
             hint: file.hint.clone(),
@@ -125,7 +138,7 @@ impl Operation {
             .chain(self.body.iter().map(|place| place.column))
             .chain(self.query.iter().map(|(column, _)| *column))
             .chain(self.batch.iter().map(|batch| batch.column))
-            .chain(self.finds.iter().flat_map(|find| find.endpoint.placeholders().chain([find.given])));
+            .chain(self.finds.iter().flat_map(|find| find.bind.iter().map(|&(_, here)| here).chain([find.given])));
         for column in all {
             if !columns.contains(&column) {
                 columns.push(column);
@@ -160,18 +173,30 @@ fn batch(file: &BatchFile, columns: &[Column]) -> Result<Batch, String> {
     })
 }
 
-fn find_of(name: &str, file: &FindFile, columns: &[Column]) -> Result<Find, String> {
+fn find_of(name: &str, file: &FindFile, columns: &[Column], tables: &Tables<'_>) -> Result<Find, String> {
     let column = find(columns, name)?;
     let given = file.given.as_ref().map_or(Ok(column), |name| find(columns, name))?;
     if given != column && file.by.is_empty() {
         return Err(format!("`find.{name}` has `given` and nothing to compare it with"));
     }
+    let table = match tables.own {
+        Some(own) if own == file.table => None,
+        _ => Some(
+            tables
+                .others
+                .get(&file.table)
+                .cloned()
+                .ok_or_else(|| format!("`find.{name}` reads the table `{}`, which does not exist", file.table))?,
+        ),
+    };
+    let there = table.as_ref().map_or(columns, |table| &table.columns);
+    let bind = |(there_name, here): (&String, &String)| Ok::<_, String>((find(there, there_name)?, find(columns, here)?));
     Ok(Find {
         column,
-        endpoint: Endpoint::parse(&file.call, columns)?,
+        bind: file.bind.iter().map(bind).collect::<Result<_, _>>()?,
         given,
-        rows: json_path(&file.rows),
-        by: file.by.iter().map(|path| json_path(path)).collect(),
-        take: json_path(&file.take),
+        by: file.by.iter().map(|name| find(there, name)).collect::<Result<_, _>>()?,
+        take: find(there, &file.take)?,
+        table,
     })
 }

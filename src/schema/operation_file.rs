@@ -91,17 +91,16 @@ pub(super) struct BatchFile {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct FindFile {
-    /// `"GET /path/{column}"`.
-    pub call: String,
-    /// Column that says which candidate, instead of the column itself: asked for only where the column is not given.
+    /// The table that is read.
+    pub table: String,
+    /// Which of its rows: column of that table = column here.
+    pub bind: IndexMap<String, String>,
+    /// Column that says which row, instead of the column itself: asked for only where the column is not given.
     pub given: Option<String>,
-    /// Path of the candidates in the answer, page by page; `""` is the answer itself.
-    #[serde(default)]
-    pub rows: String,
-    /// Paths in a candidate that may equal what was given, in order of preference. Without them the value is asked for where none was given.
+    /// Columns of that table that may equal what was given, in order of preference. Without them the value is asked for where none was given.
     #[serde(default)]
     pub by: Vec<String>,
-    /// Path in a candidate of the value that is sent.
+    /// Column of that table whose value is sent.
     pub take: String,
 }
 

@@ -1,11 +1,13 @@
 //! A procedure: parameters, the operations that it calls one after the other, and the shape of its result. Compiled from
 //! [`operation_file`](super::operation_file).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::compile::{find, json_path, plain_column, user_columns};
 use super::endpoint::Verb;
 use super::file::{ColumnFile, KindFile, OneOrMany, PageStyle};
+use super::operation::Tables;
 use super::operation_file::{ParameterFile, ProcedureFile, StepFile};
 use super::{Api, Column, Example, JsonPath, Operation, Origin, Page, Table};
 
@@ -68,7 +70,12 @@ pub(crate) struct Upload {
 
 impl Procedure {
     /// Compiles what was written; the error says what is wrong.
-    pub(super) fn compile(name: &str, file: &ProcedureFile, api: &Arc<Api>) -> Result<Self, String> {
+    pub(super) fn compile(
+        name: &str,
+        file: &ProcedureFile,
+        api: &Arc<Api>,
+        tables: &HashMap<String, Arc<Table>>,
+    ) -> Result<Self, String> {
         let parameters: Vec<Column> = file
             .parameters
             .iter()
@@ -103,7 +110,7 @@ impl Procedure {
             (None, Some(_)) => Action::Steps(
                 file.execute
                     .iter()
-                    .map(|step| Step::compile(step, &parameters, &columns))
+                    .map(|step| Step::compile(step, &parameters, &columns, tables))
                     .collect::<Result<_, _>>()?,
             ),
             _ => return Err("a procedure has either `execute` or `schema`".to_owned()),
@@ -160,9 +167,15 @@ impl Procedure {
 }
 
 impl Step {
-    fn compile(file: &StepFile, parameters: &[Column], result: &[Column]) -> Result<Self, String> {
+    fn compile(
+        file: &StepFile,
+        parameters: &[Column],
+        result: &[Column],
+        tables: &HashMap<String, Arc<Table>>,
+    ) -> Result<Self, String> {
         let all = |names: &OneOrMany<String>| names.iter().map(|name| find(parameters, name)).collect::<Result<_, _>>();
-        let operation = Operation::compile(&file.operation, parameters)?;
+        let tables = Tables { own: None, others: tables };
+        let operation = Operation::compile(&file.operation, parameters, &tables)?;
         if operation.batch.is_some() {
             return Err("a procedure calls once: it has no `list`".to_owned());
         }
