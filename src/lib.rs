@@ -19,6 +19,8 @@ mod catalog;
 mod connection;
 #[cfg(feature = "demo")]
 pub mod demo;
+#[cfg(test)]
+mod docs;
 mod error;
 mod http;
 mod rest;
@@ -31,4 +33,6 @@ mod table;
 pub use connection::Connection;
 pub use error::{Error, ErrorKind, KINDS, KindRow, RequestContext, Result};
 pub use http::LoggedRequest;
+#[doc(hidden)]
+pub use rest::measure;
 pub use session::{Findings, Meter, PreparedText, Progress, Rows, Session};

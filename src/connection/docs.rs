@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::option::{OptionKind, OptionRow, Status};
 use super::registry::OPTIONS;
 
+#[cfg(test)]
 const HEAD: &str = "# Options
 
 Generated from the option registry (`src/connection/registry.rs`); do not edit.
@@ -20,6 +21,7 @@ An option that is *still to come* or *refused* is an error as soon as it has ano
 ";
 
 /// The text of `docs/options.md`: a table per category.
+#[cfg(test)]
 pub(crate) fn options_markdown() -> String {
     let mut text = HEAD.to_owned();
     for rows in OPTIONS.chunk_by(|a, b| a.category == b.category) {
@@ -78,6 +80,7 @@ fn description(row: &OptionRow) -> String {
     }
 }
 
+#[cfg(test)]
 fn status(row: &OptionRow) -> String {
     match row.status {
         Status::Works => "works".into(),

@@ -37,6 +37,7 @@ pub(crate) use pseudo::PseudoColumns;
 pub(crate) use registry::OPTIONS;
 pub(crate) use secret::Secret;
 pub(crate) use sources::Source;
+pub(crate) use suggest::closest;
 
 /// How to reach one site, complete and free of contradictions. `Debug` shows no secret.
 #[derive(Debug, Clone)]

@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::option::OptionRow;
 use super::parse::ConnectionString;
+use super::registry::OPTIONS;
 use super::secret::Secret;
 use super::suggest::closest;
 use crate::error::{Error, ErrorKind, Result};
@@ -101,7 +102,7 @@ pub(super) fn variables(environment: impl IntoIterator<Item = (String, String)>)
                 ErrorKind::Option,
                 format!("the environment variable {name} names no option of jsmql"),
             );
-            return Err(match closest(&rest).and_then(OptionRow::find) {
+            return Err(match closest(&rest, names()).and_then(OptionRow::find) {
                 Some(row) => error.hint(format!("did you mean {}?", row.variable())),
                 None => error.hint("unset it; docs/options.md lists the options"),
             });
@@ -118,12 +119,17 @@ fn twice(row: &OptionRow, place: &str) -> Error {
     }
 }
 
+/// Every name of every option.
+fn names() -> impl Iterator<Item = &'static str> {
+    OPTIONS.iter().flat_map(OptionRow::names)
+}
+
 /// The error for a key that is no option.
 ///
 /// The key may be no key: with `Password=a;b=c`, not quoted, it is a piece of the password. It is shown only where it looks like a
 /// name and either resembles an option or does not follow a secret.
 fn unknown(key: &str, previous: Option<&Written>) -> Error {
-    let near = closest(key);
+    let near = closest(key, names());
     let follows_secret = previous.filter(|previous| previous.row.secret);
     let like_a_name = key.len() <= 32
         && key

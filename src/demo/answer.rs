@@ -59,9 +59,9 @@ impl Asked {
             .transpose()
     }
 
-    /// A query parameter that must be true or false.
+    /// A query parameter that is true or false; some clients write it with a capital.
     pub(super) fn flag(&self, name: &str, default: bool) -> bool {
-        self.one(name).map_or(default, |text| text == "true")
+        self.one(name).map_or(default, |text| text.eq_ignore_ascii_case("true"))
     }
 }
 

@@ -128,8 +128,8 @@ impl Faults {
         *addresses.entry(address.to_owned()).or_default() += 1;
         let shows = |fault: &&Fault| match fault.when {
             When::Always => true,
-            When::Every(number) if writes => *written % number == 0,
-            When::Every(number) => fresh && known % number == 0,
+            When::Every(number) if writes => written.is_multiple_of(number),
+            When::Every(number) => fresh && known.is_multiple_of(number),
             When::First(number) => *total <= number,
         };
         self.faults.iter().filter(shows).map(|fault| fault.kind).collect()

@@ -51,7 +51,7 @@ pub(super) fn page(asked: &Asked, total: usize, cap: usize, mut write: impl FnMu
     };
     let row_at = |place: usize| match quirks.hidden {
         false => Some(place),
-        true if (place / BLOCK) % 2 == 0 => Some(place / (2 * BLOCK) * BLOCK + place % BLOCK),
+        true if (place / BLOCK).is_multiple_of(2) => Some(place / (2 * BLOCK) * BLOCK + place % BLOCK),
         true => None,
     };
     let shown: Vec<usize> = (from..from.saturating_add(rows).min(places))

@@ -165,9 +165,12 @@ impl<'c> Call<'c> {
                 self.doubt = true;
                 return Err(error.into());
             }
-            self.shared.gate.succeeded(&self.endpoint);
-            self.shared.budget.refund(self.spent);
+            self.healthy();
             return Ok(answer);
+        }
+        // A considered "no", such as 404 for a child that a request does not have, is the answer of a site that is well.
+        if (400..500).contains(&answer.status) && answer.status != 429 {
+            self.healthy();
         }
         let now = SystemTime::now();
         let throttle = Throttle::read(answer.status, &answer.headers, now);
@@ -181,6 +184,12 @@ impl<'c> Call<'c> {
             outcome: Some(outcome),
             cause: None,
         })
+    }
+
+    /// Notes that the site answers: the endpoint may go faster, and what the retries of this call took comes back.
+    fn healthy(&mut self) {
+        self.shared.gate.succeeded(&self.endpoint);
+        self.shared.budget.refund(std::mem::take(&mut self.spent));
     }
 
     /// Looks at an attempt without a whole answer: its status, bytes and failure.

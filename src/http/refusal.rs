@@ -69,7 +69,7 @@ pub(super) fn too_large(options: &ClientOptions) -> Error {
         ErrorKind::Limit,
         format!("the answer is larger than {} bytes", options.max_body_bytes),
     )
-    .hint("select fewer columns or fewer rows at a time")
+    .hint("raise option MaxBodySize, or select fewer columns or fewer rows at a time")
 }
 
 /// The error for a request that may not be sent before `until`: the gate is closed, nothing was sent.

@@ -12,6 +12,8 @@ mod find;
 pub(crate) mod invoke;
 pub(crate) mod outcome;
 mod pace;
+#[doc(hidden)]
+pub mod measure;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod read;

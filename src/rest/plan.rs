@@ -280,10 +280,7 @@ fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
                 && let Some(embedded) = embedded(question, &above(question), context)?
             {
                 let pages = embedded.calls.iter().map(|call| context.sizes.pages(&embedded.root, call));
-                if pages
-                    .fold(Some(0), |sum: Option<usize>, pages| Some(sum? + pages?))
-                    .is_some_and(|pages| pages < calls.len())
-                {
+                if pages.sum::<Option<usize>>().is_some_and(|pages| pages < calls.len()) {
                     return Ok(Path::Embedded(embedded));
                 }
             }

@@ -17,10 +17,10 @@ use super::decode::{Decoder, PageInfo};
 use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
-use super::shape;
+use super::shape::{self, Shape};
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Response, Statement};
+use crate::http::{Request, Response, Statement};
 use crate::schema::{Origin, PageStyle, Table};
 
 /// A stream of batches.
@@ -32,6 +32,8 @@ const AHEAD: usize = 2;
 const BATCH_ROWS: usize = 512;
 /// Passes over a list that keeps reordering itself, before giving up.
 const MAX_PASSES: usize = 5;
+/// Pages without a row, one after the other: rows hidden from the caller may fill pages, but not so many.
+const MAX_EMPTY_PAGES: usize = 1_000;
 /// A list with more pages than this never ends.
 const MAX_PAGES: usize = 200_000;
 
@@ -155,14 +157,16 @@ impl Reader {
         let table = &read.table;
         // What is bound by the request is echoed, what is checked must be decoded.
         let columns: Vec<usize> = read.columns.iter().copied().chain(read.checks.columns()).collect();
-        let shape = shape::compile(&[table.clone()], &columns, &[], matches!(endpoint, EndpointRef::List(_)));
+        let shape = shape::compile(
+            std::slice::from_ref(table),
+            &columns,
+            &[],
+            matches!(endpoint, EndpointRef::List(_)),
+        );
         let slot = |column: &usize| shape.slot(0, *column);
         let output = read.columns.iter().filter_map(slot).collect();
         let checks = checks(&read.checks, |column| shape.slot(0, column));
-        let echoed = (0..table.columns.len())
-            .filter(|&column| table.columns[column].origin == Origin::Request)
-            .filter_map(|column| shape.slot(0, column).map(|slot| (column, slot)))
-            .collect();
+        let echoed = echoed(table, &shape);
         let schema = super::arrow_schema(table, &read.columns);
         Listing {
             table: table.clone(),
@@ -296,21 +300,28 @@ impl Reader {
     }
 
     fn send(&self, table: &Table, call: &Call, wants: &Wants, span: Span) -> Result<InFlight> {
-        let request = request(&self.scope.site, table, call, wants, Some(span))?;
+        Ok(self.dispatch(request(&self.scope.site, table, call, wants, Some(span))?))
+    }
+
+    fn dispatch(&self, request: Request) -> InFlight {
         let Scope { site, statement, .. } = self.scope.clone();
-        Ok(AbortOnDropHandle::new(tokio::spawn(async move {
-            site.client.send(&request, &statement).await
-        })))
+        AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await }))
     }
 
     async fn decode(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo, Stop> {
+        let page = self.absorb(listing, response)?;
+        self.emit(listing, false).await?;
+        Ok(page)
+    }
+
+    /// Takes the rows out of an answer.
+    fn absorb(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo> {
         let mut page = listing.decoder.read(&response.body)?;
         listing.cut.append(&mut page.cut);
         self.scope
             .stats
             .duplicates
             .fetch_add((page.received - page.fresh) as u64, Relaxed);
-        self.emit(listing, false).await?;
         Ok(page)
     }
 
@@ -346,13 +357,20 @@ impl Reader {
             Some(start) => start - first.start,
             None => most,
         };
-        let mut window = client.max_concurrency();
+        // The list of one parent is short as a rule: pages are asked for in advance only as it proves long. A list of the site is long
+        // as a rule, unless it was read before and is known to end.
+        let short = call.endpoint.of(&table).placeholders().next().is_some();
+        let mut widest = client.max_concurrency();
+        let mut window = if short { 1 } else { widest };
+        let known = self.scope.site.context().sizes.pages(&table, call).unwrap_or(usize::MAX);
+        let mut empty = 0;
         let mut surprises = 0;
         let mut queue: VecDeque<(usize, InFlight)> = VecDeque::new();
         let mut ahead = expected.unwrap_or_default();
         while let Some(start) = expected {
             let budget = listing.decoder.budget();
-            while queue.len() < window && ahead - start < budget {
+            let asked = |queue: &VecDeque<_>| count + queue.len();
+            while queue.len() < window && ahead - start < budget && (queue.is_empty() || asked(&queue) < known) {
                 let rows = stride.min(most).min(budget - (ahead - start));
                 queue.push_back((ahead, self.send(&table, call, &listing.wants, Span { start: ahead, rows })?));
                 ahead += stride;
@@ -371,6 +389,16 @@ impl Reader {
             }
             let page = self.decode(listing, &response).await?;
             duplicates += page.received - page.fresh;
+            window = (window + 1).min(widest);
+            empty = if page.received == 0 { empty + 1 } else { 0 };
+            if empty > MAX_EMPTY_PAGES {
+                return Err(Error::new(
+                    ErrorKind::Decode,
+                    format!("the site sent {MAX_EMPTY_PAGES} empty pages in a row without calling one the last"),
+                )
+                .hint("the rows would not be known to be complete, so the statement fails; narrow the WHERE clause")
+                .into());
+            }
             expected = match pages::next(client, &table, start, &page)? {
                 Next::Start(next) => Some(next),
                 Next::End | Next::Query(_) => None,
@@ -384,7 +412,7 @@ impl Reader {
                 stride = next - start;
                 surprises += 1;
                 if surprises > 1 {
-                    window = 1;
+                    (window, widest) = (1, 1);
                 }
             }
         }
@@ -453,9 +481,12 @@ impl Reader {
             // The link carries every parameter of the call, so the call gives only the path.
             let mut linked = request(&self.scope.site, &table, call, &wants, None)?;
             linked.query = query.into_iter().map(|(name, value)| (name.into(), value)).collect();
-            let response = client.send(&linked, &self.scope.statement).await?;
+            // The next page is under way while the consumer takes the rows of this one.
+            let in_flight = self.dispatch(linked);
+            self.emit(listing, false).await?;
+            let response = arrived(in_flight).await?;
             self.scope.stats.add(&response);
-            page = self.decode(listing, &response).await?;
+            page = self.absorb(listing, &response)?;
         }
         Ok(())
     }
@@ -492,6 +523,7 @@ impl Reader {
             .zip(&follow)
             .find(|(column, _)| embedded.known.get(**column).is_some())
             .map(|(&column, &slot)| (column, slot));
+        let echoed = echoed(&embedded.root, &shape);
         let decoder = Decoder::new(
             shape,
             super::arrow_schema(table, &read.columns),
@@ -501,13 +533,17 @@ impl Reader {
             read.limit,
         );
         let wants = embedded_wants(read, embedded);
-        let table_of_list = embedded.root.clone();
+        let root = embedded.root.clone();
+        let apart = embedded
+            .calls
+            .iter()
+            .any(|call| call.endpoint.of(&root).placeholders().next().is_some());
         let mut listing = Listing {
-            table: table_of_list,
+            table: root,
             wants,
             decoder,
-            echoed: Vec::new(),
-            apart: false,
+            echoed,
+            apart,
             sent: false,
             cut: Vec::new(),
         };
@@ -630,6 +666,14 @@ async fn arrived(in_flight: InFlight) -> Result<Response> {
     in_flight
         .await
         .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
+}
+
+/// Columns of the first table of a shape whose values the request knows, and their slots.
+fn echoed(table: &Table, shape: &Shape) -> Vec<(usize, usize)> {
+    (0..table.columns.len())
+        .filter(|&column| table.columns[column].origin == Origin::Request)
+        .filter_map(|column| shape.slot(0, column).map(|slot| (column, slot)))
+        .collect()
 }
 
 fn checks(known: &Known, slot: impl Fn(usize) -> Option<usize>) -> Vec<(usize, Arc<std::collections::BTreeSet<String>>)> {

@@ -1,7 +1,8 @@
-//! `docs/tables.md`, generated from the catalog.
+//! `docs/tables.md`, generated from the catalog, and `schemas/schema.json`, from the vocabulary.
 
 use std::fmt::Write as _;
 
+use super::file::{ApiFile, TableFile};
 use super::{Catalog, Table};
 
 /// The reference of all tables.
@@ -63,4 +64,25 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
     for example in &table.examples {
         let _ = writeln!(text, "\n{}\n\n```sql\n{}\n```", example.doc, example.sql);
     }
+}
+
+/// The JSON Schema of schema files, for editors: a table, or the defaults of a folder.
+pub(crate) fn schema_json() -> String {
+    let generator = schemars::SchemaGenerator::default();
+    let mut schema = generator.into_root_schema_for::<Either>();
+    schema.insert("title".into(), "jsmql schema file".into());
+    let mut text = serde_json::to_string_pretty(&schema).expect("a schema is JSON");
+    text.push('\n');
+    text
+}
+
+/// What a `.toml` file below `schemas/` is.
+#[derive(schemars::JsonSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum Either {
+    /// A table.
+    Table(Box<TableFile>),
+    /// The defaults of a folder (`_api.toml`).
+    Api(Box<ApiFile>),
 }

@@ -268,6 +268,7 @@ pub(super) struct ExampleFile {
 #[serde(deny_unknown_fields)]
 pub(super) struct ApiFile {
     /// What the API is.
+    #[expect(dead_code, reason = "for the readers of the file")]
     pub doc: String,
     /// Headers sent with every request.
     #[serde(default)]

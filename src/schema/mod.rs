@@ -4,6 +4,9 @@
 //! every cross-reference is resolved to an index, so the floors above cannot meet a dangling name.
 
 mod compile;
+#[cfg(test)]
+mod coverage;
+#[cfg(test)]
 mod docs;
 mod endpoint;
 mod file;
@@ -15,7 +18,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
-pub(crate) use docs::tables_markdown;
+#[cfg(test)]
+pub(crate) use docs::{schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Encoding, Find, Operation};
@@ -74,6 +78,7 @@ impl Catalog {
     }
 
     /// The table of that name.
+    #[cfg(test)]
     pub(crate) fn table(&self, name: &str) -> Option<&Arc<Table>> {
         self.tables
             .binary_search_by(|table| table.name.as_str().cmp(name))
@@ -165,11 +170,6 @@ impl Table {
     /// Whether UPDATE can set the column.
     pub(crate) fn is_updatable(&self, column: usize) -> bool {
         !self.columns[column].key && self.updates.iter().any(|update| update.sets(column))
-    }
-
-    /// Level of the objects that become rows: 1 for the elements of a page, 2 where they lie inside of those.
-    pub(crate) fn row_level(&self) -> usize {
-        if self.each.is_empty() { 1 } else { 2 }
     }
 
     /// Columns of the key.

@@ -15,36 +15,43 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, TableObject, Value, VisitMut, VisitorMut,
 };
 
-use super::planning;
+use super::wildcard::Wildcards;
+use crate::connection::PseudoColumns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::rest::site::Site;
 use crate::schema::{Catalog, Procedure};
-use crate::table::{CallNode, insert_returning, usage};
+use crate::table::{CallNode, insert_returning, to_datafusion, usage};
 
 /// What statements may call.
 #[derive(Debug, Clone)]
 pub(super) struct Procedures {
     pub(super) site: Arc<Site>,
     pub(super) catalog: Arc<Catalog>,
+    /// Input columns that `RETURNING *` shows too.
+    pub(super) shown: PseudoColumns,
 }
 
 impl Procedures {
     /// The plan of one statement; nothing runs.
-    pub(super) async fn plan(&self, state: &SessionState, mut statement: SqlStatement) -> Result<LogicalPlan> {
+    pub(super) async fn plan(
+        &self,
+        state: &SessionState,
+        mut statement: SqlStatement,
+    ) -> Result<LogicalPlan, DataFusionError> {
         if let SqlStatement::Statement(inner) = &mut statement {
             match inner.as_mut() {
                 Statement::Insert(insert) if insert.returning.is_some() => return self.returning(state, insert).await,
                 other => {
-                    if let Some((procedure, arguments)) = self.call(other)? {
+                    if let Some((procedure, arguments)) = self.call(other).map_err(to_datafusion)? {
                         return self.call_plan(state, &procedure, arguments);
                     }
                     if let ControlFlow::Break(error) = other.visit(&mut Names(self)) {
-                        return Err(error);
+                        return Err(to_datafusion(error));
                     }
                 }
             }
         }
-        state.statement_to_plan(statement).await.map_err(planning)
+        state.statement_to_plan(statement).await
     }
 
     /// The procedure that a statement calls; EXECUTE of anything else is that of a prepared statement.
@@ -82,39 +89,46 @@ impl Procedures {
         self.catalog.procedure(&last.value.to_lowercase()).cloned()
     }
 
-    fn call_plan(&self, state: &SessionState, procedure: &Arc<Procedure>, arguments: Vec<Argument>) -> Result<LogicalPlan> {
-        let arguments = positions(procedure, arguments)?
+    fn call_plan(
+        &self,
+        state: &SessionState,
+        procedure: &Arc<Procedure>,
+        arguments: Vec<Argument>,
+    ) -> Result<LogicalPlan, DataFusionError> {
+        let arguments = positions(procedure, arguments)
+            .map_err(to_datafusion)?
             .into_iter()
             .map(|(parameter, expression)| {
                 let written = ExprWithAlias {
                     expr: expression,
                     alias: None,
                 };
-                let expression = state.create_logical_expr_from_sql_expr(written, &DFSchema::empty()).map_err(planning)?;
-                Ok((parameter, expression))
+                Ok((parameter, state.create_logical_expr_from_sql_expr(written, &DFSchema::empty())?))
             })
-            .collect::<Result<Vec<(usize, Expr)>>>()?;
-        CallNode::plan(self.site.clone(), self.catalog.clone(), procedure.clone(), arguments)
+            .collect::<Result<Vec<(usize, Expr)>, DataFusionError>>()?;
+        CallNode::plan(self.site.clone(), self.catalog.clone(), procedure.clone(), arguments).map_err(to_datafusion)
     }
 
     /// INSERT … RETURNING: the columns are planned as those of a SELECT from the table, and the table is then replaced by the INSERT.
-    async fn returning(&self, state: &SessionState, insert: &mut Insert) -> Result<LogicalPlan> {
+    async fn returning(&self, state: &SessionState, insert: &mut Insert) -> Result<LogicalPlan, DataFusionError> {
         let items = insert.returning.take().unwrap_or_default();
         let TableObject::TableName(name) = &insert.table else {
-            return Err(Error::new(ErrorKind::Unsupported, "rows are inserted into tables only").hint("name the table"));
+            let error = Error::new(ErrorKind::Unsupported, "rows are inserted into tables only").hint("name the table");
+            return Err(to_datafusion(error));
         };
         let items: Vec<String> = items.iter().map(ToString::to_string).collect();
         let select = format!("SELECT {} FROM {name}", items.join(", "));
-        let select = state
-            .sql_to_statement(&select, &state.config_options().sql_parser.dialect)
-            .map_err(planning)?;
-        let select = state.statement_to_plan(select).await.map_err(planning)?;
+        let mut select = state.sql_to_statement(&select, &state.config_options().sql_parser.dialect)?;
+        if let SqlStatement::Statement(select) = &mut select {
+            let ControlFlow::Continue(()) = select.visit(&mut Wildcards::new(&self.catalog, &self.shown));
+        }
+        let select = state.statement_to_plan(select).await?;
         let insert = SqlStatement::Statement(Box::new(Statement::Insert(insert.clone())));
-        let insert = state.statement_to_plan(insert).await.map_err(planning)?;
-        let Some(write) = insert_returning(&insert).map_err(planning)? else {
-            return Err(
-                Error::new(ErrorKind::Unsupported, "RETURNING is for tables of the site").hint("leave it out, and SELECT the rows afterwards")
-            );
+        let insert = state.statement_to_plan(insert).await?;
+        let Some(write) = insert_returning(&insert)? else {
+            let error = Error::new(ErrorKind::Unsupported, "RETURNING is for tables of the site")
+                .hint("leave it out, and SELECT the rows afterwards");
+            return Err(to_datafusion(error));
         };
         if self.site.writing.dry_run {
             return Ok(write);
@@ -130,7 +144,7 @@ impl Procedures {
             }
             _ => Ok(Transformed::no(node)),
         });
-        replaced.map(|replaced| replaced.data).map_err(planning)
+        replaced.map(|replaced| replaced.data)
     }
 }
 

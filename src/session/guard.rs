@@ -14,7 +14,11 @@ use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, VisitMut,
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::PreparedText;
+use super::planning::planning;
+use super::wildcard::Wildcards;
+use crate::connection::PseudoColumns;
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Catalog;
 
 /// Longest text of a statement, in bytes.
 const MAX_TEXT: usize = 8 << 20;
@@ -22,7 +26,7 @@ const MAX_TEXT: usize = 8 << 20;
 const MAX_TERMS: usize = 1_000;
 
 /// Parses a text into statements that can be planned.
-pub(super) fn parse(sql: &str, state: &SessionState) -> Result<Vec<PreparedText>> {
+pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog, shown: &PseudoColumns) -> Result<Vec<PreparedText>> {
     if sql.len() > MAX_TEXT {
         return Err(Error::new(
             ErrorKind::Limit,
@@ -31,18 +35,21 @@ pub(super) fn parse(sql: &str, state: &SessionState) -> Result<Vec<PreparedText>
         .hint("read the values from a file or a join instead of writing them out"));
     }
     let options = &state.config_options().sql_parser;
-    let dialect = dialect_from_str(&options.dialect)
+    let dialect = dialect_from_str(options.dialect)
         .ok_or_else(|| Error::new(ErrorKind::Option, format!("there is no SQL dialect {}", options.dialect)))?;
     let statements = DFParserBuilder::new(sql)
         .with_dialect(dialect.as_ref())
         .with_recursion_limit(options.recursion_limit.get())
         .build()
         .and_then(|mut parser| parser.parse_statements())
-        .map_err(super::planning)?;
-    statements.into_iter().map(check).collect()
+        .map_err(|error| planning(error, catalog))?;
+    statements
+        .into_iter()
+        .map(|statement| check(statement, Wildcards::new(catalog, shown)))
+        .collect()
 }
 
-fn check(mut statement: SqlStatement) -> Result<PreparedText> {
+fn check(mut statement: SqlStatement, mut wildcards: Wildcards<'_>) -> Result<PreparedText> {
     let inner = match &mut statement {
         SqlStatement::Statement(inner) => Some(inner.as_mut()),
         SqlStatement::Explain(explain) => match explain.statement.as_mut() {
@@ -60,6 +67,7 @@ fn check(mut statement: SqlStatement) -> Result<PreparedText> {
             // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
             return Err(error);
         }
+        let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
     } else if matches!(statement, SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_)) {
         return Err(
             Error::new(ErrorKind::Unsupported, "files are not read or written by SQL here")

@@ -4,13 +4,16 @@ mod call;
 mod check;
 mod context;
 mod guard;
+mod planning;
 mod rows;
 mod sys;
+mod wildcard;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
 use datafusion::common::display::{PlanType, ToStringifiedPlan};
 use datafusion::common::format::ExplainStatementOptions;
@@ -23,9 +26,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Authorization, Client, ClientOptions, LoggedRequest, Statement};
 use crate::rest::site::{Site, Writing};
 use crate::schema::Catalog;
-use crate::table::{CallNode, Calls, WriteNode, from_datafusion};
+use crate::table::{CallNode, Calls, WriteNode, to_datafusion};
 use call::Procedures;
 pub use check::Findings;
+use planning::planning;
 pub use rows::{Meter, Progress, Rows};
 
 /// One connection to one site. Cheap to clone; clones share caches, rate limits and the request log.
@@ -110,8 +114,8 @@ impl Session {
     /// The text is not SQL.
     pub async fn statements(&self, sql: &str) -> Result<Vec<PreparedText>> {
         let state = self.shared.context.state();
-        let sql = sql.to_owned();
-        on_large_stack(async move { guard::parse(&sql, &state) }).await
+        let (sql, shared) = (sql.to_owned(), self.shared.clone());
+        on_large_stack(async move { guard::parse(&sql, &state, &shared.catalog, shared.connection.pseudo_columns()) }).await
     }
 
     /// Plans one statement and starts it; requests are sent while the rows are read.
@@ -145,10 +149,16 @@ impl Session {
         let procedures = Procedures {
             site: self.shared.site.clone(),
             catalog: self.shared.catalog.clone(),
+            shown: self.shared.connection.pseudo_columns().clone(),
         };
         let context = self.shared.context.clone();
         let max_rows = self.shared.connection.max_rows();
-        on_large_stack(async move { start(state, context, procedures, statement.0, max_rows, cost).await }).await
+        let catalog = self.shared.catalog.clone();
+        on_large_stack(async move {
+            let outcome = start(state, context, procedures, statement.0, max_rows, cost).await;
+            outcome.map_err(|error| planning(error, &catalog))
+        })
+        .await
     }
 
     /// HTTP requests of this session, oldest first; the newest 10,000 are kept.
@@ -163,11 +173,6 @@ impl Session {
 
     pub(crate) fn client(&self) -> &Client {
         &self.shared.site.client
-    }
-
-    #[cfg(test)]
-    pub(crate) fn catalog(&self) -> &Catalog {
-        &self.shared.catalog
     }
 }
 
@@ -196,13 +201,14 @@ async fn start(
     statement: SqlStatement,
     max_rows: Option<usize>,
     cost: Arc<Statement>,
-) -> Result<Rows> {
+) -> Result<Rows, DataFusionError> {
     let plan = match statement {
         SqlStatement::Explain(explain) => {
             let inner = procedures.plan(&state, *explain.statement).await?;
             if explain.options.analyze && has_effects(&inner) {
-                return Err(Error::new(ErrorKind::Unsupported, "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes")
-                    .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies"));
+                let error = Error::new(ErrorKind::Unsupported, "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes")
+                    .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies");
+                return Err(to_datafusion(error));
             }
             explained(&state, explain.options, inner).await?
         }
@@ -211,27 +217,26 @@ async fn start(
     let plan = match plan {
         // SET, PREPARE and the like take effect here; EXECUTE gives the prepared plan, which then runs as if it had been written.
         LogicalPlan::Statement(_) => {
-            let frame = context.execute_logical_plan(plan).await.map_err(planning)?;
+            let frame = context.execute_logical_plan(plan).await?;
             frame.into_unoptimized_plan()
         }
         plan => plan,
     };
     let plan = match plan {
         LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
-        LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => return Err(guard::refused(&plan)),
+        LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => return Err(to_datafusion(guard::refused(&plan))),
         plan if has_effects(&plan) => plan,
         // One row more than allowed tells whether the cap was reached.
         plan => match max_rows {
             Some(most) => LogicalPlanBuilder::from(plan)
                 .limit(0, Some(most + 1))
-                .and_then(LogicalPlanBuilder::build)
-                .map_err(planning)?,
+                .and_then(LogicalPlanBuilder::build)?,
             None => plan,
         },
     };
-    let physical = state.create_physical_plan(&plan).await.map_err(planning)?;
+    let physical = state.create_physical_plan(&plan).await?;
     let task = state.task_ctx();
-    let stream = datafusion::physical_plan::execute_stream(physical, task).map_err(from_datafusion)?;
+    let stream = datafusion::physical_plan::execute_stream(physical, task)?;
     Ok(Rows::new(stream, cost, max_rows))
 }
 
@@ -241,16 +246,17 @@ fn has_effects(plan: &LogicalPlan) -> bool {
 }
 
 /// EXPLAIN of a plan that the engine cannot make from the statement: it makes that of another statement, and the plan takes its place.
-async fn explained(state: &SessionState, options: ExplainStatementOptions, inner: LogicalPlan) -> Result<LogicalPlan> {
-    let mut any = state.sql_to_statement("SELECT 1", &state.config_options().sql_parser.dialect);
-    any = any.map(|statement| {
-        SqlStatement::Explain(ExplainStatement {
-            options,
-            statement: Box::new(statement),
-        })
+async fn explained(
+    state: &SessionState,
+    options: ExplainStatementOptions,
+    inner: LogicalPlan,
+) -> Result<LogicalPlan, DataFusionError> {
+    let any = state.sql_to_statement("SELECT 1", &state.config_options().sql_parser.dialect)?;
+    let explain = SqlStatement::Explain(ExplainStatement {
+        options,
+        statement: Box::new(any),
     });
-    let explain = state.statement_to_plan(any.map_err(planning)?).await.map_err(planning)?;
-    Ok(match explain {
+    Ok(match state.statement_to_plan(explain).await? {
         LogicalPlan::Explain(explain) => LogicalPlan::Explain(Explain {
             stringified_plans: vec![inner.to_stringified(PlanType::InitialLogicalPlan)],
             plan: Arc::new(inner),
@@ -262,25 +268,6 @@ async fn explained(state: &SessionState, options: ExplainStatementOptions, inner
         }),
         other => other,
     })
-}
-
-/// An error of planning, with a hint where the engine has none.
-fn planning(error: datafusion::error::DataFusionError) -> Error {
-    let error = from_datafusion(error);
-    if error.hint_text().is_some() {
-        return error;
-    }
-    let hint = match error.message() {
-        message if message.contains("table '") && message.contains("not found") => {
-            "SELECT table_name FROM sys.tables lists the tables"
-        }
-        message if message.contains("No field named") => {
-            "SELECT column_name FROM sys.columns WHERE table_name = '…' lists the columns"
-        }
-        message if message.contains("RecursionLimitExceeded") => "the statement nests too deeply; use WITH, or IN instead of OR",
-        _ => return error,
-    };
-    error.hint(hint)
 }
 
 /// Stack for parsing and planning: both recurse as deep as the statement nests.

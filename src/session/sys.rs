@@ -19,7 +19,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::connection::{Connection, OptionKind, Status};
 use crate::rest::arrow_field;
 use crate::rest::site::Site;
-use crate::schema::{Catalog, Column, Procedure, Table};
+use crate::schema::{Catalog, Column, Example, Procedure, Table};
 use crate::table::{Delivery, delivery};
 
 /// What the metadata is made from.
@@ -34,6 +34,7 @@ struct Facts {
 type Maker = fn(&Facts) -> Result<RecordBatch>;
 const TABLES: &[(&str, Maker)] = &[
     ("columns", columns),
+    ("examples", examples),
     ("keys", keys),
     ("options", options),
     ("procedure_parameters", procedure_parameters),
@@ -202,6 +203,25 @@ fn columns(facts: &Facts) -> Result<RecordBatch> {
             flags(rows.iter().map(|(table, _, index, _)| table.is_updatable(*index))),
         ),
         ("description", text(rows.iter().map(|(.., column)| &column.doc))),
+    ])
+}
+
+fn examples(facts: &Facts) -> Result<RecordBatch> {
+    let rows: Vec<(&Table, i64, &Example)> = facts
+        .catalog
+        .tables()
+        .iter()
+        .flat_map(|table| {
+            (1..)
+                .zip(&table.examples)
+                .map(|(ordinal, example)| (table.as_ref(), ordinal, example))
+        })
+        .collect();
+    batch(vec![
+        ("table_name", text(rows.iter().map(|(table, ..)| &table.name))),
+        ("ordinal", numbers(rows.iter().map(|(_, ordinal, _)| *ordinal))),
+        ("description", text(rows.iter().map(|(.., example)| &example.doc))),
+        ("sql", text(rows.iter().map(|(.., example)| &example.sql))),
     ])
 }
 

@@ -141,7 +141,6 @@ async fn start_demo(demo: &super::args::DemoArgs, port: u16) -> Result<crate::de
         latency: std::time::Duration::from_millis(demo.latency_ms),
         rate_limit: demo.rate_limit,
         faults: demo.faults.clone(),
-        ..crate::demo::DemoOptions::default()
     };
     crate::demo::DemoSite::start(options)
         .await

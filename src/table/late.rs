@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Operator;
-use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::expressions::{BinaryExpr, Column, DynamicFilterPhysicalExpr, InListExpr, Literal};
+use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 
 use super::predicate::{is_bindable, text};
 use crate::rest::plan::Known;
@@ -59,23 +60,41 @@ fn learn(table: &Table, filter: &Arc<dyn PhysicalExpr>, known: &mut Known) {
         }
     } else if let Some(list) = filter.downcast_ref::<InListExpr>()
         && !list.negated()
-        && let Some(column) = column_of(list.expr())
     {
-        // NULL in the list matches nothing.
-        let values = list
-            .list()
-            .iter()
-            .filter(|item| !is_null(item))
-            .map(constant)
-            .collect::<Option<Vec<_>>>();
-        if let Some(values) = values {
-            known.restrict(column, values);
+        for (position, expression) in joined(list.expr()).into_iter().enumerate() {
+            if let Some(column) = column_of(expression)
+                && let Some(values) = values(list, position, table.columns[column].key)
+            {
+                known.restrict(column, values);
+            }
         }
     }
 }
 
-fn is_null(expression: &Arc<dyn PhysicalExpr>) -> bool {
-    expression
-        .downcast_ref::<Literal>()
-        .is_some_and(|literal| literal.value().is_null())
+/// The expressions that are looked up together: a join over several columns makes a `struct` of them.
+fn joined(expression: &Arc<dyn PhysicalExpr>) -> Vec<&Arc<dyn PhysicalExpr>> {
+    match expression.downcast_ref::<ScalarFunctionExpr>() {
+        Some(function) if function.fun().name() == "struct" => function.args().iter().collect(),
+        _ => vec![expression],
+    }
+}
+
+/// The values at one position of the list; `None` where they cannot all be told.
+fn values(list: &InListExpr, position: usize, never_null: bool) -> Option<Vec<String>> {
+    let mut values = Vec::with_capacity(list.list().len());
+    for item in list.list() {
+        let value = match item.downcast_ref::<Literal>()?.value() {
+            ScalarValue::Struct(fields) => ScalarValue::try_from_array(fields.column(position), 0).ok()?,
+            value => value.clone(),
+        };
+        if value.is_null() {
+            // NULL equals nothing, unless the join is by IS NOT DISTINCT FROM: then it matters where the column can be NULL.
+            if never_null {
+                continue;
+            }
+            return None;
+        }
+        values.push(text(&value)?);
+    }
+    Some(values)
 }

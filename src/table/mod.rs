@@ -52,6 +52,13 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
             }
             _ => Error::new(ErrorKind::Statement, shared.to_string()),
         },
+        // The engine's own words, without the names of its layers.
+        DataFusionError::Plan(message) | DataFusionError::Execution(message) => Error::new(ErrorKind::Statement, message),
+        DataFusionError::SQL(error, _) => {
+            let text = error.to_string();
+            Error::new(ErrorKind::Statement, text.strip_prefix("sql parser error: ").unwrap_or(&text))
+        }
+        DataFusionError::SchemaError(error, _) => Error::new(ErrorKind::Statement, error.to_string()),
         error @ DataFusionError::NotImplemented(_) => Error::new(ErrorKind::Unsupported, error.strip_backtrace()),
         error @ (DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_)) => {
             Error::new(ErrorKind::Internal, error.strip_backtrace())

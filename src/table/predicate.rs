@@ -148,13 +148,21 @@ pub(crate) fn is_bindable(table: &Table, column: usize) -> bool {
             .is_some_and(|parent| parent.columns.iter().any(|(here, _)| *here == column))
 }
 
-/// What the predicates say about bindable columns. Without pushdown only inputs count: they are questions, not filters.
-pub(crate) fn known<'a>(table: &Table, pushdown: bool, meanings: impl Iterator<Item = &'a Meaning>) -> Known {
+/// What the predicates say about bindable columns. Without pushdown only questions count: inputs, and the columns that an endpoint
+/// with an input may need besides.
+pub(crate) fn known<'a>(table: &Table, pushdown: bool, meanings: impl Iterator<Item = &'a Meaning> + Clone) -> Known {
+    let asks = || {
+        meanings
+            .clone()
+            .any(|meaning| matches!(meaning, Meaning::Values(column, _) if table.columns[*column].input))
+    };
     let mut known = Known::default();
+    if !pushdown && !asks() {
+        return known;
+    }
     for meaning in meanings {
         if let Meaning::Values(column, values) = meaning
             && is_bindable(table, *column)
-            && (pushdown || table.columns[*column].input)
         {
             known.restrict(*column, values.iter().cloned());
         }

@@ -281,7 +281,7 @@ impl ExecutionPlan for ScanExec {
 impl DisplayAs for ScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SiteScan: table={}, ", self.request.table.name)?;
-        show(f, &self.read)?;
+        show(f, &self.read, &self.request.site)?;
         if !self.request.exact.is_empty() {
             write!(f, ", exact=[{}]", self.request.exact.join(", "))?;
         }
@@ -304,7 +304,7 @@ impl DisplayAs for ScanExec {
 }
 
 /// The access path of a read and its requests.
-fn show(f: &mut fmt::Formatter<'_>, read: &Read) -> fmt::Result {
+fn show(f: &mut fmt::Formatter<'_>, read: &Read, site: &Site) -> fmt::Result {
     let table = &read.table;
     let columns: Vec<usize> = read.columns.iter().copied().chain(read.checks.columns()).collect();
     let wants = Wants::of(table, &columns, None);
@@ -323,9 +323,16 @@ fn show(f: &mut fmt::Formatter<'_>, read: &Read) -> fmt::Result {
             if calls.len() > 1 {
                 write!(f, " and {} more", calls.len() - 1)?;
             }
-            let pages = if one_each { "" } else { "+" };
             let small = read.limit.is_some_and(|limit| limit <= table.page.max) && calls.len() == 1;
-            write!(f, ", requests={}{}", calls.len(), if small { "" } else { pages })
+            if one_each || small {
+                return write!(f, ", requests={}", calls.len());
+            }
+            // What the same lists took when they were last read is the best guess there is.
+            let sizes = calls.iter().map(|call| site.context().sizes.pages(table, call));
+            match sizes.sum::<Option<usize>>() {
+                Some(pages) => write!(f, ", requests≈{pages}"),
+                None => write!(f, ", requests={}+", calls.len()),
+            }
         }
         Path::Embedded(embedded) => {
             let Some(first) = embedded.calls.first() else { return Ok(()) };
@@ -347,7 +354,7 @@ fn show(f: &mut fmt::Formatter<'_>, read: &Read) -> fmt::Result {
                 describe(table, &fan.call, &wants),
                 fan.source.table.name
             )?;
-            show(f, &fan.source)?;
+            show(f, &fan.source, site)?;
             write!(f, "]")
         }
     }

@@ -9,7 +9,7 @@ use url::Url;
 
 /// What to do with one request.
 #[derive(Clone)]
-pub enum Reply {
+pub(super) enum Reply {
     /// Send these bytes and close.
     Bytes(Vec<u8>),
     /// Send these bytes and break the connection.
@@ -21,17 +21,17 @@ pub enum Reply {
 }
 
 /// An answer with a right `Content-Length`.
-pub fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Reply {
+pub(super) fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Reply {
     Reply::Bytes(bytes(status, headers, body.as_ref().len(), body.as_ref()))
 }
 
 /// An answer whose `Content-Length` may lie.
-pub fn bytes(status: &str, headers: &str, length: usize, body: &[u8]) -> Vec<u8> {
+pub(super) fn bytes(status: &str, headers: &str, length: usize, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n");
     [head.as_bytes(), body].concat()
 }
 
-pub fn ok() -> Reply {
+pub(super) fn ok() -> Reply {
     reply(
         "200 OK",
         "Content-Type: application/json\r\nX-AACCOUNTID: 5b10\r\n",
@@ -39,20 +39,20 @@ pub fn ok() -> Reply {
     )
 }
 
-pub fn gzip(body: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()
 }
 
-pub struct Site {
-    pub url: Url,
+pub(super) struct Site {
+    pub(super) url: Url,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Site {
     /// Serves `script`, one entry per connection; its last entry for ever.
-    pub async fn start(script: Vec<Reply>) -> Self {
+    pub(super) async fn start(script: Vec<Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -68,7 +68,7 @@ impl Site {
     }
 
     /// The requests so far, head and body, in the order they arrived.
-    pub fn requests(&self) -> Vec<String> {
+    pub(super) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 }

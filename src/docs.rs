@@ -1,0 +1,86 @@
+//! The generated pages: `docs/*.md` and `schemas/schema.json` say what the code says, or this test fails.
+//!
+//! `BLESS=1 cargo test --lib docs` writes them.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::connection::docs::options_markdown;
+use crate::error::KINDS;
+use crate::schema::{Catalog, schema_json, tables_markdown};
+use crate::table::{Delivery, delivery};
+
+#[test]
+fn generated_pages_are_current() {
+    let catalog = Catalog::load(None).unwrap();
+    let tables = tables_markdown(&catalog, |table, column| match delivery(table, column) {
+        Delivery::Exact => "`=`, IN".into(),
+        Delivery::ExactWith(others) => format!("`=`, IN, with {}", others.join(", ")),
+        Delivery::Local => String::new(),
+    });
+    let pages = [
+        ("docs/tables.md", tables),
+        ("docs/options.md", options_markdown()),
+        ("docs/errors.md", errors_markdown()),
+        ("schemas/schema.json", schema_json()),
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut stale = Vec::new();
+    for (name, text) in pages {
+        let path = root.join(name);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        if std::fs::read_to_string(&path).unwrap_or_default() != text {
+            stale.push(name);
+        }
+    }
+    assert!(
+        stale.is_empty(),
+        "run `BLESS=1 cargo test --lib docs`: {} are out of date",
+        stale.join(", ")
+    );
+}
+
+/// Every example of the documentation is a statement that works, and has rows to show.
+#[cfg(feature = "demo")]
+#[tokio::test]
+async fn examples_run() {
+    use futures::TryStreamExt;
+
+    let site = crate::demo::DemoSite::start(crate::demo::DemoOptions::default())
+        .await
+        .unwrap();
+    let (user, token) = (crate::demo::USER, crate::demo::TOKEN);
+    let text = format!("URL={};User={user};APIToken={token}", site.url());
+    let session = crate::Session::open(crate::Connection::parse(&text, std::iter::empty()).unwrap()).unwrap();
+    let mut wrong = Vec::new();
+    for table in Catalog::load(None).unwrap().tables() {
+        assert!(!table.examples.is_empty(), "{} has no example", table.name);
+        for example in &table.examples {
+            let rows = async { session.sql(&example.sql).await?.try_collect::<Vec<_>>().await };
+            match rows.await {
+                Ok(batches) if batches.iter().any(|batch| batch.num_rows() > 0) => {}
+                Ok(_) => wrong.push(format!("{}: no rows: {}", table.name, example.sql)),
+                Err(error) => wrong.push(format!("{}: {error}: {}", table.name, example.sql)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn errors_markdown() -> String {
+    let mut text = String::from(
+        "# Errors\n\nGenerated from `src/error.rs`; do not edit. Every error is one line, with the table, the request and the HTTP status where \
+         there is one, and a `hint:` that says what to do next. *Exit* is the exit status of the command line.\n\n\
+         | kind | SQLSTATE | ADBC | gRPC | exit | meaning |\n|---|---|---|---|---|---|\n",
+    );
+    for row in KINDS {
+        let _ = writeln!(
+            text,
+            "| {} | `{}` | `{}` | `{}` | {} | {} |",
+            row.name, row.sqlstate, row.adbc, row.grpc, row.exit, row.doc
+        );
+    }
+    text
+}

@@ -1,0 +1,47 @@
+//! Errors of planning in words that help: which name was meant, where names are listed.
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+
+use crate::connection::closest;
+use crate::error::{Error, ErrorKind};
+use crate::schema::Catalog;
+use crate::table::from_datafusion;
+
+/// An error of planning or starting a statement. Errors of our own pass unchanged.
+pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
+    if let DataFusionError::SchemaError(schema, _) = error.find_root()
+        && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
+    {
+        let known = valid_fields.iter().map(|field| field.name.as_str());
+        let hint = match closest(&field.name, known) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "SELECT column_name FROM sys.columns WHERE table_name = '…' lists the columns".into(),
+        };
+        return Error::new(
+            ErrorKind::Statement,
+            format!("there is no column {}", field.quoted_flat_name()),
+        )
+        .hint(hint);
+    }
+    let error = from_datafusion(error);
+    if error.hint_text().is_some() {
+        return error;
+    }
+    if let Some(name) = error
+        .message()
+        .strip_prefix("table '")
+        .and_then(|rest| rest.strip_suffix("' not found"))
+    {
+        let known = catalog.tables().iter().map(|table| table.name.as_str());
+        let hint = match closest(name.rsplit('.').next().unwrap_or(name), known) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "SELECT table_name FROM sys.tables lists the tables".into(),
+        };
+        return Error::new(ErrorKind::Statement, format!("there is no table {name}")).hint(hint);
+    }
+    if error.message().contains("RecursionLimitExceeded") || error.message().contains("recursion limit") {
+        return error.hint("the statement nests too deeply; use WITH, or IN instead of OR");
+    }
+    error
+}
