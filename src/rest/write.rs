@@ -5,7 +5,7 @@
 //! (`OnRowError=stop`), or to several parents at a time and in order for each of them (`continue`). Every row ends in one of four
 //! outcomes; see [`outcome`](super::outcome).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -198,7 +198,7 @@ impl<'a> Writer<'a> {
             }
         }
         if write.change != Change::Insert {
-            writer.once_each()?;
+            writer.once_each();
         }
         Ok(writer)
     }
@@ -249,36 +249,12 @@ impl<'a> Writer<'a> {
         None
     }
 
-    /// A row that a join has brought several times is written once; with different values it is an error.
-    fn once_each(&mut self) -> Result<()> {
-        let mut seen: HashMap<String, Vec<Option<Value>>> = HashMap::new();
-        let mut twice = None;
+    /// A row that was read several times is written once.
+    fn once_each(&mut self) {
+        let mut seen = HashSet::new();
         let rows = std::mem::take(&mut self.rows);
-        let kept = rows.into_iter().filter(|row| {
-            let Some(key) = self.key(&row.given) else { return true };
-            match seen.get(&key) {
-                None => {
-                    seen.insert(key, row.given.clone());
-                    true
-                }
-                Some(first) => {
-                    if *first != row.given {
-                        twice.get_or_insert(key);
-                    }
-                    false
-                }
-            }
-        });
-        let kept = kept.collect();
-        self.rows = kept;
-        match twice {
-            Some(key) => Err(Error::new(
-                ErrorKind::Statement,
-                format!("the row {key} would be set to different values; nothing was sent"),
-            )
-            .hint("several rows of the FROM clause belong to it: make the join unique")),
-            None => Ok(()),
-        }
+        let first = |row: &Row| self.key(&row.given).is_none_or(|key| seen.insert(key));
+        self.rows = rows.into_iter().filter(first).collect();
     }
 
     /// The key of a row, as far as it is given.

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr as SqlExpr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, ObjectName, Statement,
-    TableFactor, TableObject, Value, VisitMut, VisitorMut,
+    TableFactor, TableObject, Value, VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::wildcard::Wildcards;
@@ -99,6 +99,17 @@ impl Procedures {
             .map_err(to_datafusion)?
             .into_iter()
             .map(|(parameter, expression)| {
+                let asks = |expression: &SqlExpr| match expression {
+                    SqlExpr::Subquery(_) | SqlExpr::Exists { .. } | SqlExpr::InSubquery { .. } => ControlFlow::Break(()),
+                    _ => ControlFlow::Continue(()),
+                };
+                if visit_expressions(&expression, asks).is_break() {
+                    let error = Error::new(
+                        ErrorKind::Unsupported,
+                        format!("{}: an argument cannot be a subquery", procedure.name),
+                    );
+                    return Err(to_datafusion(error.hint("SELECT the value first and give it as a constant or parameter")));
+                }
                 let written = ExprWithAlias {
                     expr: expression,
                     alias: None,

@@ -95,6 +95,10 @@ fn refuse(statement: &Statement) -> Result<()> {
             "the site has no TRUNCATE",
             "use DELETE with a WHERE that names the rows",
         ),
+        Statement::Update(update) if update.from.is_some() => (
+            "UPDATE takes no FROM",
+            "set a column to a subquery: SET value = (SELECT … WHERE …), and say which rows by WHERE … IN (SELECT …)",
+        ),
         Statement::Update(update) if update.returning.is_some() => (
             "UPDATE answers how many rows it changed, not the rows",
             "leave RETURNING out; SELECT the rows afterwards",

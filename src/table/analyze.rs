@@ -22,6 +22,7 @@ use super::provider::SiteTable;
 use super::to_datafusion;
 use super::write::WriteNode;
 use crate::error::{Error, ErrorKind};
+use crate::rest::arrow_field;
 use crate::rest::site::Site;
 use crate::rest::write::{Change, Output, Write};
 use crate::schema::Table;
@@ -215,11 +216,49 @@ fn inserted(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
                 .hint(format!("INSERT takes {}", takes())),
         );
     }
+    fits(dml, table)?;
     Ok(Chosen {
         change: Change::Insert,
         columns: given,
         set: Vec::new(),
     })
+}
+
+/// Constants that do not fit their columns: the engine would refuse them without saying where they stand.
+fn fits(dml: &DmlStatement, table: &Table) -> Result<(), Error> {
+    let LogicalPlan::Projection(projection) = dml.input.as_ref() else { return Ok(()) };
+    let LogicalPlan::Values(values) = projection.input.as_ref() else { return Ok(()) };
+    for (column, expression) in expressions(dml, table)? {
+        let Expr::Column(source) = without_cast(expression) else { continue };
+        let Ok(position) = values.schema.index_of_column(source) else { continue };
+        let definition = &table.columns[column];
+        let field = arrow_field(definition);
+        for (row, expressions) in values.values.iter().enumerate() {
+            if let Some(Expr::Literal(value, _)) = expressions.get(position).map(without_cast)
+                && value.cast_to(field.data_type()).is_err()
+            {
+                return Err(Error::new(
+                    ErrorKind::Statement,
+                    format!(
+                        "row {} of {}: {}: {value} is no {}; nothing was sent",
+                        row + 1,
+                        values.values.len(),
+                        definition.name,
+                        definition.kind.sql_name()
+                    ),
+                )
+                .hint("correct the value and run the statement again"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn without_cast(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Cast(cast) => without_cast(&cast.expr),
+        other => other,
+    }
 }
 
 fn updated(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {

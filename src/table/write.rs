@@ -12,7 +12,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, DFSchemaRef, TableReference, internal_err};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
@@ -23,7 +23,8 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use futures::{StreamExt, TryStreamExt};
 
-use super::to_datafusion;
+use super::{from_datafusion, to_datafusion};
+use crate::error::Error;
 use crate::http::Statement;
 use crate::rest::arrow_schema;
 use crate::rest::read::Scope;
@@ -281,13 +282,30 @@ impl ExecutionPlan for WriteExec {
         let input = self.input.execute(0, context)?;
         let done = async move {
             // The whole input is there before the first request: see `rest::write`.
-            let batches: Vec<RecordBatch> = input.try_collect().await?;
+            let batches: Vec<RecordBatch> = input.try_collect().await.map_err(|error| unread(&write, error))?;
             let batches = batches.into_iter().map(|batch| typed(&write, &batch)).collect::<Result<Vec<_>>>()?;
             run(scope, &write, &batches).await.map_err(to_datafusion)
         };
         let stream = futures::stream::once(done).boxed();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.write.schema(), stream)))
     }
+}
+
+/// The error of rows that could not be had: nothing was written. A value that does not fit its column names no column by itself.
+fn unread(write: &Write, error: DataFusionError) -> DataFusionError {
+    let error = from_datafusion(error);
+    if error.hint_text().is_some() || error.request_context().is_some() {
+        return to_datafusion(error);
+    }
+    let columns = if write.change == Change::Update { &write.set } else { &write.columns };
+    let typed = |&column: &usize| {
+        let column = &write.table.columns[column];
+        format!("{} {}", column.name, column.kind.sql_name())
+    };
+    let typed: Vec<String> = columns.iter().map(typed).collect();
+    let message = format!("the rows cannot be made: {}; nothing was sent", error.message());
+    let error = Error::new(error.kind(), message).hint(format!("the columns are {}", typed.join(", ")));
+    to_datafusion(error.table(&write.table.name))
 }
 
 /// The batch with the types of the table's columns: the engine may carry texts in another layout.
