@@ -697,7 +697,10 @@ async fn a_hundred_thousand_issues_cost_what_they_should() {
             "SELECT count(status) FROM (SELECT issue_key, summary, status, priority, created, updated, labels, resolution, due_date, votes FROM issues)",
             120,
         ),
-        ("SELECT count(description) FROM (SELECT issue_key, summary, description, status FROM issues)", 1_020),
+        (
+            "SELECT count(description) FROM (SELECT issue_key, summary, description, status FROM issues)",
+            1_020,
+        ),
     ] {
         let (requests, rows) = cost(&session, sql).await;
         assert_eq!(rows, ["100000"], "{sql}");
