@@ -93,7 +93,10 @@ fn comment(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Ans
     state.change(index, |ticket| added = Some(add_comment(ticket, at, public, text, 0)));
     let ticket = state.ticket(index);
     let added = added.ok_or_else(Answer::no_request)?;
-    Ok(Answer::json(json::document(|o| request::fill_comment(o, state, &ticket, &added, "", asked))).with_status(201))
+    Ok(Answer::json(json::document(|o| {
+        request::fill_comment(o, state, &ticket, &added, "", asked)
+    }))
+    .with_status(201))
 }
 
 /// Indices of the people that a list of account ids names: all of them, or a refusal.
@@ -170,7 +173,10 @@ fn transition(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, 
     let comment = body.comment("additionalComment")?;
     let ticket = state.ticket(index);
     if !transitions(&ticket).iter().any(|(known, _)| *known == id) {
-        return Err(Answer::refuse(400, format_args!("The transition {id} is not possible in the present status.")));
+        return Err(Answer::refuse(
+            400,
+            format_args!("The transition {id} is not possible in the present status."),
+        ));
     }
     let target = match id {
         "11" => 1,
@@ -197,7 +203,10 @@ fn feedback(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, An
     let body = Body::read(asked, &["type", "rating", "comment"])?;
     let rating = body.number("rating")?;
     if body.text("type")? != Some("csat") || !(1..=5).contains(&rating) {
-        return Err(Answer::refuse(400, "The rating must be a whole number from 1 to 5 of the type csat."));
+        return Err(Answer::refuse(
+            400,
+            "The rating must be a whole number from 1 to 5 of the type csat.",
+        ));
     }
     let said = body.comment("comment")?.map(str::to_owned);
     if state.ticket(index).is_open() {
@@ -223,12 +232,20 @@ fn attach(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Answ
         return Err(Answer::refuse(400, "temporaryAttachmentIds is required."));
     }
     if let Some(id) = ids.iter().find(|id| !state.temporary.contains_key(**id)) {
-        return Err(Answer::refuse(400, format_args!("The temporary attachment {id} does not exist.")));
+        return Err(Answer::refuse(
+            400,
+            format_args!("The temporary attachment {id} does not exist."),
+        ));
     }
     let at = state.tick();
     let files: Vec<_> = ids.iter().filter_map(|id| state.temporary.remove(*id)).collect();
     let ticket = state.ticket(index);
-    let first = ticket.attachments.iter().map(|file| file.id + 1).max().unwrap_or(ticket.id * 100);
+    let first = ticket
+        .attachments
+        .iter()
+        .map(|file| file.id + 1)
+        .max()
+        .unwrap_or(ticket.id * 100);
     let mut added = Vec::new();
     for (number, file) in (first..).zip(files) {
         added.push(Attachment {

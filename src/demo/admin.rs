@@ -32,7 +32,11 @@ pub(super) fn desk(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
         ("POST", ["requesttype"]) => create_type(state, index, asked),
         ("POST", ["requesttype", "permissions", "check"]) => permissions(state, index, asked),
         (method, ["requesttype", kind, rest @ ..]) => {
-            let Some(kind) = state.desks[index].types.iter().position(|known| known.id == *kind && !known.gone) else {
+            let Some(kind) = state.desks[index]
+                .types
+                .iter()
+                .position(|known| known.id == *kind && !known.gone)
+            else {
                 return Answer::refuse(404, "The request type you are trying to access does not exist.");
             };
             match (method, rest) {
@@ -76,9 +80,12 @@ pub(super) fn organization(state: &mut State, asked: &Asked, rest: &[&str]) -> A
 pub(super) fn customer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
     let done = match (asked.method.as_str(), rest) {
         ("POST", []) => create_customer(state, asked),
-        // Dana is no administrator of the site.
         ("PUT", ["user", account, "revoke-portal-only-access"]) => Ok(match state.person(account) {
-            Some(_) => Answer::refuse(403, "You need to be a site administrator to revoke portal-only access."),
+            Some(person) if account.starts_with("qm:") => {
+                state.people[person].active = false;
+                Answer::none()
+            }
+            Some(_) => Answer::refuse(400, "The user does not have portal-only access."),
             None => Answer::refuse(404, "The account ID is invalid."),
         }),
         _ => Ok(super::route::refuse_method(asked)),
@@ -110,7 +117,11 @@ fn add_person(state: &mut State, name: &str, email: &str, asked: &Asked) -> Resu
         return Err(Answer::refuse(400, "The email address is invalid."));
     }
     if state.people.iter().any(|person| person.email.as_deref() == Some(email)) {
-        let status = if asked.flag("strictConflictStatusCode", false) { 409 } else { 400 };
+        let status = if asked.flag("strictConflictStatusCode", false) {
+            409
+        } else {
+            400
+        };
         return Err(Answer::refuse(status, "An account already exists for this email"));
     }
     let number = state.next_number();
@@ -192,7 +203,12 @@ fn create_type(state: &mut State, index: usize, asked: &Asked) -> Result<Answer,
     let issue_type = ["10011", "10012"]
         .into_iter()
         .find(|known| *known == issue_type)
-        .ok_or_else(|| Answer::refuse(400, format_args!("The issue type {issue_type} does not exist in this project.")))?;
+        .ok_or_else(|| {
+            Answer::refuse(
+                400,
+                format_args!("The issue type {issue_type} does not exist in this project."),
+            )
+        })?;
     if state.desks[index].types.iter().any(|kind| kind.name == name && !kind.gone) {
         return Err(Answer::refuse(409, "A request type with this name already exists."));
     }
@@ -222,7 +238,12 @@ fn permissions(state: &State, index: usize, asked: &Asked) -> Result<Answer, Ans
         }
         _ => Vec::new(),
     };
-    let kinds = || state.desks[index].types.iter().filter(|kind| ids.contains(&kind.id) && !kind.gone);
+    let kinds = || {
+        state.desks[index]
+            .types
+            .iter()
+            .filter(|kind| ids.contains(&kind.id) && !kind.gone)
+    };
     Ok(Answer::json(json::document(|o| {
         if wanted.contains(&"canCreateRequest") {
             o.array("canCreateRequest", |a| {

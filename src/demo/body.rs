@@ -15,7 +15,10 @@ impl Body {
             return Err(Answer::refuse(400, "The request body is not a JSON object."));
         };
         match object.keys().find(|key| !keys.contains(&key.as_str())) {
-            Some(key) => Err(Answer::refuse(400, format_args!("Unrecognized field \"{key}\" in the request body."))),
+            Some(key) => Err(Answer::refuse(
+                400,
+                format_args!("Unrecognized field \"{key}\" in the request body."),
+            )),
             None => Ok(Self(object)),
         }
     }

@@ -54,7 +54,10 @@ pub(super) fn raise(state: &mut State, asked: &Asked) -> Answer {
         Ok(draft) => draft,
         Err(Wrong::Refused(answer)) => return answer,
         Err(Wrong::Fields(fields)) => {
-            let words: Vec<String> = fields.iter().map(|(id, name, what)| format!("{name} ({id}): {what}")).collect();
+            let words: Vec<String> = fields
+                .iter()
+                .map(|(id, name, what)| format!("{name} ({id}): {what}"))
+                .collect();
             return Answer::refuse(
                 400,
                 format_args!(
@@ -64,32 +67,35 @@ pub(super) fn raise(state: &mut State, asked: &Asked) -> Answer {
             );
         }
     };
-    let index = state.raise(|id, number, at| {
-        let key = number;
-        Ticket {
-            id,
-            desk: draft.desk,
-            kind: draft.kind,
-            key,
-            summary: draft.summary,
-            description: draft.description,
-            fields: draft.fields,
-            created: at,
-            updated: at,
-            reporter: draft.reporter,
-            assignee: None,
-            priority: 2,
-            organization: None,
-            participants: draft.participants,
-            statuses: vec![(0, at)],
-            comments: Vec::new(),
-            attachments: Vec::new(),
-            approvals: Vec::new(),
-            slas: Vec::new(),
-            feedback: None,
-            subscribed: draft.reporter == DANA,
-        }
-    }, draft.desk);
+    let index = state.raise(
+        |id, number, at| {
+            let key = number;
+            Ticket {
+                id,
+                desk: draft.desk,
+                kind: draft.kind,
+                key,
+                summary: draft.summary,
+                description: draft.description,
+                fields: draft.fields,
+                created: at,
+                updated: at,
+                reporter: draft.reporter,
+                assignee: None,
+                priority: 2,
+                organization: None,
+                participants: draft.participants,
+                statuses: vec![(0, at)],
+                comments: Vec::new(),
+                attachments: Vec::new(),
+                approvals: Vec::new(),
+                slas: Vec::new(),
+                feedback: None,
+                subscribed: draft.reporter == DANA,
+            }
+        },
+        draft.desk,
+    );
     let ticket = state.ticket(index);
     Answer::json(json::document(|o| request::fill(o, state, &ticket, asked))).with_status(201)
 }
@@ -138,7 +144,11 @@ fn draft(state: &State, asked: &Asked) -> Result<Draft, Wrong> {
     };
     let kinds = &state.desks[desk].types;
     let Some(kind) = kinds.iter().position(|kind| kind.id == kind_id && !kind.gone) else {
-        return Err(Answer::refuse(400, "The request type you are trying to access does not exist in this service desk.").into());
+        return Err(Answer::refuse(
+            400,
+            "The request type you are trying to access does not exist in this service desk.",
+        )
+        .into());
     };
     if kinds[kind].restricted {
         return Err(Answer::refuse(403, "You do not have permission to create requests of this type.").into());
@@ -213,9 +223,7 @@ fn understand(state: &State, field: &Field, value: &Value) -> Result<String, Str
         FieldKind::Summary => match text()? {
             "" => Err("You must specify a summary of the issue.".into()),
             text if text.chars().count() > 255 => Err("Summary must be less than 255 characters.".into()),
-            text if text.contains(['\n', '\r']) => {
-                Err("The summary is invalid because it contains newline characters.".into())
-            }
+            text if text.contains(['\n', '\r']) => Err("The summary is invalid because it contains newline characters.".into()),
             _ => Ok(value.to_string()),
         },
         FieldKind::Description => text().map(|_| value.to_string()),
@@ -234,7 +242,11 @@ fn understand(state: &State, field: &Field, value: &Value) -> Result<String, Str
         }
         FieldKind::Cascade(choices) => {
             let known = choices.iter().any(|(label, _)| value["value"].as_str() == Some(*label));
-            if known { Ok(value.to_string()) } else { Err("Option value is not valid.".into()) }
+            if known {
+                Ok(value.to_string())
+            } else {
+                Err("Option value is not valid.".into())
+            }
         }
         FieldKind::Number if value.is_number() => Ok(value.to_string()),
         FieldKind::Number => Err("Operation value must be a number.".into()),

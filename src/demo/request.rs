@@ -297,7 +297,9 @@ pub(super) fn fill(o: &mut Object, state: &State, ticket: &Ticket, asked: &Asked
                             o.text("html", format_args!("<p>{}</p>", html(&ticket.description)))
                         });
                     }
-                    FieldKind::Person if ticket.fields.iter().all(|(id, value)| *id != field.id || value == "null") => state.people[ticket.reporter].write(o, "value", asked),
+                    FieldKind::Person if ticket.fields.iter().all(|(id, value)| *id != field.id || value == "null") => {
+                        state.people[ticket.reporter].write(o, "value", asked)
+                    }
                     _ => match ticket.fields.iter().find(|(id, _)| *id == field.id) {
                         Some((_, value)) => o.raw("value", value),
                         None => o.null("value"),

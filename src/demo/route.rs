@@ -28,7 +28,14 @@ pub(super) fn answer(state: &State, asked: &Asked) -> Answer {
                 refuse_method(asked)
             };
         }
-        ["servicedesk", "customershim", "secure", kind @ ("attachment" | "thumbnail"), id, _] => {
+        [
+            "servicedesk",
+            "customershim",
+            "secure",
+            kind @ ("attachment" | "thumbnail"),
+            id,
+            _,
+        ] => {
             return upload::content(state, id, *kind == "thumbnail");
         }
         ["rest", "api", "2" | "3" | "latest", rest @ ..] => rest,

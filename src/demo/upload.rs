@@ -117,7 +117,12 @@ pub(super) fn content(state: &State, id: &str, thumbnail: bool) -> Answer {
         _ if thumbnail => b"a small picture".to_vec(),
         Some(content) => content.clone(),
         // What the site began with has content without meaning.
-        None => file.name.bytes().cycle().take(usize::try_from(file.size).unwrap_or_default()).collect(),
+        None => file
+            .name
+            .bytes()
+            .cycle()
+            .take(usize::try_from(file.size).unwrap_or_default())
+            .collect(),
     };
     let encoded = percent_encoding::utf8_percent_encode(&file.name, percent_encoding::NON_ALPHANUMERIC);
     Answer::new(200, &file.media_type, bytes).header("content-disposition", format!("attachment; filename*=UTF-8''{encoded}"))
@@ -129,7 +134,8 @@ mod tests {
 
     #[test]
     fn a_multipart_body_is_taken_apart() {
-        let body = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"größe.txt\"\r\n\r\na\r\n\r\nb--\r\n--x--\r\n";
+        let body =
+            "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"größe.txt\"\r\n\r\na\r\n\r\nb--\r\n--x--\r\n";
         let files = parts(body.as_bytes(), "x");
         assert_eq!((files.len(), files[0].name.as_str()), (1, "größe.txt"));
         assert_eq!(files[0].content, b"a\r\n\r\nb--");

@@ -135,9 +135,7 @@ impl<'c> Call<'c> {
         self.statement.spend()?;
         self.attempts += 1;
         let mut entry = self.shared.log.begin(self.request, self.statement, self.attempts);
-        let exchanged = self
-            .interruptible(exchange(self.shared, wire, self.terms))
-            .await;
+        let exchanged = self.interruptible(exchange(self.shared, wire, self.terms)).await;
         let (status, bytes, judged) = match exchanged {
             Ok(Ok(answer)) => (Some(answer.status), answer.bytes(), self.judge(answer)),
             Ok(Err(failure)) => self.failed(failure),

@@ -103,7 +103,11 @@ async fn elsewhere(shared: &Shared, mut response: reqwest::Response) -> Result<r
             break;
         };
         let base = &shared.options.base;
-        let http = if target.origin() == base.origin() { &shared.http } else { &shared.stranger };
+        let http = if target.origin() == base.origin() {
+            &shared.http
+        } else {
+            &shared.stranger
+        };
         if target.scheme() != "https" && target.scheme() != base.scheme() || !target.username().is_empty() {
             break;
         }
@@ -117,7 +121,9 @@ async fn elsewhere(shared: &Shared, mut response: reqwest::Response) -> Result<r
 async fn keep(response: reqwest::Response, path: &Path) -> Result<u64, Failure> {
     let status = response.status().as_u16();
     let unkept = |error: std::io::Error| {
-        Failure::Unkept(Error::new(ErrorKind::Io, format!("cannot write the file: {error}")).hint("check the folder in option AttachmentDir"))
+        Failure::Unkept(
+            Error::new(ErrorKind::Io, format!("cannot write the file: {error}")).hint("check the folder in option AttachmentDir"),
+        )
     };
     let mut file = tokio::fs::File::create(path).await.map_err(unkept)?;
     let mut stream = response.bytes_stream();

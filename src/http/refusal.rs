@@ -286,12 +286,22 @@ mod tests {
     #[test]
     fn a_stranger_is_no_account() {
         let failed = answer(200, Some(("x-seraph-loginreason", "AUTHENTICATED_FAILED")), "{}");
-        assert_eq!(unusable(&failed, &Terms::default(), &known()).unwrap().kind(), ErrorKind::Authentication);
+        assert_eq!(
+            unusable(&failed, &Terms::default(), &known()).unwrap().kind(),
+            ErrorKind::Authentication
+        );
         assert!(
             unusable(&failed, &Terms::default(), &options(Authorization::None)).is_none(),
             "a stranger by choice"
         );
-        assert!(unusable(&answer(200, Some(("x-seraph-loginreason", "OK")), "{}"), &Terms::default(), &known()).is_none());
+        assert!(
+            unusable(
+                &answer(200, Some(("x-seraph-loginreason", "OK")), "{}"),
+                &Terms::default(),
+                &known()
+            )
+            .is_none()
+        );
         let missing = answer(
             404,
             Some(("x-seraph-loginreason", "AUTHENTICATED_FAILED")),

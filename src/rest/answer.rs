@@ -31,7 +31,14 @@ pub(super) fn read(
         .filter_map(|&column| Some((shape.slot(0, column)?, echo(column))))
         .collect();
     let output = columns.iter().filter_map(|&column| shape.slot(0, column)).collect();
-    let mut decoder = Decoder::new(shape, super::arrow_schema(table, columns), output, Vec::new(), Vec::new(), None);
+    let mut decoder = Decoder::new(
+        shape,
+        super::arrow_schema(table, columns),
+        output,
+        Vec::new(),
+        Vec::new(),
+        None,
+    );
     decoder
         .bind(echoed.iter().map(|(slot, value)| (*slot, value.as_deref())))
         .map_err(|what| Error::new(ErrorKind::Decode, what))?;

@@ -363,7 +363,12 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
         let Self { node, state } = self;
         // What an element itself holds is read when the element is, see `ElementSeed`.
-        if node.rows.is_some() && node.leaves.iter().any(|(slot, _)| state.shape.slots[*slot].kind != Kind::Json) {
+        if node.rows.is_some()
+            && node
+                .leaves
+                .iter()
+                .any(|(slot, _)| state.shape.slots[*slot].kind != Kind::Json)
+        {
             return input.deserialize_any(ObjectVisitor { node, state });
         }
         let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();

@@ -182,14 +182,24 @@ mod tests {
                 r#"{"body":"a \"b\"\n日本","public":false}"#,
             ),
             // NULL is left out.
-            ("request_comments", vec![("body", text("a")), ("public", Value::Null)], vec![], r#"{"body":"a"}"#),
+            (
+                "request_comments",
+                vec![("body", text("a")), ("public", Value::Null)],
+                vec![],
+                r#"{"body":"a"}"#,
+            ),
             (
                 "request_participants",
                 vec![("issue_key", text("A-1"))],
                 vec!["x", "y", "x"],
                 r#"{"accountIds":["x","y"]}"#,
             ),
-            ("request_feedback", vec![("rating", Value::Bigint(4))], vec![], r#"{"rating":4,"type":"csat"}"#),
+            (
+                "request_feedback",
+                vec![("rating", Value::Bigint(4))],
+                vec![],
+                r#"{"rating":4,"type":"csat"}"#,
+            ),
             (
                 "service_desk_organizations",
                 vec![("organization_id", text("12"))],
@@ -233,10 +243,30 @@ mod tests {
     #[test]
     fn what_cannot_be_sent_names_its_column() {
         for (table, column, value, fragment) in [
-            ("service_desk_organizations", "organization_id", text("1e"), "organization_id: the site wants a number"),
-            ("service_desk_organizations", "organization_id", text("true"), "organization_id: the site wants a number"),
-            ("requests", "field_values", Value::Json("7".into()), "field_values: the value is no object"),
-            ("requests", "field_values", Value::Json("[1]".into()), "field_values: the list is not"),
+            (
+                "service_desk_organizations",
+                "organization_id",
+                text("1e"),
+                "organization_id: the site wants a number",
+            ),
+            (
+                "service_desk_organizations",
+                "organization_id",
+                text("true"),
+                "organization_id: the site wants a number",
+            ),
+            (
+                "requests",
+                "field_values",
+                Value::Json("7".into()),
+                "field_values: the value is no object",
+            ),
+            (
+                "requests",
+                "field_values",
+                Value::Json("[1]".into()),
+                "field_values: the list is not",
+            ),
         ] {
             let problem = encoded(table, &[(column, value)], &[]).unwrap_err();
             assert!(problem.contains(fragment), "{problem}");

@@ -50,7 +50,10 @@ pub(super) fn check_size(writing: &Writing, size: u64, name: &str) -> Result<()>
     if size > writing.max_upload {
         return Err(Error::new(
             ErrorKind::Limit,
-            format!("the file {name:?} has {size} bytes, more than MaxUploadSize={} MiB", writing.max_upload >> 20),
+            format!(
+                "the file {name:?} has {size} bytes, more than MaxUploadSize={} MiB",
+                writing.max_upload >> 20
+            ),
         )
         .hint("nothing was sent; raise option MaxUploadSize if the site takes files of that size"));
     }
@@ -72,7 +75,10 @@ fn inside(folder: &Path, real: &Path, path: &str) -> Result<()> {
 fn no_folder(folder: &Path, error: &std::io::Error) -> Error {
     Error::new(
         ErrorKind::Io,
-        format!("the folder {} of option AttachmentDir cannot be used: {error}", folder.display()),
+        format!(
+            "the folder {} of option AttachmentDir cannot be used: {error}",
+            folder.display()
+        ),
     )
     .hint("create the folder, or change the option")
 }
@@ -89,7 +95,8 @@ impl Incoming {
     pub(super) fn new(writing: &Writing) -> Result<Self> {
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let folder = writing.attachments.as_ref().ok_or_else(|| {
-            Error::new(ErrorKind::Option, "there is no folder to download to").hint("set option AttachmentDir to the folder for downloads")
+            Error::new(ErrorKind::Option, "there is no folder to download to")
+                .hint("set option AttachmentDir to the folder for downloads")
         })?;
         let folder = folder.canonicalize().map_err(|error| no_folder(folder, &error))?;
         let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -128,8 +135,11 @@ impl Incoming {
         let target = self.folder.join(name);
         let parent = target.parent().unwrap_or(&self.folder);
         if !named {
-            return Err(Error::new(ErrorKind::Permission, format!("{name:?} is no name of a file below option AttachmentDir"))
-                .hint("give a relative path without .."));
+            return Err(Error::new(
+                ErrorKind::Permission,
+                format!("{name:?} is no name of a file below option AttachmentDir"),
+            )
+            .hint("give a relative path without .."));
         }
         let real = parent.canonicalize().map_err(|error| {
             Error::new(ErrorKind::Io, format!("the folder of {name:?} cannot be used: {error}"))
@@ -173,7 +183,9 @@ pub(super) fn safe_name(name: &str) -> String {
     let safe = &safe[..end];
     let stem = safe.split('.').next().unwrap_or_default().to_ascii_uppercase();
     let reserved = matches!(&*stem, "CON" | "PRN" | "AUX" | "NUL")
-        || (stem.len() == 4 && (stem.starts_with("COM") || stem.starts_with("LPT")) && stem.ends_with(|c: char| c.is_ascii_digit()));
+        || (stem.len() == 4
+            && (stem.starts_with("COM") || stem.starts_with("LPT"))
+            && stem.ends_with(|c: char| c.is_ascii_digit()));
     match safe {
         "" => "attachment".to_owned(),
         safe if reserved => format!("_{safe}"),
@@ -194,12 +206,17 @@ pub(super) fn write_schema(writing: &Writing, folder: &str, name: &str, text: &s
     let is_name = stem.starts_with(|c: char| c.is_ascii_lowercase())
         && stem.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !is_name {
-        return Err(Error::new(ErrorKind::Statement, format!("{name:?} is no name of a schema file"))
-            .hint("it is the name of the table, lower case, and .toml, such as requests_of_hr.toml"));
+        return Err(
+            Error::new(ErrorKind::Statement, format!("{name:?} is no name of a schema file"))
+                .hint("it is the name of the table, lower case, and .toml, such as requests_of_hr.toml"),
+        );
     }
     let unusable = |error: std::io::Error| {
-        Error::new(ErrorKind::Io, format!("cannot write to the schema directory {}: {error}", root.display()))
-            .hint("check option SchemaDir")
+        Error::new(
+            ErrorKind::Io,
+            format!("cannot write to the schema directory {}: {error}", root.display()),
+        )
+        .hint("check option SchemaDir")
     };
     let folder = root.join(folder);
     std::fs::create_dir_all(&folder).map_err(unusable)?;
@@ -285,7 +302,11 @@ mod tests {
             ..Writing::default()
         };
         assert_eq!(to_send(&writing, &at("good")).unwrap().1, "good");
-        for (path, fragment) in [(at("none"), "there is no file"), (at(""), "is a directory"), (at("big"), "MaxUploadSize")] {
+        for (path, fragment) in [
+            (at("none"), "there is no file"),
+            (at(""), "is a directory"),
+            (at("big"), "MaxUploadSize"),
+        ] {
             assert!(to_send(&writing, &path).unwrap_err().message().contains(fragment), "{path}");
         }
         let narrow = Writing {

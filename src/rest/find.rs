@@ -18,7 +18,12 @@ const NAMED: usize = 8;
 ///
 /// # Errors
 /// What is named does not exist, or reading fails.
-pub(super) async fn fill(scope: &Scope, operation: &Operation, own: Option<&Arc<Table>>, given: &mut [Option<Value>]) -> Result<()> {
+pub(super) async fn fill(
+    scope: &Scope,
+    operation: &Operation,
+    own: Option<&Arc<Table>>,
+    given: &mut [Option<Value>],
+) -> Result<()> {
     for find in &operation.finds {
         if !is_due(find, given) {
             continue;
@@ -47,7 +52,10 @@ fn is_due(find: &Find, given: &[Option<Value>]) -> bool {
 async fn look(scope: &Scope, find: &Find, table: &Arc<Table>, given: &[Option<Value>]) -> Result<String> {
     let mut known = Known::default();
     for &(there, here) in &find.bind {
-        known.restrict(there, given[here].as_ref().and_then(Value::text).map(|text| text.into_owned()));
+        known.restrict(
+            there,
+            given[here].as_ref().and_then(Value::text).map(|text| text.into_owned()),
+        );
     }
     let mut columns = vec![find.take];
     columns.extend(&find.by);
@@ -73,7 +81,9 @@ async fn look(scope: &Scope, find: &Find, table: &Arc<Table>, given: &[Option<Va
     let row = match (&wanted, find.by.is_empty()) {
         (Some(wanted), false) => (1..columns.len()).find_map(|position| {
             let candidates = values(position);
-            candidates.iter().position(|candidate| candidate.as_deref() == Some(&**wanted))
+            candidates
+                .iter()
+                .position(|candidate| candidate.as_deref() == Some(&**wanted))
         }),
         _ => Some(0).filter(|_| !taken.is_empty()),
     };

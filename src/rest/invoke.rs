@@ -45,10 +45,12 @@ pub(crate) fn result_schema(procedure: &Procedure, dry_run: bool) -> SchemaRef {
 /// One is missing, or is not what the procedure takes. Nothing has been sent.
 pub(crate) fn check(procedure: &Procedure, arguments: &[Option<Value>]) -> Result<()> {
     let wrong = |what: String| {
-        Err(Error::new(ErrorKind::Statement, format!("{}: {what}", procedure.name)).hint(format!(
-            "SELECT * FROM sys.procedure_parameters WHERE procedure_name = '{}' describes the parameters",
-            procedure.name
-        )))
+        Err(
+            Error::new(ErrorKind::Statement, format!("{}: {what}", procedure.name)).hint(format!(
+                "SELECT * FROM sys.procedure_parameters WHERE procedure_name = '{}' describes the parameters",
+                procedure.name
+            )),
+        )
     };
     for (parameter, argument) in procedure.parameters.iter().zip(arguments) {
         match argument {
@@ -121,7 +123,12 @@ impl Run<'_> {
                 }
                 continue;
             }
-            let sent = self.scope.site.client.send_on(&request, &prepared.terms, &self.scope.statement).await;
+            let sent = self
+                .scope
+                .site
+                .client
+                .send_on(&request, &prepared.terms, &self.scope.statement)
+                .await;
             let response = sent.map_err(|error| self.explain(step, done, error))?;
             self.scope.stats.add(&response);
             for (parameter, path) in &step.into {
@@ -168,7 +175,11 @@ impl Run<'_> {
                     }
                 }
                 (file, _) => {
-                    let what = if file.is_some() { "both file and content are given" } else { "there is no file to send" };
+                    let what = if file.is_some() {
+                        "both file and content are given"
+                    } else {
+                        "there is no file to send"
+                    };
                     return Err(Error::new(ErrorKind::Statement, what).hint("give either file, or content and file_name"));
                 }
             });
@@ -190,16 +201,27 @@ impl Run<'_> {
     async fn request(&self, step: &Step, given: &mut [Option<Value>]) -> Result<Request> {
         let parameters = &self.procedure.parameters;
         find::fill(&self.scope, &step.operation, None, given).await?;
-        let missing = (0..parameters.len())
-            .find(|&index| step.operation.needs(index) && matches!(&given[index], None | Some(Value::Null)));
+        let missing =
+            (0..parameters.len()).find(|&index| step.operation.needs(index) && matches!(&given[index], None | Some(Value::Null)));
         if let Some(index) = missing {
-            let error = Error::new(ErrorKind::Statement, format!("the parameter {} is missing", parameters[index].name));
+            let error = Error::new(
+                ErrorKind::Statement,
+                format!("the parameter {} is missing", parameters[index].name),
+            );
             return Err(match &step.operation.hint {
                 Some(hint) => error.hint(hint),
                 None => error.hint("give it as name => value"),
             });
         }
-        operation_request(&self.name, &self.procedure.api, &step.operation, parameters, given, &[], false)
+        operation_request(
+            &self.name,
+            &self.procedure.api,
+            &step.operation,
+            parameters,
+            given,
+            &[],
+            false,
+        )
     }
 
     /// The error of a step, with what the schema knows and what was done before it.
@@ -240,7 +262,12 @@ impl Run<'_> {
     ) -> Result<RecordBatch> {
         if let (Some(incoming), Some(parameter)) = (incoming, step.save) {
             let asked = given[parameter].as_ref().and_then(Value::text);
-            let id = step.operation.endpoint.placeholders().last().and_then(|column| given[column].as_ref()?.text());
+            let id = step
+                .operation
+                .endpoint
+                .placeholders()
+                .last()
+                .and_then(|column| given[column].as_ref()?.text());
             let suggested = response.disposition.unwrap_or_else(|| id.unwrap_or_default().into_owned());
             let path = incoming.keep(asked.as_deref(), &suggested)?;
             return self.row(|name| match name {
@@ -318,7 +345,10 @@ impl Run<'_> {
 }
 
 fn unfit(error: arrow::error::ArrowError) -> Error {
-    Error::new(ErrorKind::Internal, format!("the columns of the result do not fit together: {error}"))
+    Error::new(
+        ErrorKind::Internal,
+        format!("the columns of the result do not fit together: {error}"),
+    )
 }
 
 fn is_due(step: &Step, given: &[Option<Value>]) -> bool {

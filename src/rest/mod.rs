@@ -10,10 +10,10 @@ mod encode;
 mod files;
 mod find;
 pub(crate) mod invoke;
-pub(crate) mod outcome;
-mod pace;
 #[doc(hidden)]
 pub mod measure;
+pub(crate) mod outcome;
+mod pace;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod read;

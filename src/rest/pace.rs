@@ -49,7 +49,10 @@ mod tests {
         let now = Instant::now();
         let after = |at: Instant| (at - now).as_millis();
         let times: Vec<u128> = (0..120).map(|_| after(paces.take("A-1", now))).collect();
-        assert_eq!((times[0], times[19], times[20], times[39], times[40]), (0, 0, 2_000, 2_000, 4_000));
+        assert_eq!(
+            (times[0], times[19], times[20], times[39], times[40]),
+            (0, 0, 2_000, 2_000, 4_000)
+        );
         assert_eq!((times[99], times[100], times[119]), (8_000, 30_000, 30_000));
         assert_eq!(after(paces.take("A-2", now)), 0, "another issue waits for nobody");
         assert_eq!(after(paces.take("A-1", now + Duration::from_secs(90))), 90_000);

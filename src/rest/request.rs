@@ -57,8 +57,10 @@ pub(super) struct Span {
 /// The request of one page of a call, or of the whole call where it has no pages.
 pub(super) fn request(site: &Site, table: &Table, call: &Call, wants: &Wants, span: Option<Span>) -> Result<Request> {
     let endpoint = call.endpoint.of(table);
-    let path = path(endpoint, &table.columns, |column| call.values.get(&column).map(|value| value.as_str().into()))
-        .map_err(|error| error.table(&table.name))?;
+    let path = path(endpoint, &table.columns, |column| {
+        call.values.get(&column).map(|value| value.as_str().into())
+    })
+    .map_err(|error| error.table(&table.name))?;
     let mut query: Vec<(Cow<'static, str>, String)> = Vec::new();
     let mut push = |name: &str, value: &str| query.push((Cow::Owned(name.to_owned()), value.to_owned()));
     for (name, value) in table.query.iter().chain(&call.query).chain(&wants.ask) {
@@ -89,11 +91,7 @@ pub(super) fn request(site: &Site, table: &Table, call: &Call, wants: &Wants, sp
 }
 
 /// The path of an endpoint with these values in it.
-pub(super) fn path<'a>(
-    endpoint: &Endpoint,
-    columns: &[Column],
-    value: impl Fn(usize) -> Option<Cow<'a, str>>,
-) -> Result<String> {
+pub(super) fn path<'a>(endpoint: &Endpoint, columns: &[Column], value: impl Fn(usize) -> Option<Cow<'a, str>>) -> Result<String> {
     let mut path = String::new();
     for segment in &endpoint.segments {
         path.push('/');
@@ -134,7 +132,8 @@ pub(super) fn operation_request(
         .iter()
         .filter_map(|(column, parameter)| Some((Cow::Owned(parameter.clone()), text(*column)?.into_owned())));
     let body = encode::body(operation, columns, given, list, nulls).map_err(|(column, what)| {
-        Error::new(ErrorKind::Statement, format!("{}: {what}", columns[column].name)).hint("correct the value and run the statement again")
+        Error::new(ErrorKind::Statement, format!("{}: {what}", columns[column].name))
+            .hint("correct the value and run the statement again")
     })?;
     let verb = operation.endpoint.verb;
     Ok(Request {

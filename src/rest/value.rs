@@ -68,7 +68,11 @@ impl Value {
         }
         for text in texts {
             if !column.one_of.is_empty() && !column.one_of.iter().any(|known| known == text) {
-                return Err(format!("the value cannot be {}; it is one of {}", quoted(text), column.one_of.join(", ")));
+                return Err(format!(
+                    "the value cannot be {}; it is one of {}",
+                    quoted(text),
+                    column.one_of.join(", ")
+                ));
             }
             if !column.possible(text) {
                 return Err(format!("the value cannot be {}", quoted(text)));

@@ -105,10 +105,21 @@ pub(super) fn show(requests: &[(usize, usize, Request, Option<String>)]) -> Resu
     let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(requests.iter().map(|(row, ..)| number(row + 1)))),
-        Arc::new(Int64Array::from_iter_values(requests.iter().map(|(_, rows, ..)| number(*rows)))),
-        Arc::new(StringArray::from_iter_values(requests.iter().map(|(_, _, request, _)| request.method.as_str()))),
-        Arc::new(StringArray::from_iter_values(requests.iter().map(|(_, _, request, _)| &request.path))),
-        Arc::new(requests.iter().map(|(_, _, request, _)| query(request)).collect::<StringArray>()),
+        Arc::new(Int64Array::from_iter_values(
+            requests.iter().map(|(_, rows, ..)| number(*rows)),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            requests.iter().map(|(_, _, request, _)| request.method.as_str()),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            requests.iter().map(|(_, _, request, _)| &request.path),
+        )),
+        Arc::new(
+            requests
+                .iter()
+                .map(|(_, _, request, _)| query(request))
+                .collect::<StringArray>(),
+        ),
         Arc::new(requests.iter().map(|(.., body)| body.clone()).collect::<StringArray>()),
     ];
     RecordBatch::try_new(requests_schema(), columns).map_err(unfit)
@@ -169,7 +180,10 @@ impl<'a> Writer<'a> {
     fn new(scope: Scope, write: &'a Write, batches: &[RecordBatch]) -> Result<Self> {
         let operations = write.operations();
         if operations.is_empty() {
-            return Err(Error::new(ErrorKind::Internal, "a table that is not written to is to be written to"));
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "a table that is not written to is to be written to",
+            ));
         }
         let mut writer = Self {
             scope,
@@ -212,7 +226,13 @@ impl<'a> Writer<'a> {
             let value = Value::read(column, batch.column(position), row);
             // What says which row it is comes from the site, so it is good as it is.
             let is_new = self.write.change == Change::Insert || self.write.set.contains(&index);
-            let checked = value.and_then(|value| if is_new { value.check(column).map(|()| value) } else { Ok(value) });
+            let checked = value.and_then(|value| {
+                if is_new {
+                    value.check(column).map(|()| value)
+                } else {
+                    Ok(value)
+                }
+            });
             match checked {
                 Ok(value) => given[index] = Some(value),
                 Err(what) => {
@@ -242,7 +262,11 @@ impl<'a> Writer<'a> {
             for find in &operation.finds {
                 let here = |column: usize| &self.write.table.columns[column].name;
                 if operation.required.contains(&find.column) && !has(find.column) && !has(find.given) {
-                    return Some(format!("{}: a value is required, or one for {}", here(find.column), here(find.given)));
+                    return Some(format!(
+                        "{}: a value is required, or one for {}",
+                        here(find.column),
+                        here(find.given)
+                    ));
                 }
             }
         }
@@ -323,7 +347,13 @@ impl<'a> Writer<'a> {
         let mut open: HashMap<String, usize> = HashMap::new();
         let operation = self.operations[0];
         let lane = operation.endpoint.placeholders().next();
-        let text = |row: &Row, column: usize| row.given[column].as_ref().and_then(Value::text).unwrap_or_default().into_owned();
+        let text = |row: &Row, column: usize| {
+            row.given[column]
+                .as_ref()
+                .and_then(Value::text)
+                .unwrap_or_default()
+                .into_owned()
+        };
         for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| row.problem.is_none()) {
             let unit = Unit {
                 rows: vec![index],
@@ -333,7 +363,12 @@ impl<'a> Writer<'a> {
                 units.push(unit);
                 continue;
             };
-            let most = self.scope.site.writing.batch.map_or(batch.max, |rows| rows.clamp(1, batch.max));
+            let most = self
+                .scope
+                .site
+                .writing
+                .batch
+                .map_or(batch.max, |rows| rows.clamp(1, batch.max));
             let sent = operation.sends();
             let others: Vec<String> = sent
                 .iter()
@@ -412,7 +447,10 @@ impl<'a> Writer<'a> {
                     if let Some(key) = self.new_key(&answer) {
                         self.scope.site.writes.note_key(self.number(), *row, key);
                     }
-                    self.answers.lock().unwrap_or_else(PoisonError::into_inner).insert(*row, answer);
+                    self.answers
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(*row, answer);
                 }
                 return;
             }
@@ -480,7 +518,10 @@ impl<'a> Writer<'a> {
             Ok(answer) => Fate::Applied(answer, None),
             Err(error) => {
                 let what = format!("the site took the row, but its answer cannot be read: {}", error.message());
-                Fate::Applied(None, Some(Error::new(ErrorKind::Decode, what).hint("look at the site for the key of the row")))
+                Fate::Applied(
+                    None,
+                    Some(Error::new(ErrorKind::Decode, what).hint("look at the site for the key of the row")),
+                )
             }
         }
     }
@@ -527,7 +568,11 @@ impl<'a> Writer<'a> {
         self.write.change == Change::Delete
             && not_found
             && operation.body.is_empty()
-            && self.write.table.key().all(|key| operation.endpoint.placeholders().any(|column| column == key))
+            && self
+                .write
+                .table
+                .key()
+                .all(|key| operation.endpoint.placeholders().any(|column| column == key))
     }
 
     /// The site's refusal, with what the schema knows about it.
@@ -552,7 +597,11 @@ impl<'a> Writer<'a> {
         });
         let mut hints: Vec<String> = named.collect();
         hints.extend(operation.hint.clone());
-        if hints.is_empty() { error } else { error.hint(hints.join("; ")) }
+        if hints.is_empty() {
+            error
+        } else {
+            error.hint(hints.join("; "))
+        }
     }
 
     fn new_key(&self, answer: &RecordBatch) -> Option<String> {
@@ -612,7 +661,11 @@ impl<'a> Writer<'a> {
             return Error::new(ErrorKind::Internal, "a write went wrong and nobody knows why");
         };
         let counts = self.counts();
-        let of = if self.rows.len() == 1 { String::new() } else { format!("row {} of {}: ", row + 1, self.rows.len()) };
+        let of = if self.rows.len() == 1 {
+            String::new()
+        } else {
+            format!("row {} of {}: ", row + 1, self.rows.len())
+        };
         let message = format!("{of}{} ({counts})", first.message());
         let mut hints: Vec<&str> = first.hint_text().into_iter().collect();
         if self.rows.len() > 1 && self.write.output != Output::Requests {
@@ -664,7 +717,10 @@ impl<'a> Writer<'a> {
 
 /// Whether a refused list may have one wrong value: the site looked at it and took nothing.
 fn blames_a_row(error: &Error) -> bool {
-    matches!(error.request_context().and_then(|request| request.status), Some(400 | 404 | 409 | 422))
+    matches!(
+        error.request_context().and_then(|request| request.status),
+        Some(400 | 404 | 409 | 422)
+    )
 }
 
 /// Whether the next row would meet the same trouble.
@@ -683,7 +739,10 @@ fn is_fatal(error: &Error) -> bool {
 
 /// A row of which a part was written already.
 fn partly(error: &Error, done: usize, all: usize) -> Error {
-    let message = format!("{}; {done} of the {all} requests of the row were applied before", error.message());
+    let message = format!(
+        "{}; {done} of the {all} requests of the row were applied before",
+        error.message()
+    );
     let mut partly = Error::new(error.kind(), message);
     if let Some(hint) = error.hint_text() {
         partly = partly.hint(hint);

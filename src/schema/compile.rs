@@ -100,7 +100,9 @@ fn procedure(
     let folder = folders
         .get(MAIN_FOLDER)
         .ok_or_else(|| fail(format!("the folder `{MAIN_FOLDER}` has no `_api.toml`")))?;
-    Procedure::compile(name, file, &folder.api, tables).map(Arc::new).map_err(fail)
+    Procedure::compile(name, file, &folder.api, tables)
+        .map(Arc::new)
+        .map_err(fail)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &str, text: &str) -> Result<T> {
@@ -316,7 +318,10 @@ fn check_writes(
     delete: Option<&Operation>,
 ) -> Result<(), String> {
     for (index, column) in columns.iter().enumerate().filter(|(_, column)| column.write_only) {
-        let written = insert.into_iter().chain(updates).any(|operation| operation.sends().contains(&index));
+        let written = insert
+            .into_iter()
+            .chain(updates)
+            .any(|operation| operation.sends().contains(&index));
         if !written {
             return Err(format!("column `{}` is only written, but nothing writes it", column.name));
         }
@@ -329,7 +334,10 @@ fn check_writes(
             return Err("`update` writes row by row: it has no `list`".to_owned());
         }
         if let Some(place) = update.body.iter().find(|place| columns[place.column].key) {
-            return Err(format!("`update` sets `{}`, which is part of the key", columns[place.column].name));
+            return Err(format!(
+                "`update` sets `{}`, which is part of the key",
+                columns[place.column].name
+            ));
         }
     }
     Ok(())

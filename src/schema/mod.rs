@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(test)]
-pub(crate) use docs::{schema_json, tables_markdown};
+pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Encoding, Find, Operation};

@@ -95,7 +95,11 @@ impl Operation {
                 (EncodingFile::Plain, _) => Encoding::Plain,
                 (EncodingFile::Number, Kind::Text | Kind::List) => Encoding::Number,
                 (EncodingFile::Fields, Kind::Json) => Encoding::Fields,
-                _ => return Err(format!("the body cannot write `{name}` as that: the type of the column does not fit")),
+                _ => {
+                    return Err(format!(
+                        "the body cannot write `{name}` as that: the type of the column does not fit"
+                    ));
+                }
             };
             body.push(Place {
                 column,
@@ -115,7 +119,11 @@ impl Operation {
         let query = |(name, parameter): (&String, &String)| Ok::<_, String>((find(columns, name)?, parameter.clone()));
         Ok(Self {
             endpoint,
-            required: file.required.iter().map(|name| find(columns, name)).collect::<Result<_, _>>()?,
+            required: file
+                .required
+                .iter()
+                .map(|name| find(columns, name))
+                .collect::<Result<_, _>>()?,
             body,
             query: file.query.iter().map(query).collect::<Result<_, _>>()?,
             batch: file.list.as_ref().map(|list| batch(list, columns)).transpose()?,
@@ -138,7 +146,11 @@ impl Operation {
             .chain(self.body.iter().map(|place| place.column))
             .chain(self.query.iter().map(|(column, _)| *column))
             .chain(self.batch.iter().map(|batch| batch.column))
-            .chain(self.finds.iter().flat_map(|find| find.bind.iter().map(|&(_, here)| here).chain([find.given])));
+            .chain(
+                self.finds
+                    .iter()
+                    .flat_map(|find| find.bind.iter().map(|&(_, here)| here).chain([find.given])),
+            );
         for column in all {
             if !columns.contains(&column) {
                 columns.push(column);
@@ -154,7 +166,10 @@ impl Operation {
 
     /// Whether a row cannot be written without this column.
     pub(crate) fn needs(&self, column: usize) -> bool {
-        let found = self.finds.iter().any(|find| find.column == column && (find.by.is_empty() || find.given != column));
+        let found = self
+            .finds
+            .iter()
+            .any(|find| find.column == column && (find.by.is_empty() || find.given != column));
         let in_path = self.endpoint.placeholders().any(|placeholder| placeholder == column);
         let in_list = self.batch.as_ref().is_some_and(|batch| batch.column == column);
         !found && (in_path || in_list || self.required.contains(&column))

@@ -93,7 +93,10 @@ impl Procedure {
             match &file.from {
                 Some(OneOrMany::One(from)) if from.starts_with('@') && from != "@each" => {
                     echoes.push((columns.len(), find(&parameters, &from[1..])?));
-                    let plain = ColumnFile { from: None, ..file.clone() };
+                    let plain = ColumnFile {
+                        from: None,
+                        ..file.clone()
+                    };
                     let mut column = plain_column(name, &plain, level)?;
                     column.origin = Origin::Request;
                     columns.push(column);
@@ -174,7 +177,10 @@ impl Step {
         tables: &HashMap<String, Arc<Table>>,
     ) -> Result<Self, String> {
         let all = |names: &OneOrMany<String>| names.iter().map(|name| find(parameters, name)).collect::<Result<_, _>>();
-        let tables = Tables { own: None, others: tables };
+        let tables = Tables {
+            own: None,
+            others: tables,
+        };
         let operation = Operation::compile(&file.operation, parameters, &tables)?;
         if operation.batch.is_some() {
             return Err("a procedure calls once: it has no `list`".to_owned());

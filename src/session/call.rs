@@ -11,8 +11,8 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr as SqlExpr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, ObjectName, Statement,
-    TableFactor, TableObject, Value, VisitMut, VisitorMut, visit_expressions,
+    BinaryOperator, Expr as SqlExpr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, ObjectName,
+    Statement, TableFactor, TableObject, Value, VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::wildcard::Wildcards;
@@ -33,11 +33,7 @@ pub(super) struct Procedures {
 
 impl Procedures {
     /// The plan of one statement; nothing runs.
-    pub(super) async fn plan(
-        &self,
-        state: &SessionState,
-        mut statement: SqlStatement,
-    ) -> Result<LogicalPlan, DataFusionError> {
+    pub(super) async fn plan(&self, state: &SessionState, mut statement: SqlStatement) -> Result<LogicalPlan, DataFusionError> {
         if let SqlStatement::Statement(inner) = &mut statement {
             match inner.as_mut() {
                 Statement::Insert(insert) if insert.returning.is_some() => return self.returning(state, insert).await,
@@ -59,7 +55,12 @@ impl Procedures {
         match statement {
             Statement::Call(function) => {
                 let procedure = self.find(&function.name).ok_or_else(|| {
-                    let known: Vec<&str> = self.catalog.procedures().iter().map(|procedure| procedure.name.as_str()).collect();
+                    let known: Vec<&str> = self
+                        .catalog
+                        .procedures()
+                        .iter()
+                        .map(|procedure| procedure.name.as_str())
+                        .collect();
                     Error::new(ErrorKind::Statement, format!("there is no procedure {}", function.name))
                         .hint(format!("there are {}", known.join(", ")))
                 })?;
@@ -67,8 +68,10 @@ impl Procedures {
                     FunctionArguments::None => Vec::new(),
                     FunctionArguments::List(list) => list.args.iter().map(Argument::read).collect::<Result<_>>()?,
                     FunctionArguments::Subquery(_) => {
-                        return Err(Error::new(ErrorKind::Unsupported, "a procedure takes no subquery as its arguments")
-                            .hint(usage(&procedure)));
+                        return Err(
+                            Error::new(ErrorKind::Unsupported, "a procedure takes no subquery as its arguments")
+                                .hint(usage(&procedure)),
+                        );
                     }
                 };
                 Ok(Some((procedure, arguments)))
@@ -108,13 +111,18 @@ impl Procedures {
                         ErrorKind::Unsupported,
                         format!("{}: an argument cannot be a subquery", procedure.name),
                     );
-                    return Err(to_datafusion(error.hint("SELECT the value first and give it as a constant or parameter")));
+                    return Err(to_datafusion(
+                        error.hint("SELECT the value first and give it as a constant or parameter"),
+                    ));
                 }
                 let written = ExprWithAlias {
                     expr: expression,
                     alias: None,
                 };
-                Ok((parameter, state.create_logical_expr_from_sql_expr(written, &DFSchema::empty())?))
+                Ok((
+                    parameter,
+                    state.create_logical_expr_from_sql_expr(written, &DFSchema::empty())?,
+                ))
             })
             .collect::<Result<Vec<(usize, Expr)>, DataFusionError>>()?;
         CallNode::plan(self.site.clone(), self.catalog.clone(), procedure.clone(), arguments).map_err(to_datafusion)
@@ -185,8 +193,9 @@ impl Argument {
                     value: value.clone(),
                 },
             }),
-            _ => Err(Error::new(ErrorKind::Statement, format!("{argument} is no argument of a procedure"))
-                .hint("write name => value")),
+            _ => Err(
+                Error::new(ErrorKind::Statement, format!("{argument} is no argument of a procedure")).hint("write name => value"),
+            ),
         }
     }
 
@@ -229,7 +238,10 @@ fn positions(procedure: &Procedure, arguments: Vec<Argument>) -> Result<Vec<(usi
             None => return Err(wrong(format!("there are only {} parameters", procedure.parameters.len()))),
         };
         if found.iter().any(|(known, _)| *known == parameter) {
-            return Err(wrong(format!("the parameter {} is given twice", procedure.parameters[parameter].name)));
+            return Err(wrong(format!(
+                "the parameter {} is given twice",
+                procedure.parameters[parameter].name
+            )));
         }
         found.push((parameter, argument.value));
     }

@@ -91,10 +91,7 @@ fn refuse(statement: &Statement) -> Result<()> {
             "the site has no MERGE",
             "use INSERT … SELECT and UPDATE with a WHERE, one after the other",
         ),
-        Statement::Truncate(_) => (
-            "the site has no TRUNCATE",
-            "use DELETE with a WHERE that names the rows",
-        ),
+        Statement::Truncate(_) => ("the site has no TRUNCATE", "use DELETE with a WHERE that names the rows"),
         Statement::Update(update) if update.from.is_some() => (
             "UPDATE takes no FROM",
             "set a column to a subquery: SET value = (SELECT … WHERE …), and say which rows by WHERE … IN (SELECT …)",

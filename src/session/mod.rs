@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use datafusion::error::DataFusionError;
-use datafusion::execution::SessionState;
 use datafusion::common::display::{PlanType, ToStringifiedPlan};
 use datafusion::common::format::ExplainStatementOptions;
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Analyze, Explain, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ExplainStatement, Statement as SqlStatement};
@@ -206,8 +206,11 @@ async fn start(
         SqlStatement::Explain(explain) => {
             let inner = procedures.plan(&state, *explain.statement).await?;
             if explain.options.analyze && has_effects(&inner) {
-                let error = Error::new(ErrorKind::Unsupported, "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes")
-                    .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies");
+                let error = Error::new(
+                    ErrorKind::Unsupported,
+                    "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes",
+                )
+                .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies");
                 return Err(to_datafusion(error));
             }
             explained(&state, explain.options, inner).await?

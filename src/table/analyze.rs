@@ -69,7 +69,9 @@ fn node(dml: &DmlStatement, output: Output) -> Result<Option<LogicalPlan>> {
         index.map(|index| Expr::Column(Column::from(schema.qualified_field(index))))
     };
     let expressions: Vec<Expr> = chosen.columns.iter().filter_map(column).collect();
-    let input = LogicalPlanBuilder::from(dml.input.as_ref().clone()).project(expressions)?.build()?;
+    let input = LogicalPlanBuilder::from(dml.input.as_ref().clone())
+        .project(expressions)?
+        .build()?;
     let write = Write {
         table: table.clone(),
         change: chosen.change,
@@ -99,10 +101,11 @@ fn choose(dml: &DmlStatement, table: &Arc<Table>, site: &Site) -> Result<Chosen,
         }
     };
     if site.writing.readonly {
-        return Err(
-            Error::new(ErrorKind::Permission, format!("{verb} is refused: the connection is read-only"))
-                .hint("connect with Readonly=false to write"),
-        );
+        return Err(Error::new(
+            ErrorKind::Permission,
+            format!("{verb} is refused: the connection is read-only"),
+        )
+        .hint("connect with Readonly=false to write"));
     }
     let (takes, list) = match change {
         Change::Insert => (table.insert.is_some(), "insertable"),
@@ -110,10 +113,13 @@ fn choose(dml: &DmlStatement, table: &Arc<Table>, site: &Site) -> Result<Chosen,
         Change::Delete => (table.delete.is_some(), "deletable"),
     };
     if !takes {
-        return Err(
-            Error::new(ErrorKind::Unsupported, format!("the site has no operation for {verb} on this table"))
-                .hint(format!("SELECT table_name FROM sys.tables WHERE {list} lists the tables that take it")),
-        );
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the site has no operation for {verb} on this table"),
+        )
+        .hint(format!(
+            "SELECT table_name FROM sys.tables WHERE {list} lists the tables that take it"
+        )));
     }
     if change != Change::Insert && site.writing.require_where && !has_where(&dml.input) {
         return Err(
@@ -211,10 +217,11 @@ fn inserted(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
         .map(|column| table.columns[column].name.as_str())
         .collect();
     if !missing.is_empty() {
-        return Err(
-            Error::new(ErrorKind::Statement, format!("INSERT needs a value for {}", missing.join(", ")))
-                .hint(format!("INSERT takes {}", takes())),
-        );
+        return Err(Error::new(
+            ErrorKind::Statement,
+            format!("INSERT needs a value for {}", missing.join(", ")),
+        )
+        .hint(format!("INSERT takes {}", takes())));
     }
     fits(dml, table)?;
     Ok(Chosen {
@@ -226,11 +233,19 @@ fn inserted(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
 
 /// Constants that do not fit their columns: the engine would refuse them without saying where they stand.
 fn fits(dml: &DmlStatement, table: &Table) -> Result<(), Error> {
-    let LogicalPlan::Projection(projection) = dml.input.as_ref() else { return Ok(()) };
-    let LogicalPlan::Values(values) = projection.input.as_ref() else { return Ok(()) };
+    let LogicalPlan::Projection(projection) = dml.input.as_ref() else {
+        return Ok(());
+    };
+    let LogicalPlan::Values(values) = projection.input.as_ref() else {
+        return Ok(());
+    };
     for (column, expression) in expressions(dml, table)? {
-        let Expr::Column(source) = without_cast(expression) else { continue };
-        let Ok(position) = values.schema.index_of_column(source) else { continue };
+        let Expr::Column(source) = without_cast(expression) else {
+            continue;
+        };
+        let Ok(position) = values.schema.index_of_column(source) else {
+            continue;
+        };
         let definition = &table.columns[column];
         let field = arrow_field(definition);
         for (row, expressions) in values.values.iter().enumerate() {
@@ -291,14 +306,21 @@ fn updated(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
         .collect();
     let hint = format!("UPDATE takes {}", takes.join(", "));
     if let Some(&column) = set.iter().find(|&&column| !table.is_updatable(column)) {
-        let message = format!("UPDATE cannot set {}: the site has no operation for it", table.columns[column].name);
+        let message = format!(
+            "UPDATE cannot set {}: the site has no operation for it",
+            table.columns[column].name
+        );
         return Err(Error::new(ErrorKind::Statement, message).hint(hint));
     }
     if set.is_empty() {
         return Err(Error::new(ErrorKind::Statement, "UPDATE sets nothing: each column is set to itself").hint(hint));
     }
     let mut columns: Vec<usize> = table.key().collect();
-    for update in table.updates.iter().filter(|update| set.iter().any(|&column| update.sets(column))) {
+    for update in table
+        .updates
+        .iter()
+        .filter(|update| set.iter().any(|&column| update.sets(column)))
+    {
         // Only what says which row it is: a column that is not set must not be sent.
         add(&mut columns, update.endpoint.placeholders());
     }

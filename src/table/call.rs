@@ -82,7 +82,10 @@ impl CallNode {
         if site.writing.readonly && procedure.changes {
             return Err(Error::new(
                 ErrorKind::Permission,
-                format!("{} is refused: it changes the site, and the connection is read-only", procedure.name),
+                format!(
+                    "{} is refused: it changes the site, and the connection is read-only",
+                    procedure.name
+                ),
             )
             .hint("connect with Readonly=false to run it"));
         }
@@ -92,10 +95,14 @@ impl CallNode {
             let is_null = matches!(expression, Expr::Literal(value, _) if value.is_null());
             present[*parameter] = (!is_null).then_some(());
         }
-        if let Some(missing) = (0..present.len()).find(|&index| procedure.parameters[index].required && present[index].is_none()) {
+        if let Some(missing) = (0..present.len()).find(|&index| procedure.parameters[index].required && present[index].is_none())
+        {
             return Err(Error::new(
                 ErrorKind::Statement,
-                format!("{}: the parameter {} is required", procedure.name, procedure.parameters[missing].name),
+                format!(
+                    "{}: the parameter {} is required",
+                    procedure.name, procedure.parameters[missing].name
+                ),
             )
             .hint(usage(&procedure)));
         }
@@ -331,7 +338,11 @@ impl ExecutionPlan for CallExec {
             .session_config()
             .get_extension::<Statement>()
             .unwrap_or_else(|| Statement::new(0, None));
-        let answer = context.session_config().get_extension::<Calls>().unwrap_or_default().of(self.id);
+        let answer = context
+            .session_config()
+            .get_extension::<Calls>()
+            .unwrap_or_default()
+            .of(self.id);
         let scope = Scope {
             site: self.site.clone(),
             statement,
@@ -402,7 +413,8 @@ impl TableFunctionImpl for ProcedureFunction {
             .enumerate()
             .filter(|(_, expression)| !is_null(expression))
             .collect();
-        let plan = CallNode::plan(self.site.clone(), self.catalog.clone(), self.procedure.clone(), arguments).map_err(to_datafusion)?;
+        let plan =
+            CallNode::plan(self.site.clone(), self.catalog.clone(), self.procedure.clone(), arguments).map_err(to_datafusion)?;
         Ok(Arc::new(ViewTable::new(plan, None)))
     }
 }

@@ -150,7 +150,11 @@ fn show(f: &mut fmt::Formatter<'_>, site: &Site, write: &Write) -> fmt::Result {
             None => write!(f, " for each row")?,
         }
     }
-    let columns = if write.change == Change::Update { &write.set } else { &write.columns };
+    let columns = if write.change == Change::Update {
+        &write.set
+    } else {
+        &write.columns
+    };
     write!(f, ", columns=[{}]", names(columns))?;
     write!(f, ", on_row_error={}", if site.writing.goes_on { "continue" } else { "stop" })?;
     if write.output == Output::Requests {
@@ -180,7 +184,11 @@ impl ExtensionPlanner for WritePlanner {
         let [input] = inputs else {
             return internal_err!("a write has one input");
         };
-        Ok(Some(Arc::new(WriteExec::new(node.site.clone(), node.write.clone(), input.clone()))))
+        Ok(Some(Arc::new(WriteExec::new(
+            node.site.clone(),
+            node.write.clone(),
+            input.clone(),
+        ))))
     }
 }
 
@@ -242,6 +250,11 @@ impl ExecutionPlan for WriteExec {
         vec![Distribution::SinglePartition]
     }
 
+    fn maintains_input_order(&self) -> Vec<bool> {
+        // Rows are written in the order they come in, so an ORDER BY below is not for nothing: without this the optimizer drops it.
+        vec![true]
+    }
+
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
@@ -283,7 +296,10 @@ impl ExecutionPlan for WriteExec {
         let done = async move {
             // The whole input is there before the first request: see `rest::write`.
             let batches: Vec<RecordBatch> = input.try_collect().await.map_err(|error| unread(&write, error))?;
-            let batches = batches.into_iter().map(|batch| typed(&write, &batch)).collect::<Result<Vec<_>>>()?;
+            let batches = batches
+                .into_iter()
+                .map(|batch| typed(&write, &batch))
+                .collect::<Result<Vec<_>>>()?;
             run(scope, &write, &batches).await.map_err(to_datafusion)
         };
         let stream = futures::stream::once(done).boxed();
@@ -297,7 +313,11 @@ fn unread(write: &Write, error: DataFusionError) -> DataFusionError {
     if error.hint_text().is_some() || error.request_context().is_some() {
         return to_datafusion(error);
     }
-    let columns = if write.change == Change::Update { &write.set } else { &write.columns };
+    let columns = if write.change == Change::Update {
+        &write.set
+    } else {
+        &write.columns
+    };
     let typed = |&column: &usize| {
         let column = &write.table.columns[column];
         format!("{} {}", column.name, column.kind.sql_name())
@@ -317,7 +337,11 @@ fn typed(write: &Write, batch: &RecordBatch) -> Result<RecordBatch> {
         .zip(schema.fields())
         .map(|(column, field)| cast(column, field.data_type()))
         .collect::<Result<Vec<_>, _>>()?;
-    let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+    let fields: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect();
     Ok(RecordBatch::try_new(
         Arc::new(datafusion::arrow::datatypes::Schema::new(fields)),
         columns,
