@@ -159,7 +159,6 @@ mod tests {
                 "SSLClientCert is set, but presenting a client certificate is still to come",
                 "connection string",
             ),
-            ("Readonly=yes", "writing to the site is still to come", "leave it out"),
             (
                 "InitiateOAuth=REFRESH",
                 "signing in with OAuth is still to come",
@@ -183,7 +182,7 @@ mod tests {
             assert!(error.hint_text().unwrap().contains(hint), "{text}: {:?}", error.hint_text());
             assert!(!format!("{error:?}").contains("canary"), "{error:?}");
         }
-        let defaults = "Readonly=False;InitiateOAuth=off;OAuthVersion=2.0;RTK=;PoolMaxSize=0100;SSLClientCertType=PFXFILE;\
+        let defaults = "AutoCache=False;InitiateOAuth=off;OAuthVersion=2.0;RTK=;PoolMaxSize=0100;SSLClientCertType=PFXFILE;\
             SSL Client Cert Subject=*;FirewallType=none;ProxyPort=80;Verbosity=1;MaxLogFileSize=100MB;SupportEnhancedSQL=true";
         assert!(read(defaults, &[]).is_ok());
     }

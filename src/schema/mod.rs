@@ -23,7 +23,7 @@ pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Encoding, Find, Operation};
-pub(crate) use procedure::{Action, Procedure, Step, Upload};
+pub(crate) use procedure::{Action, Procedure, Step};
 
 /// The schema files that are part of the program: path below `schemas/` and text.
 static EMBEDDED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/schemas.rs"));
