@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::connection::docs::options_markdown;
 use crate::error::KINDS;
-use crate::schema::{Catalog, schema_json, tables_markdown};
+use crate::schema::{Catalog, procedures_markdown, schema_json, tables_markdown};
 use crate::table::{Delivery, delivery};
 
 #[test]
@@ -25,6 +25,7 @@ fn generated_pages_are_current() {
     });
     let pages = [
         ("docs/tables.md", tables),
+        ("docs/procedures.md", procedures_markdown(&catalog)),
         ("docs/options.md", options_markdown()),
         ("docs/errors.md", errors_markdown()),
         ("schemas/schema.json", schema_json()),
@@ -57,21 +58,51 @@ async fn examples_run() {
         .await
         .unwrap();
     let (user, token) = (crate::demo::USER, crate::demo::TOKEN);
-    let text = format!("URL={};User={user};APIToken={token}", site.url());
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!(
+        "URL={};User={user};APIToken={token};AttachmentDir={}",
+        site.url(),
+        folder.path().display()
+    );
     let session = crate::Session::open(crate::Connection::parse(&text, std::iter::empty()).unwrap()).unwrap();
     let mut wrong = Vec::new();
-    for table in Catalog::load(None).unwrap().tables() {
-        assert!(!table.examples.is_empty(), "{} has no example", table.name);
-        for example in &table.examples {
+    let catalog = Catalog::load(None).unwrap();
+    let tables = catalog.tables().iter().map(|table| (&table.name, &table.examples));
+    let procedures = catalog.procedures().iter();
+    for (name, examples) in tables.chain(procedures.map(|procedure| (&procedure.name, &procedure.examples))) {
+        assert!(!examples.is_empty(), "{name} has no example");
+        for example in examples {
             let rows = async { session.sql(&example.sql).await?.try_collect::<Vec<_>>().await };
             match rows.await {
-                Ok(batches) if batches.iter().any(|batch| batch.num_rows() > 0) => {}
-                Ok(_) => wrong.push(format!("{}: no rows: {}", table.name, example.sql)),
-                Err(error) => wrong.push(format!("{}: {error}: {}", table.name, example.sql)),
+                // A write answers how many rows it wrote: an example writes some.
+                Ok(batches) if batches.iter().any(|batch| batch.num_rows() > 0 && written(batch) != Some(0)) => {}
+                Ok(_) => wrong.push(format!("{name}: no rows: {}", example.sql)),
+                Err(error) => wrong.push(format!("{name}: {error}: {}", example.sql)),
+            }
+        }
+    }
+    for table in catalog.tables() {
+        for (word, writes) in [
+            ("INSERT", table.insert.is_some()),
+            ("UPDATE", !table.updates.is_empty()),
+            ("DELETE", table.delete.is_some()),
+        ] {
+            if writes && !table.examples.iter().any(|example| example.sql.starts_with(word)) {
+                wrong.push(format!("{}: no example of {word}", table.name));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The answer of a write.
+#[cfg(feature = "demo")]
+fn written(batch: &arrow::array::RecordBatch) -> Option<u64> {
+    use arrow::array::AsArray;
+
+    let count = batch.column_by_name("count")?;
+    let count = count.as_primitive_opt::<arrow::datatypes::UInt64Type>()?;
+    Some(count.value(0))
 }
 
 fn errors_markdown() -> String {

@@ -187,7 +187,7 @@ mod tests {
             assert!(error.hint_text().unwrap().contains(hint), "{text}: {:?}", error.hint_text());
             assert!(!format!("{error:?}").contains("canary"), "{error:?}");
         }
-        let defaults = "Readonly=False;InitiateOAuth=off;OAuthVersion=2.0;RTK=;PoolMaxSize=0100;SSLClientCertType=PFXFILE;\
+        let defaults = "AutoCache=False;InitiateOAuth=off;OAuthVersion=2.0;RTK=;PoolMaxSize=0100;SSLClientCertType=PFXFILE;\
             SSL Client Cert Subject=*;FirewallType=none;ProxyPort=80;Verbosity=1;MaxLogFileSize=100MB;SupportEnhancedSQL=true";
         assert!(read(defaults, &[]).is_ok());
     }

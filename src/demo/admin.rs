@@ -80,9 +80,12 @@ pub(super) fn organization(state: &mut State, asked: &Asked, rest: &[&str]) -> A
 pub(super) fn customer(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
     let done = match (asked.method.as_str(), rest) {
         ("POST", []) => create_customer(state, asked),
-        // Dana is no administrator of the site.
         ("PUT", ["user", account, "revoke-portal-only-access"]) => Ok(match state.person(account) {
-            Some(_) => Answer::refuse(403, "You need to be a site administrator to revoke portal-only access."),
+            Some(person) if account.starts_with("qm:") => {
+                state.people[person].active = false;
+                Answer::none()
+            }
+            Some(_) => Answer::refuse(400, "The user does not have portal-only access."),
             None => Answer::refuse(404, "The account ID is invalid."),
         }),
         _ => Ok(super::route::refuse_method(asked)),

@@ -34,9 +34,8 @@ impl Method {
 pub(crate) enum Safety {
     /// Nothing: a GET, or a POST that only reads (`search/jql`, `bulkfetch`).
     Read,
-    /// The same as once: PUT and DELETE.
-    Idempotent,
-    /// A second comment, a second ticket: Jira has no idempotency keys.
+    /// A second comment, a second ticket: Jira has no idempotency keys. PUT and DELETE too: what they did first may have been undone by
+    /// somebody since.
     Once,
 }
 

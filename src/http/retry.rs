@@ -83,18 +83,18 @@ pub(super) enum Decision {
 ///
 /// `tokens` is what the retry budget holds; `roll`, in `0.0..1.0`, scatters the pause. The rows, in the order of the code:
 ///
-/// | outcome | read | idempotent | once |
-/// |---|---|---|---|
-/// | unsent | retry | retry | retry |
-/// | lost, 500, 502, 503, 504 | retry | retry once | never |
-/// | 429, quota used up or pause > `max_wait` | never | never | never |
-/// | 429 with a pause | retry | retry | retry: it was refused unread |
-/// | 429 without a pause | retry | retry | never |
-/// | anything else | never | never | never |
+/// | outcome | read | once |
+/// |---|---|---|
+/// | unsent | retry | retry |
+/// | lost, 500, 502, 503, 504 | retry | never |
+/// | 429, quota used up or pause > `max_wait` | never | never |
+/// | 429 with a pause | retry | retry: it was refused unread |
+/// | 429 without a pause | retry | never |
+/// | anything else | never | never |
 pub(super) fn decide(safety: Safety, attempt: u32, outcome: Outcome, policy: &RetryPolicy, tokens: u32, roll: f64) -> Decision {
     let (allowed, asked, cost) = match outcome {
         Outcome::Unsent => (true, None, TRANSIENT_COST),
-        Outcome::Lost => (may_repeat(safety, attempt), None, TRANSIENT_COST),
+        Outcome::Lost => (safety == Safety::Read, None, TRANSIENT_COST),
         Outcome::Refused { status: 429, throttle } => {
             let allowed = throttle.scope != Scope::Quota && (throttle.after.is_some() || safety != Safety::Once);
             (allowed, throttle.after, THROTTLE_COST)
@@ -102,7 +102,7 @@ pub(super) fn decide(safety: Safety, attempt: u32, outcome: Outcome, policy: &Re
         Outcome::Refused {
             status: 500 | 502 | 503 | 504,
             throttle,
-        } => (may_repeat(safety, attempt), throttle.after, TRANSIENT_COST),
+        } => (safety == Safety::Read, throttle.after, TRANSIENT_COST),
         Outcome::Refused { .. } => (false, None, 0),
     };
     let asked = asked.unwrap_or_default();
@@ -120,15 +120,6 @@ pub(super) fn decide(safety: Safety, attempt: u32, outcome: Outcome, policy: &Re
     }
 }
 
-fn may_repeat(safety: Safety, attempt: u32) -> bool {
-    match safety {
-        Safety::Read => true,
-        // Once, not more: a second failure is better looked into by reading the row than by a third write.
-        Safety::Idempotent => attempt == 1,
-        Safety::Once => false,
-    }
-}
-
 /// `base` doubled with each attempt. The caller scatters it over its whole length ("full jitter").
 fn backoff(base: Duration, attempt: u32, most: Duration) -> Duration {
     base.saturating_mul(1 << (attempt.clamp(1, MOST_ATTEMPTS) - 1)).min(most)
@@ -137,7 +128,7 @@ fn backoff(base: Duration, attempt: u32, most: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Safety::{Idempotent, Once, Read};
+    use Safety::{Once, Read};
 
     const PLENTY: u32 = 500;
 
@@ -162,37 +153,36 @@ mod tests {
     #[test]
     fn the_table() {
         use Scope::*;
-        // outcome, then the pause before attempt 2 and before attempt 3, for read, idempotent and once.
+        // outcome, then the pause before attempt 2 and before attempt 3, for read and once.
         let never = [None, None];
         let transient = [Some(50), Some(100)];
-        let repeat_once = [Some(50), None];
         #[rustfmt::skip]
         let rows = [
-            (Outcome::Unsent,                     [transient, transient, transient]),
-            (Outcome::Lost,                       [transient, repeat_once, never]),
-            (refused(429, Some(2), Unknown),      [[Some(3000), Some(4000)]; 3]),
-            (refused(429, Some(2), Burst),        [[Some(3000), Some(4000)]; 3]),
-            (refused(429, Some(2), Issue),        [[Some(3000), Some(4000)]; 3]),
-            (refused(429, Some(0), Burst),        [[Some(1000), Some(2000)]; 3]),
-            (refused(429, Some(60), Burst),       [[Some(61_000), Some(62_000)]; 3]),
-            (refused(429, Some(61), Burst),       [never, never, never]),
-            (refused(429, Some(2), Quota),        [never, never, never]),
-            (refused(429, None, Unknown),         [[Some(1000), Some(2000)], [Some(1000), Some(2000)], never]),
-            (refused(500, None, Unknown),         [transient, repeat_once, never]),
-            (refused(502, None, Unknown),         [transient, repeat_once, never]),
-            (refused(503, Some(1), Unknown),      [[Some(1050), Some(1100)], [Some(1050), None], never]),
-            (refused(503, Some(61), Unknown),     [never, never, never]),
-            (refused(504, None, Unknown),         [transient, repeat_once, never]),
-            (refused(501, None, Unknown),         [never, never, never]),
-            (refused(302, None, Unknown),         [never, never, never]),
-            (refused(400, Some(1), Unknown),      [never, never, never]),
-            (refused(401, None, Unknown),         [never, never, never]),
-            (refused(403, None, Unknown),         [never, never, never]),
-            (refused(404, None, Unknown),         [never, never, never]),
-            (refused(409, None, Unknown),         [never, never, never]),
+            (Outcome::Unsent,                     [transient, transient]),
+            (Outcome::Lost,                       [transient, never]),
+            (refused(429, Some(2), Unknown),      [[Some(3000), Some(4000)]; 2]),
+            (refused(429, Some(2), Burst),        [[Some(3000), Some(4000)]; 2]),
+            (refused(429, Some(2), Issue),        [[Some(3000), Some(4000)]; 2]),
+            (refused(429, Some(0), Burst),        [[Some(1000), Some(2000)]; 2]),
+            (refused(429, Some(60), Burst),       [[Some(61_000), Some(62_000)]; 2]),
+            (refused(429, Some(61), Burst),       [never, never]),
+            (refused(429, Some(2), Quota),        [never, never]),
+            (refused(429, None, Unknown),         [[Some(1000), Some(2000)], never]),
+            (refused(500, None, Unknown),         [transient, never]),
+            (refused(502, None, Unknown),         [transient, never]),
+            (refused(503, Some(1), Unknown),      [[Some(1050), Some(1100)], never]),
+            (refused(503, Some(61), Unknown),     [never, never]),
+            (refused(504, None, Unknown),         [transient, never]),
+            (refused(501, None, Unknown),         [never, never]),
+            (refused(302, None, Unknown),         [never, never]),
+            (refused(400, Some(1), Unknown),      [never, never]),
+            (refused(401, None, Unknown),         [never, never]),
+            (refused(403, None, Unknown),         [never, never]),
+            (refused(404, None, Unknown),         [never, never]),
+            (refused(409, None, Unknown),         [never, never]),
         ];
         for (outcome, expected) in rows {
-            for (safety, expected) in [Read, Idempotent, Once].into_iter().zip(expected) {
+            for (safety, expected) in [Read, Once].into_iter().zip(expected) {
                 let actual = [1, 2].map(|attempt| pause(safety, attempt, outcome, PLENTY));
                 assert_eq!(actual, expected, "{outcome:?} {safety:?}");
                 assert_eq!(

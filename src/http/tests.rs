@@ -36,7 +36,6 @@ fn request(safety: Safety) -> Request {
     Request {
         method: match safety {
             Safety::Read => Method::Get,
-            Safety::Idempotent => Method::Put,
             Safety::Once => Method::Post,
         },
         path: "/rest/issue/A-1".into(),
@@ -165,7 +164,7 @@ async fn a_broken_connection_is_repeated_only_where_that_is_safe() {
         ("503", reply("503 Service Unavailable", "", "")),
     ];
     for (fault, reply) in broken {
-        for (safety, failures_survived) in [(Safety::Read, 2), (Safety::Idempotent, 1), (Safety::Once, 0)] {
+        for (safety, failures_survived) in [(Safety::Read, 2), (Safety::Once, 0)] {
             let survived = [vec![reply.clone(); failures_survived], vec![ok()]].concat();
             let (result, asked) = send(safety, survived).await;
             let response = result.unwrap_or_else(|error| panic!("{fault}, {safety:?}: {error}"));
@@ -325,7 +324,7 @@ async fn a_short_throttle_is_waited_out_by_writes_too() {
         "Retry-After: 0.02\r\nRateLimit-Reason: jira-burst-based\r\n",
         "",
     );
-    for safety in [Safety::Read, Safety::Idempotent, Safety::Once] {
+    for safety in [Safety::Read, Safety::Once] {
         let (result, asked) = send(safety, vec![busy.clone(), busy.clone(), ok()]).await;
         let response = result.unwrap();
         assert_eq!((response.attempts, asked), (3, 3));

@@ -23,7 +23,7 @@ pub(super) fn read(
     at_least_one: bool,
     echo: impl Fn(usize) -> Option<String>,
 ) -> Result<Option<RecordBatch>> {
-    let mut shape = shape::compile(&[table.clone()], columns, &[], rows);
+    let mut shape = shape::compile(std::slice::from_ref(table), columns, &[], rows);
     shape.at_least_one = at_least_one;
     let echoed: Vec<_> = columns
         .iter()

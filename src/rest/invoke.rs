@@ -16,7 +16,7 @@ use super::value::Value;
 use super::write::{requests_schema, show};
 use super::{answer, arrow_field, files, find};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Content, Request, Response, Terms, Upload, is_outcome_unknown};
+use crate::http::{Content, Request, Response, Safety, Terms, Upload, is_outcome_unknown};
 use crate::schema::{Action, Catalog, Procedure, Step};
 
 /// Names of the result columns of a file that was kept, and of a schema file.
@@ -213,7 +213,7 @@ impl Run<'_> {
                 None => error.hint("give it as name => value"),
             });
         }
-        operation_request(
+        let mut request = operation_request(
             &self.name,
             &self.procedure.api,
             &step.operation,
@@ -221,7 +221,12 @@ impl Run<'_> {
             given,
             &[],
             false,
-        )
+        )?;
+        // What changes nothing may be asked again.
+        if !self.procedure.changes {
+            request.safety = Safety::Read;
+        }
+        Ok(request)
     }
 
     /// The error of a step, with what the schema knows and what was done before it.

@@ -1,16 +1,17 @@
-//! `docs/tables.md`, generated from the catalog, and `schemas/schema.json`, from the vocabulary.
+//! `docs/tables.md` and `docs/procedures.md`, generated from the catalog, and `schemas/schema.json`, from the vocabulary.
 
 use std::fmt::Write as _;
 
 use super::file::{ApiFile, TableFile};
-use super::{Catalog, Table};
+use super::operation_file::ProcedureFile;
+use super::{Action, Catalog, Operation, Table};
 
 /// The reference of all tables.
 pub(crate) fn tables_markdown(catalog: &Catalog, pushdown: impl Fn(&Table, usize) -> String) -> String {
     let mut text = String::from(
         "# Tables\n\nGenerated from the schema files; do not edit. Columns in **bold** are the key. *Pushdown* says which predicates the site itself \
          answers; every other predicate is evaluated after reading. An *input* column is filter-only: it is sent to the site when bound by `=` or \
-         IN, and echoed in the rows.\n\n",
+         IN, and echoed in the rows. *Written* says which statements set a column.\n\n",
     );
     for table in catalog.tables() {
         let _ = writeln!(text, "- [{0}](#{0})", table.name);
@@ -39,7 +40,14 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
         };
         let _ = writeln!(text, "- embedded in [{0}](#{0}) by `{how}`", parent.table.name);
     }
-    text.push_str("\n| column | type | pushdown | description |\n|---|---|---|---|\n");
+    let writes = [("insert", &table.insert), ("delete", &table.delete)];
+    let writes = writes
+        .into_iter()
+        .filter_map(|(word, operation)| Some((word, operation.as_ref()?)));
+    for (word, operation) in writes.chain(table.updates.iter().map(|update| ("update", update))) {
+        write_line(text, word, operation, table);
+    }
+    text.push_str("\n| column | type | pushdown | written | description |\n|---|---|---|---|---|\n");
     for (index, column) in table.columns.iter().enumerate() {
         let name = if column.key {
             format!("**{}**", column.name)
@@ -50,6 +58,19 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
         if column.input {
             doc.push_str(if column.required { " *Required input.*" } else { " *Input.*" });
         }
+        if column.write_only {
+            doc.push_str(" *Only written: NULL in every row that is read.*");
+        }
+        if let Some(most) = column.max_chars {
+            let _ = write!(doc, " At most {most} characters.");
+        }
+        let insert = match &table.insert {
+            Some(insert) if insert.needs(index) => "insert (required)",
+            Some(_) if table.is_insertable(index) => "insert",
+            _ => "",
+        };
+        let update = if table.is_updatable(index) { "update" } else { "" };
+        let written: Vec<&str> = [insert, update].into_iter().filter(|word| !word.is_empty()).collect();
         if let Some((table, other)) = &column.references {
             let _ = write!(doc, " → [{table}](#{table}).{other}");
         }
@@ -59,9 +80,10 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
         }
         let _ = writeln!(
             text,
-            "| {name} | {} | {} | {doc} |",
+            "| {name} | {} | {} | {} | {doc} |",
             column.kind.sql_name(),
-            pushdown(table, index)
+            pushdown(table, index),
+            written.join(", ")
         );
     }
     for example in &table.examples {
@@ -69,7 +91,95 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
     }
 }
 
-/// The JSON Schema of schema files, for editors: a table, or the defaults of a folder.
+fn write_line(text: &mut String, word: &str, operation: &Operation, table: &Table) {
+    let _ = write!(
+        text,
+        "- {word}: `{} {}`",
+        operation.endpoint.verb.as_str(),
+        operation.endpoint.template
+    );
+    if let Some(batch) = &operation.batch {
+        let _ = write!(text, ", up to {} rows in a request", batch.max);
+    }
+    for find in &operation.finds {
+        let name = |column: usize| &table.columns[column].name;
+        let there = find.table.as_deref().unwrap_or(table);
+        let _ = write!(
+            text,
+            "; `{}` is found in [{1}](#{1}) by `{2}` where it is not given",
+            name(find.column),
+            there.name,
+            name(find.given)
+        );
+    }
+    text.push('\n');
+}
+
+/// The reference of all procedures.
+pub(crate) fn procedures_markdown(catalog: &Catalog) -> String {
+    let mut text = String::from(
+        "# Procedures\n\nGenerated from the schema files; do not edit. A procedure is run by `CALL name(value, parameter => value)`, by \
+         `EXECUTE name parameter = value` or `EXEC name @parameter = value`, or read as a table: `SELECT * FROM name(parameter => value)`. It \
+         runs once per statement, never while the statement is planned, prepared or explained. Parameters in **bold** are required; NULL \
+         stands for one that is not given.\n\n",
+    );
+    for procedure in catalog.procedures() {
+        let _ = writeln!(text, "- [{0}](#{0})", procedure.name);
+    }
+    for procedure in catalog.procedures() {
+        let _ = writeln!(text, "\n## {}\n\n{}\n", procedure.name, procedure.doc);
+        match &procedure.action {
+            Action::Steps(steps) => {
+                for step in steps {
+                    let endpoint = &step.operation.endpoint;
+                    let _ = writeln!(text, "- `{} {}`", endpoint.verb.as_str(), endpoint.template);
+                }
+            }
+            Action::Schema { .. } => text.push_str("- asks nothing of the site\n"),
+        }
+        let changes = if procedure.changes {
+            "It changes the site."
+        } else {
+            "It changes nothing on the site."
+        };
+        let _ = writeln!(
+            text,
+            "\n{changes}\n\n| parameter | type | default | description |\n|---|---|---|---|"
+        );
+        for (parameter, default) in procedure.parameters.iter().zip(&procedure.defaults) {
+            let name = if parameter.required {
+                format!("**{}**", parameter.name)
+            } else {
+                parameter.name.clone()
+            };
+            let default = default.as_ref().map_or_else(String::new, |default| format!("`{default}`"));
+            let one_of: Vec<String> = parameter.one_of.iter().map(|value| format!("`{value}`")).collect();
+            let one_of = if one_of.is_empty() {
+                String::new()
+            } else {
+                format!(" One of {}.", one_of.join(", "))
+            };
+            let doc = parameter.doc.replace('|', "\\|");
+            let _ = writeln!(text, "| {name} | {} | {default} | {doc}{one_of} |", parameter.kind.sql_name());
+        }
+        text.push_str("\n| result | type | description |\n|---|---|---|\n");
+        for column in &procedure.result.columns {
+            let _ = writeln!(
+                text,
+                "| {} | {} | {} |",
+                column.name,
+                column.kind.sql_name(),
+                column.doc.replace('|', "\\|")
+            );
+        }
+        for example in &procedure.examples {
+            let _ = writeln!(text, "\n{}\n\n```sql\n{}\n```", example.doc, example.sql);
+        }
+    }
+    text
+}
+
+/// The JSON Schema of schema files, for editors: a table, a procedure, or the defaults of a folder.
 pub(crate) fn schema_json() -> String {
     let generator = schemars::SchemaGenerator::default();
     let mut schema = generator.into_root_schema_for::<Either>();
@@ -86,6 +196,8 @@ pub(crate) fn schema_json() -> String {
 enum Either {
     /// A table.
     Table(Box<TableFile>),
+    /// A procedure (in the folder `procedures`).
+    Procedure(Box<ProcedureFile>),
     /// The defaults of a folder (`_api.toml`).
     Api(Box<ApiFile>),
 }

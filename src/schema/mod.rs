@@ -22,11 +22,11 @@ use std::sync::Arc;
 use crate::error::{Error, ErrorKind, Result};
 pub(crate) use custom::{Custom, FieldMetadata, resolve};
 #[cfg(test)]
-pub(crate) use docs::{schema_json, tables_markdown};
+pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Encoding, Find, Operation};
-pub(crate) use procedure::{Action, Procedure, Step, Upload};
+pub(crate) use procedure::{Action, Procedure, Step};
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
 /// The schema files that are part of the program: path below `schemas/` and text.

@@ -220,18 +220,15 @@ fn columns(facts: &Facts) -> Result<RecordBatch> {
 }
 
 fn examples(facts: &Facts) -> Result<RecordBatch> {
-    let rows: Vec<(&Table, i64, &Example)> = facts
-        .catalog
-        .tables()
-        .iter()
-        .flat_map(|table| {
-            (1..)
-                .zip(&table.examples)
-                .map(|(ordinal, example)| (table.as_ref(), ordinal, example))
-        })
+    let of_tables = facts.catalog.tables().iter().map(|table| (&table.name, &table.examples));
+    let of_procedures = facts.catalog.procedures().iter();
+    let of_procedures = of_procedures.map(|procedure| (&procedure.name, &procedure.examples));
+    let rows: Vec<(&String, i64, &Example)> = of_tables
+        .chain(of_procedures)
+        .flat_map(|(name, examples)| (1..).zip(examples).map(move |(ordinal, example)| (name, ordinal, example)))
         .collect();
     batch(vec![
-        ("table_name", text(rows.iter().map(|(table, ..)| &table.name))),
+        ("table_name", text(rows.iter().map(|(name, ..)| name))),
         ("ordinal", numbers(rows.iter().map(|(_, ordinal, _)| *ordinal))),
         ("description", text(rows.iter().map(|(.., example)| &example.doc))),
         ("sql", text(rows.iter().map(|(.., example)| &example.sql))),

@@ -250,6 +250,11 @@ impl ExecutionPlan for WriteExec {
         vec![Distribution::SinglePartition]
     }
 
+    fn maintains_input_order(&self) -> Vec<bool> {
+        // Rows are written in the order they come in, so an ORDER BY below is not for nothing: without this the optimizer drops it.
+        vec![true]
+    }
+
     fn benefits_from_input_partitioning(&self) -> Vec<bool> {
         vec![false]
     }
