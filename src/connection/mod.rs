@@ -19,25 +19,35 @@ use values::OptionValues;
 
 mod credentials;
 pub(crate) mod docs;
+mod oauth;
 mod option;
 mod parse;
 mod pseudo;
 mod registry;
+mod route;
 mod secret;
 mod site;
 mod sources;
+mod sso;
+mod store;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod values;
 
-pub(crate) use credentials::Credentials;
+pub(crate) use credentials::{Credentials, Gateway};
+pub(crate) use oauth::{Initiate, OAuth1Options, OAuth2Options, Signing, TokenPlace};
 pub(crate) use option::{OptionKind, OptionRow, Status};
 pub(crate) use pseudo::PseudoColumns;
 pub(crate) use registry::OPTIONS;
+pub(crate) use route::{Hop, Protocol, Route};
 pub(crate) use secret::Secret;
 pub(crate) use sources::Source;
+pub(crate) use sso::{Provider, SsoOptions};
+pub(crate) use store::{StoreFormat, StoreOptions, StorePlace};
 pub(crate) use suggest::closest;
+pub(crate) use tls::{ServerTrust, TlsOptions};
 
 /// How to reach one site, complete and free of contradictions. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -45,6 +55,9 @@ pub struct Connection {
     values: OptionValues,
     site: Url,
     sign_in: SignIn,
+    profile: Option<String>,
+    tls: TlsOptions,
+    route: Route,
     service_desk_ids: Vec<String>,
     request_language: Option<String>,
     schema_dir: Option<PathBuf>,
@@ -72,6 +85,9 @@ impl Connection {
         let site = site::site(values.text("URL"), values.boolean("AllowInsecure"))?;
         Ok(Self {
             sign_in: sign_in(&values, &site)?,
+            profile: None,
+            tls: tls::tls(&values)?,
+            route: route::route(&values, site.scheme() == "https")?,
             service_desk_ids: desk_ids(values.text("ServiceDeskID"))?,
             request_language: values.filled("RequestLanguage").map(language).transpose()?,
             schema_dir: values.filled("SchemaDir").map(PathBuf::from),
@@ -94,6 +110,26 @@ impl Connection {
     /// How the credentials were chosen, such as `APIToken (inferred from User and APIToken)`.
     pub fn scheme_text(&self) -> &'static str {
         self.sign_in.scheme
+    }
+
+    /// The name under which the connection is kept. None: it was given in full.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// Where requests go, if not to the site itself.
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        self.sign_in.gateway.as_ref()
+    }
+
+    /// What is presented to the server, and accepted from it.
+    pub(crate) fn tls(&self) -> &TlsOptions {
+        &self.tls
+    }
+
+    /// The way to the site.
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
     }
 
     /// The service desks that tables are limited to where a query names none. Empty: no limit is set, all desks are read.

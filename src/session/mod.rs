@@ -18,11 +18,12 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as SqlStatement;
 
-use crate::connection::{Connection, Credentials};
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Authorization, Client, ClientOptions, LoggedRequest, Statement};
+use crate::http::{Client, ClientOptions, LoggedRequest, Statement};
 use crate::rest::site::Site;
 use crate::schema::Catalog;
+use crate::sign_in::{Prompt, SignIn};
 use crate::table::to_datafusion;
 pub use check::Findings;
 use planning::planning;
@@ -40,6 +41,7 @@ struct Shared {
     connection: Connection,
     catalog: Catalog,
     site: Arc<Site>,
+    sign_in: SignIn,
     context: SessionContext,
     statements: AtomicU64,
 }
@@ -67,22 +69,21 @@ impl Session {
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
         let catalog = Catalog::load(connection.schema_dir())?;
-        let authorization = match connection.credentials() {
-            Credentials::Anonymous => Authorization::None,
-            Credentials::Basic { user, password } => Authorization::Basic {
-                user: user.clone(),
-                password: password.clone(),
-            },
-            Credentials::Bearer(token) => Authorization::Bearer(token.clone()),
-        };
-        let client = Client::new(ClientOptions {
-            authorization,
+        let options = ClientOptions {
+            tls: connection.tls().clone(),
+            route: connection.route().clone(),
             language: connection.request_language().map(str::to_owned),
             max_concurrency: connection.max_concurrency(),
             timeout: connection.timeout(),
             connect_timeout: Duration::from_secs(10),
             max_body_bytes: connection.max_body_bytes(),
             ..ClientOptions::site(connection.site().clone())
+        };
+        let sign_in = SignIn::new(&connection, &options)?;
+        let client = Client::new(ClientOptions {
+            authorization: sign_in.authorization.clone(),
+            locator: sign_in.locator.clone(),
+            ..options
         })?;
         let language = connection.request_language().map(str::to_owned);
         let site = Arc::new(Site::new(
@@ -97,6 +98,7 @@ impl Session {
                 connection,
                 catalog,
                 site,
+                sign_in,
                 context,
                 statements: AtomicU64::new(0),
             }),
@@ -153,6 +155,24 @@ impl Session {
     /// HTTP requests of this session, oldest first; the newest 10,000 are kept.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.site.client.log().snapshot()
+    }
+
+    /// Gets OAuth tokens with a browser and keeps them; where they are kept. Without `browser` the address is only printed.
+    ///
+    /// # Errors
+    /// The connection does not use OAuth with `InitiateOAuth=GETANDREFRESH`, or nobody agreed.
+    pub async fn login(&self, browser: bool) -> Result<String> {
+        let prompt = Prompt::default();
+        let browser = browser && prompt.browser;
+        self.shared.sign_in.login(Prompt { browser }).await
+    }
+
+    /// Forgets the OAuth tokens that are kept; says what was removed.
+    ///
+    /// # Errors
+    /// The connection does not use OAuth, or the tokens cannot be removed.
+    pub async fn logout(&self) -> Result<String> {
+        self.shared.sign_in.logout().await
     }
 
     /// The options of this session.
