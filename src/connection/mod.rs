@@ -34,20 +34,23 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod uri;
 mod values;
 
 pub(crate) use credentials::{Credentials, Gateway};
 pub(crate) use oauth::{Initiate, OAuth1Options, OAuth2Options, Signing, TokenPlace};
 pub(crate) use option::{OptionKind, OptionRow, Status};
+pub(crate) use parse::ConnectionString;
 pub(crate) use pseudo::PseudoColumns;
 pub(crate) use registry::OPTIONS;
 pub(crate) use route::{Hop, Protocol, Route};
 pub(crate) use secret::Secret;
-pub(crate) use sources::Source;
+pub(crate) use sources::{SecretPlace, Source};
 pub(crate) use sso::{Provider, SsoOptions};
 pub(crate) use store::{StoreFormat, StoreOptions, StorePlace};
 pub(crate) use suggest::closest;
 pub(crate) use tls::{ServerTrust, TlsOptions};
+pub(crate) use values::Kept;
 
 /// How to reach one site, complete and free of contradictions. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -81,11 +84,17 @@ impl Connection {
     /// An option in `text` wins over the environment; empty `text` stands for `JSMQL_CONNECTION`. Errors name the option and
     /// quote no value; only hints on URL show its host and path, once it is certain to hold no password.
     pub fn parse(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
-        let values = OptionValues::read(text, environment)?;
+        Self::parse_with(text, environment, Kept::NOTHING)
+    }
+
+    /// Reads a connection string together with the environment and what is kept: a profile, and secrets elsewhere.
+    pub(crate) fn parse_with(text: &str, environment: impl IntoIterator<Item = (String, String)>, kept: Kept<'_>) -> Result<Self> {
+        let profile = kept.profile.as_ref().map(|(name, _)| name.clone());
+        let values = OptionValues::read_with(text, environment, kept)?;
         let site = site::site(values.text("URL"), values.boolean("AllowInsecure"))?;
         Ok(Self {
             sign_in: sign_in(&values, &site)?,
-            profile: None,
+            profile,
             tls: tls::tls(&values)?,
             route: route::route(&values, site.scheme() == "https")?,
             service_desk_ids: desk_ids(values.text("ServiceDeskID"))?,
@@ -103,7 +112,7 @@ impl Connection {
     }
 
     /// What requests to the origin of [`Connection::site`], and to no other, carry.
-    pub fn credentials(&self) -> &Credentials {
+    pub(crate) fn credentials(&self) -> &Credentials {
         &self.sign_in.credentials
     }
 
