@@ -24,6 +24,7 @@ pub mod demo;
 mod docs;
 mod error;
 mod http;
+mod log;
 mod profile;
 mod rest;
 mod schema;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["error"],
     &["connection", "schema"],
-    &["certificate", "profile"],
+    &["certificate", "profile", "log"],
     &["http"],
     &["rest", "sign_in"],
     &["table"],

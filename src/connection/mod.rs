@@ -19,6 +19,7 @@ use values::OptionValues;
 
 mod credentials;
 pub(crate) mod docs;
+mod logging;
 mod oauth;
 mod option;
 mod parse;
@@ -38,6 +39,7 @@ mod uri;
 mod values;
 
 pub(crate) use credentials::{Credentials, Gateway};
+pub(crate) use logging::{LogOptions, LogPlace};
 pub(crate) use oauth::{Initiate, OAuth1Options, OAuth2Options, Signing, TokenPlace};
 pub(crate) use option::{OptionKind, OptionRow, Status};
 pub(crate) use parse::ConnectionString;
@@ -59,6 +61,7 @@ pub struct Connection {
     site: Url,
     sign_in: SignIn,
     profile: Option<String>,
+    log: Option<LogOptions>,
     tls: TlsOptions,
     route: Route,
     service_desk_ids: Vec<String>,
@@ -88,13 +91,18 @@ impl Connection {
     }
 
     /// Reads a connection string together with the environment and what is kept: a profile, and secrets elsewhere.
-    pub(crate) fn parse_with(text: &str, environment: impl IntoIterator<Item = (String, String)>, kept: Kept<'_>) -> Result<Self> {
+    pub(crate) fn parse_with(
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+        kept: Kept<'_>,
+    ) -> Result<Self> {
         let profile = kept.profile.as_ref().map(|(name, _)| name.clone());
         let values = OptionValues::read_with(text, environment, kept)?;
         let site = site::site(values.text("URL"), values.boolean("AllowInsecure"))?;
         Ok(Self {
             sign_in: sign_in(&values, &site)?,
             profile,
+            log: logging::log(&values)?,
             tls: tls::tls(&values)?,
             route: route::route(&values, site.scheme() == "https")?,
             service_desk_ids: desk_ids(values.text("ServiceDeskID"))?,
@@ -129,6 +137,33 @@ impl Connection {
     /// Where requests go, if not to the site itself.
     pub(crate) fn gateway(&self) -> Option<&Gateway> {
         self.sign_in.gateway.as_ref()
+    }
+
+    /// The log of the session. None: there is none.
+    pub(crate) fn log(&self) -> Option<&LogOptions> {
+        self.log.as_ref()
+    }
+
+    /// Every secret that an option holds, for whoever takes secrets out of texts.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = Secret> + '_ {
+        let filled = OPTIONS
+            .iter()
+            .filter(|row| row.secret)
+            .filter_map(|row| self.values.filled(row.name));
+        filled.map(Secret::from)
+    }
+
+    /// What the user should know about a connection that is allowed all the same.
+    pub(crate) fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        if self.tls.server == ServerTrust::Anything {
+            warnings
+                .push("SSLServerCert=* accepts every server: anybody on the way can read the credentials and change the answers");
+        }
+        if self.values.boolean("AllowInsecure") && self.site.scheme() == "http" {
+            warnings.push("AllowInsecure=true: credentials and answers cross the network unencrypted");
+        }
+        warnings
     }
 
     /// What is presented to the server, and accepted from it.

@@ -11,7 +11,6 @@ const COUNT: OptionKind = Integer { min: 0, max: i64::MAX };
 const PORT: OptionKind = Integer { min: 0, max: 65_535 };
 
 /// What is still to come, said once for all options that wait for it.
-const LOG_FILES: &str = "writing log files";
 const CATALOG_FILTER: &str = "hiding tables from the catalog";
 const LOCAL_COPY: &str = "keeping a local copy of tables";
 const WRITING: &str = "writing to the site";
@@ -134,11 +133,11 @@ options! {
         Works "ProxyExceptions": Text, "", "Hosts and domains reached without the proxy, separated by `;`.";
     }
     Logging {
-        Later(LOG_FILES) "Logfile": Path, "", "File to log to.";
-        Later(LOG_FILES) "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log, 1 to 5.";
-        Later(LOG_FILES) "LogModules": Text, "", "Parts to log, separated by `;`. Empty: all.";
-        Later(LOG_FILES) "MaxLogFileSize": Text, "100MB", "Size at which a log file is closed and the next begun.";
-        Later(LOG_FILES) "MaxLogFileCount": Integer { min: -1, max: i64::MAX }, "-1", "How many log files to keep; -1 is all.";
+        Works "Logfile": Path, "", "File to log to, readable by its owner only, or `STDOUT://` or `STDERR://`. Empty: no log. Secrets are never logged.";
+        Works "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log: 1 what went wrong, 2 statements and sign-ins too, 3 each request, 4 the headers of answers, 5 bodies.";
+        Works "LogModules": Text, "", "Parts to log, separated by `;`: `SQL`, `HTTP`, `AUTH`. Empty: all.";
+        Works "MaxLogFileSize": Text, "100MB", "Size at which the log file is closed, by the name with `.1` behind it, and the next begun.";
+        Works "MaxLogFileCount": Integer { min: -1, max: i64::MAX }, "-1", "How many closed log files to keep. -1: all.";
     }
     Schema {
         Works "SchemaDir": Path, "", "Folder with further schema files (TOML). Empty: only the built-in tables.";

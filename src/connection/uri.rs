@@ -34,7 +34,9 @@ fn pairs(scheme: &str, rest: &str) -> Result<ConnectionString> {
     string.push("URL", root.as_str())?;
     for (key, value) in url.query_pairs() {
         // As everywhere in URIs, `+` is a blank.
-        string.push(&key, value.into_owned()).map_err(|_| wrong("holds a pair without a name"))?;
+        string
+            .push(&key, value.into_owned())
+            .map_err(|_| wrong("holds a pair without a name"))?;
     }
     Ok(string)
 }
@@ -45,9 +47,17 @@ mod tests {
 
     #[test]
     fn a_uri_is_a_connection_string() {
-        let string = parse("jsm://acme.atlassian.net?User=ann%40acme.example&APIToken=a%3Bb%2B").unwrap().unwrap();
-        let pairs: Vec<_> = string.pairs().map(|(key, value)| format!("{key}={}", value.expose())).collect();
-        assert_eq!(pairs, ["URL=https://acme.atlassian.net/", "User=ann@acme.example", "APIToken=a;b+"]);
+        let string = parse("jsm://acme.atlassian.net?User=ann%40acme.example&APIToken=a%3Bb%2B")
+            .unwrap()
+            .unwrap();
+        let pairs: Vec<_> = string
+            .pairs()
+            .map(|(key, value)| format!("{key}={}", value.expose()))
+            .collect();
+        assert_eq!(
+            pairs,
+            ["URL=https://acme.atlassian.net/", "User=ann@acme.example", "APIToken=a;b+"]
+        );
         let string = parse("jsm+http://localhost:8080/jira").unwrap().unwrap();
         assert_eq!(string.pairs().next().unwrap().1.expose(), "http://localhost:8080/jira");
         assert!(parse("URL=jsm://x").is_none());

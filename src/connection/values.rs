@@ -52,11 +52,7 @@ impl OptionValues {
     }
 
     /// Reads the connection string, the environment, and what is kept.
-    pub(super) fn read_with(
-        text: &str,
-        environment: impl IntoIterator<Item = (String, String)>,
-        kept: Kept<'_>,
-    ) -> Result<Self> {
+    pub(super) fn read_with(text: &str, environment: impl IntoIterator<Item = (String, String)>, kept: Kept<'_>) -> Result<Self> {
         let environment = variables(environment)?;
         let mut written = match environment.whole {
             Some((whole, source)) if text.trim().is_empty() && kept.profile.is_none() => pairs(whole.expose(), source)?,
@@ -81,7 +77,10 @@ impl OptionValues {
             }
         }
         let resolved = written.into_iter().map(|option| resolved(option, kept.secret));
-        resolved.map(|option| option.and_then(checked)).collect::<Result<_>>().map(Self)
+        resolved
+            .map(|option| option.and_then(checked))
+            .collect::<Result<_>>()
+            .map(Self)
     }
 
     /// The value of the option, which may be its default.
@@ -159,13 +158,19 @@ fn resolved(written: Written, secret: &dyn Fn(&SecretPlace) -> Result<Secret>) -
         Value::Text(text) => text,
         // Connection strings travel in documents and workbooks; opening one must not run programs.
         Value::Kept(SecretPlace::Command(_)) if source == Source::ConnectionString => {
-            let message = format!("{}Command is set in the connection string, which must not run programs", row.name);
-            return Err(Error::new(ErrorKind::Option, message)
-                .hint(format!("set it in a profile, or in {}_COMMAND", row.variable())));
+            let message = format!(
+                "{}Command is set in the connection string, which must not run programs",
+                row.name
+            );
+            return Err(
+                Error::new(ErrorKind::Option, message).hint(format!("set it in a profile, or in {}_COMMAND", row.variable()))
+            );
         }
         Value::Kept(place) => secret(&place).map_err(|error| {
             let kind = error.kind();
-            let hint = error.hint_text().map_or_else(|| format!("it is set by: {source}"), str::to_owned);
+            let hint = error
+                .hint_text()
+                .map_or_else(|| format!("it is set by: {source}"), str::to_owned);
             Error::new(kind, format!("{} cannot be got: {}", row.name, error.message())).hint(hint)
         })?,
     };
@@ -227,8 +232,6 @@ mod tests {
     fn an_option_not_for_use_says_so_unless_it_has_its_default() {
         for (text, fragment, hint) in [
             ("Readonly=yes", "writing to the site is still to come", "leave it out"),
-            ("Logfile=canary", "writing log files is still to come", "leave it out"),
-            ("Verbosity=canary", "writing log files is still to come", "leave it out"),
             ("RTK=canary", "RTK cannot be set: jsmql needs no licence key", "leave it out"),
             ("PoolMaxSize=5", "use MaxConcurrency", "leave it out"),
             ("Location=/canary", "name their folder in SchemaDir", "leave it out"),

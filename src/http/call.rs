@@ -8,6 +8,7 @@ use super::refusal;
 use super::retry::{Decision, Outcome, decide};
 use super::scope;
 use super::throttle::{Scope, Throttle};
+use super::trace::{trace_answer, trace_attempt};
 use super::transport::{Failure, lost_error, unsent_error};
 use super::unknown::OutcomeUnknown;
 use super::{Proof, Request, Response, Safety, Statement};
@@ -163,16 +164,15 @@ impl<'c> Call<'c> {
                 (None, 0, Err(interrupted.into()))
             }
         };
-        entry.ended(
-            status,
-            bytes,
-            judged.as_ref().err().map(|failed| failed.error.message().to_owned()),
-        );
+        let error = judged.as_ref().err().map(|failed| failed.error.message().to_owned());
+        trace_attempt(self.request, status, bytes, entry.elapsed(), self.attempts, error.as_deref());
+        entry.ended(status, bytes, error);
         judged
     }
 
     /// Looks at a whole answer.
     fn judge(&mut self, answer: Answer) -> Result<Answer, Failed> {
+        trace_answer(&answer);
         self.status = Some(answer.status);
         let trace_id = answer.header("x-arequestid").or_else(|| answer.header("atl-traceid"));
         self.trace_id = trace_id.map(|id| id.chars().take(LONGEST_TRACE).collect());

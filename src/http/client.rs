@@ -15,6 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OnceCell, Semaphore};
+use tracing::instrument::WithSubscriber;
 use url::Url;
 
 /// Probes that keep firewalls from forgetting a connection, and that find a dead one.
@@ -89,7 +90,11 @@ impl Client {
     /// [`RequestContext`](crate::error::RequestContext); a row that does not exist is kind `NotFound`, status 404. After a failed write,
     /// [`is_outcome_unknown`](super::is_outcome_unknown) tells whether it may have taken effect. Dropping the future aborts the request.
     pub(crate) async fn send(&self, request: &Request, statement: &Arc<Statement>) -> Result<Response> {
-        Call::new(&self.0, request, statement).run().await
+        let call = Call::new(&self.0, request, statement).run();
+        match &self.0.options.log {
+            Some(log) => call.with_subscriber(log.clone()).await,
+            None => call.await,
+        }
     }
 
     /// The newest attempts of all statements.

@@ -30,6 +30,7 @@ pub(crate) mod scope;
 mod statement;
 mod throttle;
 mod tls;
+mod trace;
 mod transport;
 mod unknown;
 mod wire;

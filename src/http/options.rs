@@ -22,6 +22,8 @@ pub(crate) struct ClientOptions {
     pub tls: TlsOptions,
     /// The way to the site.
     pub route: Route,
+    /// The log of the session. None: events go where the embedding program sends them.
+    pub log: Option<tracing::Dispatch>,
     /// `Accept-Language` of every request.
     pub language: Option<String>,
     /// Most requests in flight at a time, over all statements; at least 1.
@@ -52,6 +54,7 @@ impl ClientOptions {
             base,
             authorization: Authorization::None,
             locator: None,
+            log: None,
             tls: TlsOptions::default(),
             route: Route::default(),
             language: None,

@@ -47,12 +47,17 @@ impl Profiles {
             Err(error) => return Err(failed(format!("cannot be read: {error}"))),
             Ok(file) => {
                 let open = is_open(&file);
-                (std::io::read_to_string(file).map_err(|error| failed(format!("cannot be read: {error}")))?, open)
+                (
+                    std::io::read_to_string(file).map_err(|error| failed(format!("cannot be read: {error}")))?,
+                    open,
+                )
             }
         };
         let document = text.parse::<DocumentMut>().map_err(|error| {
             // Only where it is: the text itself may be a secret.
-            let line = error.span().map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
+            let line = error
+                .span()
+                .map_or(0, |span| text[..span.start.min(text.len())].lines().count().max(1));
             failed(format!("line {line} is no TOML")).hint("values stand in quotation marks: User = \"ann@acme.example\"")
         })?;
         Ok(Self { path, document, open })
@@ -75,8 +80,13 @@ impl Profiles {
         let named = all.iter().filter_map(|(name, item)| Some((name, item.as_table()?)));
         named
             .map(|(name, table)| {
-                let url = table.iter().find(|(key, _)| OptionRow::find(key).is_some_and(|row| row.name == "URL"));
-                (name.to_owned(), url.and_then(|(_, item)| item.as_str()).unwrap_or_default().to_owned())
+                let url = table
+                    .iter()
+                    .find(|(key, _)| OptionRow::find(key).is_some_and(|row| row.name == "URL"));
+                (
+                    name.to_owned(),
+                    url.and_then(|(_, item)| item.as_str()).unwrap_or_default().to_owned(),
+                )
             })
             .collect()
     }
@@ -97,13 +107,25 @@ impl Profiles {
             if secret && self.open && !text.starts_with("${") {
                 return Err(Error::new(
                     ErrorKind::Option,
-                    format!("other users may read {}, and the profile {name} holds {key}", self.path.display()),
+                    format!(
+                        "other users may read {}, and the profile {name} holds {key}",
+                        self.path.display()
+                    ),
                 )
-                .hint(format!("chmod 600 {}; or keep the secret elsewhere with {key}Command or {key}File", self.path.display())));
+                .hint(format!(
+                    "chmod 600 {}; or keep the secret elsewhere with {key}Command or {key}File",
+                    self.path.display()
+                )));
             }
-            pairs.push((key.to_owned(), expanded(&text, |name| std::env::var(name).ok()).map_err(|variable| {
-                wrong(&format!("names the environment variable {variable}, which is not set")).hint(format!("set {variable}"))
-            })?.into()));
+            pairs.push((
+                key.to_owned(),
+                expanded(&text, |name| std::env::var(name).ok())
+                    .map_err(|variable| {
+                        wrong(&format!("names the environment variable {variable}, which is not set"))
+                            .hint(format!("set {variable}"))
+                    })?
+                    .into(),
+            ));
         }
         Ok(pairs)
     }
@@ -128,11 +150,17 @@ impl Profiles {
         let table = all
             .as_table_mut()
             .and_then(|all| all.entry(name).or_insert(Item::Table(Table::new())).as_table_mut())
-            .ok_or_else(|| Error::new(ErrorKind::Option, "profiles is no table in the configuration file").hint("write [profiles.NAME]"))?;
+            .ok_or_else(|| {
+                Error::new(ErrorKind::Option, "profiles is no table in the configuration file").hint("write [profiles.NAME]")
+            })?;
         for (key, text) in options.pairs() {
             let own = OptionRow::find(key).map(|row| row.name);
             let same = |known: &str| known == key || (own.is_some() && OptionRow::find(known).map(|row| row.name) == own);
-            let known: Vec<String> = table.iter().map(|(known, _)| known.to_owned()).filter(|known| same(known)).collect();
+            let known: Vec<String> = table
+                .iter()
+                .map(|(known, _)| known.to_owned())
+                .filter(|known| same(known))
+                .collect();
             if text.expose().is_empty() && change == Change::Edit {
                 for known in known {
                     table.remove(&known);
@@ -158,7 +186,11 @@ impl Profiles {
 
     fn absent(&self, name: &str) -> Error {
         let names: Vec<_> = self.list().into_iter().map(|(name, _)| name).collect();
-        Error::new(ErrorKind::Option, format!("there is no profile {name} in {}", self.path.display())).hint(match names.is_empty() {
+        Error::new(
+            ErrorKind::Option,
+            format!("there is no profile {name} in {}", self.path.display()),
+        )
+        .hint(match names.is_empty() {
             true => format!("add one: jsmql profile add {name} --connection 'URL=…;User=…'"),
             false => format!("the profiles are: {}", names.join(", ")),
         })
@@ -167,9 +199,16 @@ impl Profiles {
     /// Puts the new text in the place of the file, readable by its owner only.
     fn save(&mut self) -> Result<()> {
         let failed = |error: std::io::Error| Error::new(ErrorKind::Io, format!("cannot write {}: {error}", self.path.display()));
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+        let folder = self
+            .path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(std::path::Path::new("."));
         std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = tempfile::Builder::new().prefix(".jsmql-config").tempfile_in(folder).map_err(failed)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".jsmql-config")
+            .tempfile_in(folder)
+            .map_err(failed)?;
         std::io::Write::write_all(&mut file, self.document.to_string().as_bytes()).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&self.path).map_err(|error| failed(error.error))?;
@@ -182,7 +221,8 @@ fn is_open(file: &File) -> bool {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+        file.metadata()
+            .is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
     }
     #[cfg(not(unix))]
     {
@@ -193,8 +233,11 @@ fn is_open(file: &File) -> bool {
 
 fn check_name(name: &str) -> Result<()> {
     if name.trim().is_empty() || name != name.trim() || name.contains(['/', ':']) || name.contains(char::is_control) {
-        return Err(Error::new(ErrorKind::Option, "the name of a profile is empty, or holds `/`, `:` or outer white space")
-            .hint("take a short name such as acme or acme-test"));
+        return Err(Error::new(
+            ErrorKind::Option,
+            "the name of a profile is empty, or holds `/`, `:` or outer white space",
+        )
+        .hint("take a short name such as acme or acme-test"));
     }
     Ok(())
 }
@@ -243,19 +286,35 @@ mod tests {
         let mut profiles = Profiles::at(path.clone()).unwrap();
         let string = parse("url=https://jira.example.net;apitoken=t;MaxRows=5");
         profiles.change("acme", &string, Change::Add).unwrap();
-        assert!(profiles.change("acme", &string, Change::Add).unwrap_err().message().contains("already"));
+        assert!(
+            profiles
+                .change("acme", &string, Change::Add)
+                .unwrap_err()
+                .message()
+                .contains("already")
+        );
         std::fs::write(&path, std::fs::read_to_string(&path).unwrap() + "# kept\n").unwrap();
         let mut profiles = Profiles::at(path.clone()).unwrap();
         profiles.change("acme", &parse("Api Token=u;MaxRows="), Change::Edit).unwrap();
         let profiles = Profiles::at(path.clone()).unwrap();
         assert_eq!(profiles.list(), [("acme".to_owned(), "https://jira.example.net".to_owned())]);
-        assert_eq!(shown(&profiles.pairs("acme").unwrap()), ["URL=https://jira.example.net", "APIToken=u"]);
+        assert_eq!(
+            shown(&profiles.pairs("acme").unwrap()),
+            ["URL=https://jira.example.net", "APIToken=u"]
+        );
         assert!(std::fs::read_to_string(&path).unwrap().contains("# kept"));
         let mut profiles = profiles;
         for name in ["", "a/b", "a:b", " a"] {
             assert!(profiles.change(name, &string, Change::Add).is_err(), "{name}");
         }
-        assert!(profiles.change("other", &string, Change::Edit).unwrap_err().hint_text().unwrap().contains("acme"));
+        assert!(
+            profiles
+                .change("other", &string, Change::Edit)
+                .unwrap_err()
+                .hint_text()
+                .unwrap()
+                .contains("acme")
+        );
         profiles.delete("acme").unwrap();
         assert!(profiles.delete("acme").is_err() && profiles.list().is_empty());
     }
@@ -266,7 +325,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        std::fs::write(&path, "[profiles.a]\nURL = \"https://a.example\"\nAPIToken = \"c4n4ry\"\n[profiles.b]\nMaxRows = 5\n").unwrap();
+        std::fs::write(
+            &path,
+            "[profiles.a]\nURL = \"https://a.example\"\nAPIToken = \"c4n4ry\"\n[profiles.b]\nMaxRows = 5\n",
+        )
+        .unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let profiles = Profiles::at(path.clone()).unwrap();
         let error = profiles.pairs("a").unwrap_err();
@@ -274,26 +337,52 @@ mod tests {
         assert_eq!(shown(&profiles.pairs("b").unwrap()), ["MaxRows=5"]);
         std::fs::write(&path, "[profiles.a]\nAPIToken = c4n4ry\n").unwrap();
         let error = Profiles::at(path).unwrap_err();
-        assert!(error.message().contains("line 2 is no TOML") && !format!("{error:?}").contains("c4n4ry"), "{error:?}");
+        assert!(
+            error.message().contains("line 2 is no TOML") && !format!("{error:?}").contains("c4n4ry"),
+            "{error:?}"
+        );
     }
 
     #[test]
     fn a_profile_is_weaker_than_string_and_environment() {
         let kept = |pairs: &[(&str, &str)]| Kept {
-            profile: Some(("acme".into(), pairs.iter().map(|(key, value)| (key.to_string(), Secret::from(*value))).collect())),
+            profile: Some((
+                "acme".into(),
+                pairs
+                    .iter()
+                    .map(|(key, value)| (key.to_string(), Secret::from(*value)))
+                    .collect(),
+            )),
             secret: &|place| Ok(format!("{place:?}").into()),
         };
-        let profile = [("URL", "https://jira.example.net"), ("APITokenCommand", "pass"), ("MaxRows", "1"), ("Timeout", "1")];
-        let environment = [("JSMQL_MAXROWS", "2"), ("JSMQL_CONNECTION", "URL=https://other.example;PAT=x")];
+        let profile = [
+            ("URL", "https://jira.example.net"),
+            ("APITokenCommand", "pass"),
+            ("MaxRows", "1"),
+            ("Timeout", "1"),
+        ];
+        let environment = [
+            ("JSMQL_MAXROWS", "2"),
+            ("JSMQL_CONNECTION", "URL=https://other.example;PAT=x"),
+        ];
         let environment = || environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
         let connection = Connection::parse_with("Timeout=3", environment(), kept(&profile)).unwrap();
         assert_eq!(connection.site().as_str(), "https://jira.example.net/");
-        assert_eq!((connection.max_rows(), connection.timeout().map(|time| time.as_secs())), (Some(2), Some(3)));
+        assert_eq!(
+            (connection.max_rows(), connection.timeout().map(|time| time.as_secs())),
+            (Some(2), Some(3))
+        );
         assert_eq!(connection.profile(), Some("acme"));
         let state = connection.options().find(|state| state.row.name == "APIToken").unwrap();
-        assert_eq!((state.value.as_str(), state.source.to_string().as_str()), ("***", "profile acme"));
+        assert_eq!(
+            (state.value.as_str(), state.source.to_string().as_str()),
+            ("***", "profile acme")
+        );
         for (text, message) in [
-            ("URL=https://evil.example", "URL is set by connection string and by profile acme"),
+            (
+                "URL=https://evil.example",
+                "URL is set by connection string and by profile acme",
+            ),
             ("APITokenCommand=evil", "must not run programs"),
         ] {
             let error = Connection::parse_with(text, environment(), kept(&profile)).unwrap_err();

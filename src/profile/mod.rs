@@ -15,14 +15,18 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Reads a connection: from `text`, the environment, and the profile `name`, or else that of the variable JSMQL_PROFILE.
 pub(crate) fn connection(text: &str, name: Option<&str>) -> Result<Connection> {
-    let environment: Vec<(String, String)> = std::env::vars().collect();
+    let text_of =
+        |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let environment: Vec<(String, String)> = std::env::vars_os().filter_map(text_of).collect();
     let variable = |wanted: &str| environment.iter().find(|(known, value)| known == wanted && !value.is_empty());
     let name = match (name, variable("JSMQL_PROFILE")) {
         (Some(name), _) => Some(name.to_owned()),
         // A connection string names a site of its own; the profile is for when none is given.
         (None, Some((_, name))) if text.trim().is_empty() => {
             if variable("JSMQL_CONNECTION").is_some() {
-                return Err(Error::new(ErrorKind::Option, "JSMQL_PROFILE and JSMQL_CONNECTION are both set").hint("unset one of them"));
+                return Err(
+                    Error::new(ErrorKind::Option, "JSMQL_PROFILE and JSMQL_CONNECTION are both set").hint("unset one of them"),
+                );
             }
             Some(name.clone())
         }

@@ -17,7 +17,9 @@ pub(super) fn get(place: &SecretPlace) -> Result<Secret> {
         SecretPlace::Variable(name) => match std::env::var(name) {
             Ok(text) => text.into(),
             Err(_) => {
-                return Err(Error::new(ErrorKind::Option, "the environment variable is not set").hint("set the variable that it names"));
+                return Err(
+                    Error::new(ErrorKind::Option, "the environment variable is not set").hint("set the variable that it names")
+                );
             }
         },
         SecretPlace::Keyring(name) => match keyring::load(name)? {
@@ -37,7 +39,8 @@ pub(super) fn get(place: &SecretPlace) -> Result<Secret> {
 
 /// The first line that a shell's command prints. Its errors go to the terminal, where a program such as `pass` may also ask.
 fn run(line: &str) -> Result<Secret> {
-    let failed = |why: String| Error::new(ErrorKind::Io, format!("the program {why}")).hint("run it in a terminal to see what it says");
+    let failed =
+        |why: String| Error::new(ErrorKind::Io, format!("the program {why}")).hint("run it in a terminal to see what it says");
     let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let output = Command::new(shell)
         .args([flag, line])
@@ -65,9 +68,17 @@ mod tests {
         let file = folder.path().join("token");
         std::fs::write(&file, "t0ken\nmore\n").unwrap();
         assert_eq!(get(&SecretPlace::File(file.display().to_string())).unwrap().expose(), "t0ken");
-        assert_eq!(get(&SecretPlace::Variable("CARGO_PKG_NAME".into())).unwrap().expose(), "jsmql");
+        assert_eq!(
+            get(&SecretPlace::Variable("CARGO_PKG_NAME".into())).unwrap().expose(),
+            "jsmql"
+        );
         #[cfg(unix)]
-        assert_eq!(get(&SecretPlace::Command("printf 't0ken\\nuser: x'".into())).unwrap().expose(), "t0ken");
+        assert_eq!(
+            get(&SecretPlace::Command("printf 't0ken\\nuser: x'".into()))
+                .unwrap()
+                .expose(),
+            "t0ken"
+        );
         for (place, message) in [
             (SecretPlace::File("/no/such/file".into()), "the file cannot be read"),
             (SecretPlace::Variable("NO_SUCH_VARIABLE".into()), "is not set"),

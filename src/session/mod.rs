@@ -17,6 +17,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as SqlStatement;
+use tracing::instrument::WithSubscriber;
 
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
@@ -42,6 +43,7 @@ struct Shared {
     catalog: Catalog,
     site: Arc<Site>,
     sign_in: SignIn,
+    log: Option<tracing::Dispatch>,
     context: SessionContext,
     statements: AtomicU64,
 }
@@ -60,7 +62,7 @@ impl Session {
     /// # Errors
     /// The string or a variable is wrong, or a schema file of `SchemaDir` is.
     pub fn connect(connection: &str) -> Result<Self> {
-        Self::open(Connection::parse(connection, std::env::vars())?)
+        Self::open(crate::profile::connection(connection, None)?)
     }
 
     /// Connects by checked options.
@@ -69,7 +71,12 @@ impl Session {
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
         let catalog = Catalog::load(connection.schema_dir())?;
+        let log = crate::log::dispatch(&connection)?;
+        for warning in connection.warnings() {
+            event(log.as_ref(), || tracing::warn!(target: "jsmql::auth", "{warning}"));
+        }
         let options = ClientOptions {
+            log: log.clone(),
             tls: connection.tls().clone(),
             route: connection.route().clone(),
             language: connection.request_language().map(str::to_owned),
@@ -99,6 +106,7 @@ impl Session {
                 catalog,
                 site,
                 sign_in,
+                log,
                 context,
                 statements: AtomicU64::new(0),
             }),
@@ -139,6 +147,9 @@ impl Session {
     /// As for [`sql`](Self::sql).
     pub async fn execute(&self, statement: PreparedText) -> Result<Rows> {
         let number = self.shared.statements.fetch_add(1, Relaxed) + 1;
+        event(self.shared.log.as_ref(), || {
+            tracing::info!(target: "jsmql::sql", number, sql = %statement.0, "statement");
+        });
         let cost = Statement::new(number, self.shared.connection.max_requests());
         let mut state = self.shared.context.state();
         state.config_mut().set_extension(cost.clone());
@@ -164,7 +175,11 @@ impl Session {
     pub async fn login(&self, browser: bool) -> Result<String> {
         let prompt = Prompt::default();
         let browser = browser && prompt.browser;
-        self.shared.sign_in.login(Prompt { browser }).await
+        let login = self.shared.sign_in.login(Prompt { browser });
+        match &self.shared.log {
+            Some(log) => login.with_subscriber(log.clone()).await,
+            None => login.await,
+        }
     }
 
     /// Forgets the OAuth tokens that are kept; says what was removed.
@@ -182,6 +197,14 @@ impl Session {
 
     pub(crate) fn client(&self) -> &Client {
         &self.shared.site.client
+    }
+}
+
+/// Emits an event to the log of a session, or to that of the embedding program.
+fn event(log: Option<&tracing::Dispatch>, emit: impl FnOnce()) {
+    match log {
+        Some(log) => tracing::dispatcher::with_default(log, emit),
+        None => emit(),
     }
 }
 

@@ -19,6 +19,7 @@ use oauth2::{
     TokenResponse, TokenUrl,
 };
 use tokio::sync::Mutex;
+use tracing::instrument::WithSubscriber;
 use url::Url;
 
 use super::browser::{self, Prompt};
@@ -149,7 +150,7 @@ impl OAuth2 {
     /// Gets a usable token in a task that nobody can cancel. `refused` is a token that the site did not accept.
     async fn detached(self: &Arc<Self>, refused: Option<Secret>) -> Result<Secret> {
         let this = Arc::clone(self);
-        let task = tokio::spawn(async move {
+        let task = async move {
             let mut state = this.state.lock().await;
             let acceptable = |tokens: &Tokens| refused.as_ref().is_none_or(|refused| tokens.access_token != *refused);
             if let Some(held) = state.as_ref().filter(|held| held.is_fresh() && acceptable(&held.tokens)) {
@@ -159,7 +160,9 @@ impl OAuth2 {
             let token = held.tokens.access_token.clone();
             *state = Some(held);
             Ok(token)
-        });
+        };
+        // What it logs belongs to the session, whatever becomes of the statement.
+        let task = tokio::spawn(task.with_current_subscriber());
         task.await
             .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "refreshing the access token failed")))
     }
