@@ -262,6 +262,11 @@ impl Connection {
     }
 }
 
+/// An error unless every key of `string` is an option, or says where a secret is kept.
+pub(crate) fn check_names(string: &ConnectionString) -> Result<()> {
+    sources::pairs(string.to_text().expose(), Source::ConnectionString).map(drop)
+}
+
 /// The ids in a list separated by commas, each once.
 fn desk_ids(text: &str) -> Result<Vec<String>> {
     let mut ids = Vec::new();

@@ -89,6 +89,14 @@ impl SignIn {
         })
     }
 
+    /// The scopes that OAuth was granted, separated by blanks. None: the sign-in has none, or nobody knows them.
+    pub(crate) fn scopes(&self) -> Option<String> {
+        match &self.oauth {
+            Some(OAuth::Two(oauth)) => oauth.scope(),
+            _ => None,
+        }
+    }
+
     /// Gets tokens with a browser, whatever tokens there are.
     pub(crate) async fn login(&self, prompt: Prompt) -> Result<String> {
         match &self.oauth {

@@ -374,6 +374,12 @@ impl OAuth2 {
         Ok(Begun { url, pending })
     }
 
+    /// The scopes granted, if the server told them and they are those of Cloud.
+    pub(super) fn scope(&self) -> Option<String> {
+        let kept = self.store.load().ok()??;
+        (self.settings.cloud && !kept.scope.is_empty()).then_some(kept.scope)
+    }
+
     fn scopes(&self, wanted: Option<&str>) -> Vec<String> {
         let own = |text: &str| {
             text.split([' ', ','])
