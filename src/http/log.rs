@@ -100,6 +100,11 @@ pub(super) struct Attempt<'l> {
 }
 
 impl Attempt<'_> {
+    /// Time since it was sent.
+    pub(super) fn elapsed(&self) -> std::time::Duration {
+        self.began.elapsed()
+    }
+
     /// Notes how the attempt ended; the entry is written when this is dropped.
     pub(super) fn ended(&mut self, status: Option<u16>, bytes: usize, error: Option<String>) {
         if let Some(entry) = &mut self.entry {

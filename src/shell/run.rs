@@ -7,7 +7,7 @@ use futures::StreamExt;
 
 use super::args::{Command, Format, SiteArgs, Source};
 use super::output::Output;
-use super::{check, progress};
+use super::{check, profile, progress};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Session;
@@ -45,6 +45,19 @@ pub(super) async fn run(command: Command) -> Result<()> {
             let site = Opened::open(&site).await?;
             check::check(&site.session).await
         }
+        Command::Login { site, browser } => {
+            let site = Opened::open(&site).await?;
+            let place = site.session.login(browser).await?;
+            println!("signed in; the tokens are kept in {place}");
+            Ok(())
+        }
+        Command::Logout(site) => {
+            let site = Opened::open(&site).await?;
+            println!("{}", site.session.logout().await?);
+            Ok(())
+        }
+        Command::Profile(action) => profile::profile(&action),
+        Command::ShowConfig(site) => profile::config(site.connection.as_deref().unwrap_or_default(), site.profile.as_deref()),
         #[cfg(feature = "demo")]
         Command::Demo { port, demo } => {
             let site = start_demo(&demo, port).await?;
@@ -126,7 +139,10 @@ impl Opened {
                 _demo: Some(demo),
             });
         }
-        let session = Session::open(Connection::parse(text, std::env::vars())?)?;
+        let session = Session::open(crate::profile::connection(text, site.profile.as_deref())?)?;
+        for warning in session.connection().warnings() {
+            eprintln!("warning: {warning}");
+        }
         Ok(Self {
             session,
             #[cfg(feature = "demo")]
