@@ -3,6 +3,7 @@
 mod check;
 mod context;
 mod guard;
+mod names;
 mod planning;
 mod rows;
 mod sys;
@@ -18,6 +19,7 @@ use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as SqlStatement;
 
+use crate::catalog::with_names;
 use crate::connection::{Connection, Credentials};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Authorization, Client, ClientOptions, LoggedRequest, Statement};
