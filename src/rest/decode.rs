@@ -186,6 +186,11 @@ impl Decoder {
         self.shape.identity == [slot]
     }
 
+    /// Lets no more rows come out than this.
+    pub(super) fn allow(&mut self, rows: usize) {
+        self.budget = self.budget.min(rows);
+    }
+
     /// Rows that may still come out.
     pub(super) fn budget(&self) -> usize {
         self.budget

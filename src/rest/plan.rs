@@ -132,6 +132,8 @@ pub(crate) struct Read {
     pub(crate) tests: Vec<(usize, Test)>,
     /// No more rows than this are needed.
     pub(crate) limit: Option<usize>,
+    /// Where to ask for the keys that the list does not show: a list may hold only the caller's own rows, a key reaches every visible one.
+    pub(crate) unlisted: Option<EndpointRef>,
 }
 
 impl Read {
@@ -201,6 +203,7 @@ pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read
             context,
         )?
     };
+    let unlisted = unlisted(table, &path, &known);
     Ok(Read {
         table: table.clone(),
         columns: columns.to_vec(),
@@ -208,6 +211,7 @@ pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read
         checks,
         tests: question.filter.map(|filter| filter.tests.clone()).unwrap_or_default(),
         limit,
+        unlisted,
     })
 }
 
@@ -223,6 +227,20 @@ fn checks_of(table: &Table, known: &Known) -> Known {
         }
     }
     checks
+}
+
+/// The endpoint for keys that a list of the whole site was read for, in place of asking for each of them.
+fn unlisted(table: &Table, path: &Path, known: &Known) -> Option<EndpointRef> {
+    match path {
+        Path::Calls(calls) if calls.iter().all(|call| is_list_of_site(table, call)) => {
+            best_get(table, known).and_then(|gets| gets.first().map(|call| call.endpoint))
+        }
+        _ => None,
+    }
+}
+
+fn is_list_of_site(table: &Table, call: &Call) -> bool {
+    matches!(call.endpoint, EndpointRef::List(_)) && call.endpoint.of(table).placeholders().next().is_none()
 }
 
 fn check_inputs(table: &Table, known: &Known) -> Result<()> {
@@ -299,7 +317,12 @@ fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
                 .first()
                 .is_some_and(|call| call.endpoint.of(table).placeholders().next().is_some());
             let pages = if pages == usize::MAX && short { list.len() } else { pages };
-            Ok(Path::Calls(if get.len() <= pages { get } else { list }))
+            // One pass over a list of the site tells which keys it does not show; several passes could not be told apart.
+            let by_identity = get
+                .iter()
+                .all(|call| call.endpoint.of(table).placeholders().eq(table.identity.iter().copied()));
+            let told = list.len() == 1 && by_identity || !list.iter().any(|call| is_list_of_site(table, call));
+            Ok(Path::Calls(if get.len() <= pages || !told { get } else { list }))
         }
         (Some(calls), None) => Ok(Path::Calls(calls)),
         (None, Some(calls)) => {

@@ -176,6 +176,35 @@ impl Reader {
         self.afford(calls.len() as u64)?;
         let mut listing = self.decoder(first.endpoint);
         self.run_calls(stream::iter(calls.iter().cloned().map(Ok)).boxed(), &mut listing, None)
+            .await?;
+        match self.read.unlisted {
+            Some(get) => self.unlisted(get, &listing).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Asks for the keys that a list was to show and did not.
+    async fn unlisted(&self, get: EndpointRef, listing: &Listing) -> Result<(), Stop> {
+        let table = &self.read.table;
+        // The plan has seen to it that this one column tells the rows of the list apart.
+        let key = get.of(table).placeholders().next();
+        let Some((key, values)) = key.and_then(|key| Some((key, self.read.checks.get(key)?))) else {
+            return Ok(());
+        };
+        let missing: Vec<Call> = values
+            .iter()
+            .filter(|value| !listing.decoder.has_seen(value))
+            .map(|value| Call {
+                endpoint: get,
+                values: BTreeMap::from([(key, value.clone())]),
+                query: Vec::new(),
+            })
+            .collect();
+        self.afford(missing.len() as u64)?;
+        let budget = listing.decoder.budget();
+        let mut listing = self.decoder(get);
+        listing.decoder.allow(budget);
+        self.run_calls(stream::iter(missing.into_iter().map(Ok)).boxed(), &mut listing, None)
             .await
     }
 

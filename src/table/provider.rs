@@ -17,7 +17,7 @@ use super::to_datafusion;
 use crate::rest::arrow_schema;
 use crate::rest::plan::{Question, Read, plan};
 use crate::rest::site::Site;
-use crate::schema::Table;
+use crate::schema::{Column, Table};
 
 /// A table of a site. Planning is pure: nothing here sends a request.
 #[derive(Debug)]
@@ -33,8 +33,10 @@ impl SiteTable {
     pub(crate) fn new(table: Arc<Table>, site: Arc<Site>, pushdown: bool) -> Self {
         let all: Vec<usize> = (0..table.columns.len()).collect();
         let key: Vec<usize> = table.key().collect();
-        // The engine takes a declared key for a fact and drops columns from GROUP BY because of it.
-        let constraints = if table.unique && !key.is_empty() {
+        // The engine takes a declared key for a fact: it drops columns from GROUP BY, and DISTINCT, because of it. Two values of an input
+        // are two questions, which the same row may answer.
+        let asked_twice = |column: &Column| column.input && !column.push.as_ref().is_some_and(|push| push.repeat);
+        let constraints = if table.unique && !key.is_empty() && !table.columns.iter().any(asked_twice) {
             vec![Constraint::PrimaryKey(key)]
         } else {
             Vec::new()

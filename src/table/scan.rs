@@ -372,9 +372,14 @@ fn show(f: &mut fmt::Formatter<'_>, read: &Read, site: &Site) -> fmt::Result {
             }
             // What the same lists took when they were last read is the best guess there is.
             let sizes = calls.iter().map(|call| site.context().sizes.pages(table, call));
+            let unlisted = if read.unlisted.is_some() {
+                " and 1 per key not listed"
+            } else {
+                ""
+            };
             match sizes.sum::<Option<usize>>() {
-                Some(pages) => write!(f, ", requests≈{pages}"),
-                None => write!(f, ", requests={}+", calls.len()),
+                Some(pages) => write!(f, ", requests≈{pages}{unlisted}"),
+                None => write!(f, ", requests={}+{unlisted}", calls.len()),
             }
         }
         Path::Embedded(embedded) => {
