@@ -178,7 +178,8 @@ async fn start(
     max_rows: Option<usize>,
     cost: Arc<Statement>,
 ) -> Result<Rows, DataFusionError> {
-    let plan = state.statement_to_plan(statement).await?;
+    let names = names::names(&statement);
+    let plan = with_names(names, state.statement_to_plan(statement)).await?;
     let plan = match plan {
         LogicalPlan::Statement(_) => {
             let frame = context.execute_logical_plan(plan).await?;
