@@ -58,7 +58,7 @@ impl SiteSchema {
         for table in self.catalog.tables() {
             tables.push(self.complete(table).await.unwrap_or_else(|_| table.clone()));
         }
-        Catalog::with(tables)
+        self.catalog.with(tables)
     }
 
     /// The table with the columns that it has on this site.

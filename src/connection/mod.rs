@@ -47,6 +47,7 @@ pub struct Connection {
     sign_in: SignIn,
     service_desk_ids: Vec<String>,
     request_language: Option<String>,
+    attachment_dir: Option<PathBuf>,
     schema_dir: Option<PathBuf>,
     pseudo_columns: PseudoColumns,
 }
@@ -74,6 +75,7 @@ impl Connection {
             sign_in: sign_in(&values, &site)?,
             service_desk_ids: desk_ids(values.text("ServiceDeskID"))?,
             request_language: values.filled("RequestLanguage").map(language).transpose()?,
+            attachment_dir: values.filled("AttachmentDir").map(PathBuf::from),
             schema_dir: values.filled("SchemaDir").map(PathBuf::from),
             pseudo_columns: PseudoColumns::parse(values.text("PseudoColumns"))?,
             site,
@@ -157,6 +159,47 @@ impl Connection {
     /// Largest answer to accept, in bytes after decompression; at least one MiB.
     pub fn max_body_bytes(&self) -> usize {
         self.bounded("MaxBodySize") * 1024 * 1024
+    }
+
+    /// Whether every statement that changes the site is refused.
+    pub fn readonly(&self) -> bool {
+        self.values.boolean("Readonly")
+    }
+
+    /// Whether UPDATE and DELETE without WHERE are refused.
+    pub fn require_where(&self) -> bool {
+        self.values.boolean("RequireWhere")
+    }
+
+    /// Most rows one statement may write. None: no limit.
+    pub fn max_write_rows(&self) -> Option<u64> {
+        self.values.integer("MaxWriteRows").filter(|rows| *rows > 0)
+    }
+
+    /// Whether a statement goes on after a row that failed.
+    pub fn goes_on_after_errors(&self) -> bool {
+        self.values.text("OnRowError") == "continue"
+    }
+
+    /// Whether the requests of writes are shown instead of sent.
+    pub fn dry_run(&self) -> bool {
+        self.values.boolean("DryRun")
+    }
+
+    /// Rows written in one request; at least 1. None: as many as the API takes.
+    pub fn batch_size(&self) -> Option<usize> {
+        let rows = self.values.integer("BatchSize").filter(|rows| *rows > 0)?;
+        Some(rows.try_into().unwrap_or(usize::MAX))
+    }
+
+    /// The folder of attachments; not known to exist.
+    pub fn attachment_dir(&self) -> Option<&Path> {
+        self.attachment_dir.as_deref()
+    }
+
+    /// Largest file to upload, in bytes; at least one MiB.
+    pub fn max_upload_bytes(&self) -> u64 {
+        self.bounded("MaxUploadSize") as u64 * 1024 * 1024
     }
 
     /// Every option in the order of the registry, secrets as `***`.

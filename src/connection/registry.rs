@@ -19,7 +19,6 @@ const PROXIES: &str = "reaching the site through a proxy";
 const LOG_FILES: &str = "writing log files";
 const CATALOG_FILTER: &str = "hiding tables from the catalog";
 const LOCAL_COPY: &str = "keeping a local copy of tables";
-const WRITING: &str = "writing to the site";
 
 const POOLING: &str = "jsmql always keeps and reuses its HTTP connections; use MaxConcurrency to bound them";
 const FOREIGN_CACHE: &str = "jsmql loads no JDBC or ADO driver; copy the rows into the other database through ADBC";
@@ -183,12 +182,14 @@ options! {
         Refused("the whole SQL dialect always works; to filter here for a test, use Pushdown=false") "SupportEnhancedSQL": Boolean, "true", "Whether SQL that the site cannot do is done here.";
     }
     Writing {
-        Later(WRITING) "Readonly": Boolean, "false", "Whether every statement that changes the site is refused.";
-        Later(WRITING) "RequireWhere": Boolean, "true", "Whether UPDATE and DELETE without WHERE are refused.";
-        Later(WRITING) "MaxWriteRows": COUNT, "0", "Most rows one statement may write. 0: no limit.";
-        Later(WRITING) "OnRowError": Choice(&["stop", "continue"]), "stop", "What a statement does after a row the site refused.";
-        Later(WRITING) "DryRun": Boolean, "false", "Whether writes are only shown.";
-        Later(WRITING) "BatchSize": COUNT, "0", "Rows written in one request where the API takes several. 0: as many as it takes.";
+        Works "Readonly": Boolean, "false", "Whether every statement that changes the site is refused.";
+        Works "RequireWhere": Boolean, "true", "Whether UPDATE and DELETE without WHERE are refused.";
+        Works "MaxWriteRows": COUNT, "0", "Most rows one statement may write. 0: no limit.";
+        Works "OnRowError": Choice(&["stop", "continue"]), "stop", "What a statement does after a row that failed: `stop` writes row by row and stops there; `continue` goes on, and writes to several requests at a time.";
+        Works "DryRun": Boolean, "false", "Whether the requests of writes are shown, with their bodies, instead of sent.";
+        Works "BatchSize": COUNT, "0", "Rows written in one request where the API takes several. 0: as many as it takes.";
+        Works "AttachmentDir": Path, "", "Folder that attachments are downloaded to; where it is set, files are uploaded from there only. Empty: no downloads, uploads from anywhere.";
+        Works "MaxUploadSize": Integer { min: 1, max: 10_240 }, "100", "Largest file to upload, in MiB.";
     }
     Other {
         Later("checking the credentials while connecting") "ConnectOnOpen": Boolean, "false", "Whether connecting sends a request.";
@@ -244,7 +245,7 @@ mod tests {
         ServiceDeskID,Timeout,Pagesize,Other,Readonly,RTK,BatchSize,ConnectionLifeTime,PoolIdleTimeout,PoolMaxSize,\
         PoolMinSize,PoolWaitTime,UseConnectionPooling,ConnectOnOpen,UserDefinedViews,MaxThreads,Timezone,UseDefaultOrderBy,\
         UseDisplayNames,UseSimpleNames,KeyColumnOperators,SupportEnhancedSQL,\
-        AllowInsecure,MaxRequests,MaxConcurrency,Pushdown,SchemaDir,RequireWhere,MaxWriteRows,OnRowError,DryRun,MaxBodySize";
+        AllowInsecure,MaxRequests,MaxConcurrency,Pushdown,SchemaDir,RequireWhere,MaxWriteRows,OnRowError,DryRun,MaxBodySize,AttachmentDir,MaxUploadSize";
 
     #[test]
     fn every_known_name_is_registered_once() {

@@ -159,7 +159,11 @@ mod tests {
                 "SSLClientCert is set, but presenting a client certificate is still to come",
                 "connection string",
             ),
-            ("Readonly=yes", "writing to the site is still to come", "leave it out"),
+            (
+                "AutoCache=yes",
+                "keeping a local copy of tables is still to come",
+                "leave it out",
+            ),
             (
                 "InitiateOAuth=REFRESH",
                 "signing in with OAuth is still to come",

@@ -16,10 +16,14 @@ pub(super) struct Asked {
     pub(super) experimental: bool,
     /// Root of the site, for links.
     pub(super) base: String,
+    /// `Content-Type`.
+    pub(super) media_type: String,
+    /// Whether the header says that no browser was tricked into sending this.
+    pub(super) unforged: bool,
+    /// The body as it was sent.
+    pub(super) body: Vec<u8>,
     /// How pages are to be broken.
     pub(super) paging: super::page::Quirks,
-    /// The body as it was sent.
-    pub(super) body: bytes::Bytes,
 }
 
 impl Asked {
@@ -90,6 +94,16 @@ impl Answer {
 
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// 204 without a body.
+    pub(super) fn none() -> Self {
+        Self::new(204, "", "")
+    }
+
+    pub(super) fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
         self
     }
 

@@ -33,6 +33,8 @@ pub(super) struct RequestType {
     pub(super) issue_type: &'static str,
     pub(super) practice: Option<&'static str>,
     pub(super) restricted: bool,
+    /// Deleted: its requests remain.
+    pub(super) gone: bool,
     pub(super) approval: bool,
     pub(super) fields: &'static [Field],
     /// What people ask for.
@@ -111,7 +113,7 @@ const HARDWARE: &[Field] = &[
     field("customfield_10205", "Where", true, FieldKind::Cascade(SITES)),
 ];
 const PLAIN: &[Field] = &[SUMMARY, DESCRIPTION, ATTACHMENT];
-const SHORT: &[Field] = &[SUMMARY];
+pub(super) const SHORT: &[Field] = &[SUMMARY];
 
 const fn field(id: &'static str, name: &'static str, required: bool, kind: FieldKind) -> Field {
     Field {
@@ -303,7 +305,7 @@ pub(super) fn desks() -> Vec<Desk> {
     ]
 }
 
-fn request_type(
+pub(super) fn request_type(
     id: &str,
     name: &str,
     groups: &[&str],
@@ -323,6 +325,7 @@ fn request_type(
         issue_type: if id.ends_with('4') { "10012" } else { "10011" },
         practice: None,
         restricted: false,
+        gone: false,
         approval: false,
         fields,
         summaries,
@@ -382,7 +385,10 @@ fn customers<'a>(state: &'a State, desk: &'a Desk) -> impl Iterator<Item = usize
         "2" => 2,
         _ => 5,
     };
-    (CUSTOMERS.start..state.people.len()).filter(move |person| person % step == 0)
+    (0..state.people.len()).filter(move |&person| match state.customers.get(&(desk.id, person)) {
+        Some(&is_customer) => is_customer,
+        None => CUSTOMERS.contains(&person) && person % step == 0,
+    })
 }
 
 /// A desk by any of the spellings of its id.
@@ -481,6 +487,7 @@ pub(super) fn list_types<'a>(asked: &Asked, all: impl Iterator<Item = (&'a Desk,
         Some(other) => return Answer::refuse(400, format_args!("Unknown restriction status: {other}")),
     };
     let found: Vec<_> = all
+        .filter(|(_, kind)| !kind.gone)
         .filter(|(_, kind)| group.as_ref().is_none_or(|group| kind.groups.contains(group)))
         .filter(|(_, kind)| restricted.is_none_or(|restricted| kind.restricted == restricted))
         .filter(|(_, kind)| hidden_too || !kind.groups.is_empty())
@@ -500,7 +507,7 @@ fn request_types(state: &State, desk: &Desk, asked: &Asked, rest: &[&str]) -> An
     let [id, rest @ ..] = rest else {
         return list_types(asked, desk.types.iter().map(|kind| (desk, kind)));
     };
-    let Some(kind) = desk.types.iter().find(|kind| kind.id == *id) else {
+    let Some(kind) = desk.types.iter().find(|kind| kind.id == *id && !kind.gone) else {
         return Answer::refuse(404, "The request type you are trying to access does not exist.");
     };
     match rest {

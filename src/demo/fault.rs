@@ -30,6 +30,7 @@ kinds! {
     Redirect "redirect" "302 to another host.";
     NoContent "204" "204 where a body is due.";
     Reset "reset" "The connection closes without an answer.";
+    LostAnswer "lost-answer" "A write takes effect, and the connection closes without an answer.";
     Truncated "truncate" "The connection closes in the middle of the body.";
     TruncatedGzip "truncate-gzip" "The compressed body ends early, the connection does not.";
     Hang "hang" "No answer, ever.";
@@ -52,7 +53,8 @@ kinds! {
 
 /// A fault of the demo site: its name, and how often it shows.
 ///
-/// `429` always; `429:every=5` for one in five addresses, the first time each is asked for; `429:first=3` for the first three requests.
+/// `429` always; `429:every=5` for one in five addresses, the first time each is asked for, and for one in five writes; `429:first=3` for
+/// the first three requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     pub(super) kind: Kind,
@@ -105,8 +107,8 @@ impl fmt::Display for Fault {
 #[derive(Debug)]
 pub(super) struct Faults {
     faults: Vec<Fault>,
-    /// How often each address was asked for, and the addresses in order of appearance.
-    asked: Mutex<(u64, HashMap<String, u64>)>,
+    /// Requests, writes among them, and how often each address was asked for.
+    asked: Mutex<(u64, u64, HashMap<String, u64>)>,
 }
 
 impl Faults {
@@ -122,19 +124,22 @@ impl Faults {
         self.faults.iter().any(|fault| fault.kind == kind)
     }
 
-    /// The faults that this request meets. An address fails at most once under `every`, so that a retry succeeds.
-    pub(super) fn meet(&self, address: &str) -> Vec<Kind> {
+    /// The faults that this request meets. An address that is read fails at most once under `every`, so that a retry succeeds; many
+    /// writes go to one address, so they are counted.
+    pub(super) fn meet(&self, address: &str, writes: bool) -> Vec<Kind> {
         if self.faults.is_empty() {
             return Vec::new();
         }
         let Ok(mut asked) = self.asked.lock() else { return Vec::new() };
-        let (total, addresses) = &mut *asked;
+        let (total, written, addresses) = &mut *asked;
         *total += 1;
+        *written += u64::from(writes);
         let fresh = !addresses.contains_key(address);
         let known = addresses.len() as u64 + u64::from(fresh);
         *addresses.entry(address.to_owned()).or_default() += 1;
         let shows = |fault: &&Fault| match fault.when {
             When::Always => true,
+            When::Every(number) if writes => written.is_multiple_of(number),
             When::Every(number) => fresh && known.is_multiple_of(number),
             When::First(number) => *total <= number,
         };
@@ -191,8 +196,10 @@ mod tests {
         let faults = Faults::new(vec!["503:every=2".parse().unwrap()]);
         let met: Vec<usize> = ["a", "b", "b", "c", "d", "d", "a"]
             .iter()
-            .map(|address| faults.meet(address).len())
+            .map(|address| faults.meet(address, false).len())
             .collect();
         assert_eq!(met, [0, 1, 0, 0, 1, 0, 0]);
+        let met: Vec<usize> = (0..5).map(|_| faults.meet("a", true).len()).collect();
+        assert_eq!(met, [0, 1, 0, 1, 0]);
     }
 }

@@ -86,6 +86,12 @@ impl Object<'_> {
 }
 
 impl Array<'_> {
+    /// An element whose `Display` is JSON already.
+    pub(super) fn raw(&mut self, value: impl Display) {
+        separate(self.out, &mut self.empty);
+        let _ = write!(Plain(self.out), "{value}");
+    }
+
     pub(super) fn text(&mut self, value: impl Display) {
         separate(self.out, &mut self.empty);
         text(self.out, value);

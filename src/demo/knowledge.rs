@@ -55,6 +55,18 @@ const ARTICLES: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// The text of an article, as a page.
+pub(super) fn view(id: &str) -> Answer {
+    match ARTICLES.iter().find(|(_, _, page, _)| *page == id) {
+        Some((title, text, ..)) => Answer::new(
+            200,
+            "text/html;charset=UTF-8",
+            format!("<h1>{title}</h1>\n<p>{}</p>", text.replace('&', "&amp;")),
+        ),
+        None => Answer::refuse(404, "The article does not exist."),
+    }
+}
+
 /// Answers a search for articles, of one desk or of all.
 pub(super) fn answer(asked: &Asked, desk: Option<&str>) -> Answer {
     let (Some(query), Some(highlight)) = (asked.one("query"), asked.one("highlight")) else {

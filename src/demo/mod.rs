@@ -3,11 +3,16 @@
 //! Newcomers, tests and benches all use it. It knows nothing of the rest of the crate: it is the other side of the wire, and what it
 //! says is taken from the vendor's API description and from recorded answers, oddities included.
 //!
+//! [`route`] tells reading from writing: [`raise`], [`act`], [`admin`] and [`upload`] change the state, everything else only reads it.
+//!
 //! [`state`] holds the facts (made by [`chance`], so that a site of a million requests costs no memory), [`route`] finds the answer to
 //! a request, [`server`] speaks HTTP, [`fault`] breaks what [`server`] would have said.
 
+mod act;
 mod adf;
+mod admin;
 mod answer;
+mod body;
 mod chance;
 mod date;
 mod desk;
@@ -23,12 +28,14 @@ mod organization;
 mod page;
 mod person;
 mod platform;
+mod raise;
 mod request;
 mod route;
 mod search;
 mod server;
 mod state;
 mod ticket;
+mod upload;
 mod words;
 
 use std::fmt;

@@ -98,7 +98,7 @@ pub(super) fn list(state: &State, asked: &Asked, among: impl Fn(&Organization) -
     page(asked, found.len(), 50, |a, row| a.object(|o| fill(o, found[row], asked)))
 }
 
-fn fill(o: &mut Object, organization: &Organization, asked: &Asked) {
+pub(super) fn fill(o: &mut Object, organization: &Organization, asked: &Asked) {
     o.text("id", &organization.id);
     o.maybe("uuid", organization.uuid.as_ref());
     o.text("name", &organization.name);

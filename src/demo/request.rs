@@ -74,6 +74,12 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
         ["attachment"] => page(asked, ticket.attachments.len(), MOST, |a, row| {
             push_attachment(a, state, &ticket.attachments[row], asked)
         }),
+        ["attachment", id] | ["attachment", id, "thumbnail"] => {
+            match ticket.attachments.iter().find(|file| file.id.to_string() == *id) {
+                Some(file) => super::upload::way(file, asked, rest.len() > 2),
+                None => Answer::refuse(404, "The attachment does not exist."),
+            }
+        }
         ["comment", rest @ ..] => comments(state, &ticket, asked, rest),
         ["approval"] => page(asked, ticket.approvals.len(), MOST, |a, row| {
             a.object(|o| fill_approval(o, state, &ticket, &ticket.approvals[row], asked));
@@ -256,7 +262,7 @@ pub(super) fn transitions(ticket: &Ticket) -> Vec<(&'static str, &'static str)> 
 }
 
 /// The fields of a `CustomerRequestDTO`.
-fn fill(o: &mut Object, state: &State, ticket: &Ticket, asked: &Asked) {
+pub(super) fn fill(o: &mut Object, state: &State, ticket: &Ticket, asked: &Asked) {
     let desk = &state.desks[ticket.desk];
     let kind = &desk.types[ticket.kind];
     o.texts("_expands", EXPANDS);
@@ -291,7 +297,9 @@ fn fill(o: &mut Object, state: &State, ticket: &Ticket, asked: &Asked) {
                             o.text("html", format_args!("<p>{}</p>", html(&ticket.description)))
                         });
                     }
-                    FieldKind::Person => state.people[ticket.reporter].write(o, "value", asked),
+                    FieldKind::Person if ticket.fields.iter().all(|(id, value)| *id != field.id || value == "null") => {
+                        state.people[ticket.reporter].write(o, "value", asked)
+                    }
                     _ => match ticket.fields.iter().find(|(id, _)| *id == field.id) {
                         Some((_, value)) => o.raw("value", value),
                         None => o.null("value"),
@@ -397,7 +405,7 @@ fn comments(state: &State, ticket: &Ticket, asked: &Asked, rest: &[&str]) -> Ans
 }
 
 /// The fields of a `CommentDTO`; `prefix` is what stands before the names of its own expansions.
-fn fill_comment(o: &mut Object, state: &State, ticket: &Ticket, comment: &Comment, prefix: &str, asked: &Asked) {
+pub(super) fn fill_comment(o: &mut Object, state: &State, ticket: &Ticket, comment: &Comment, prefix: &str, asked: &Asked) {
     o.texts("_expands", ["attachment", "renderedBody"]);
     o.text("id", comment.id);
     o.text("body", &comment.body);
@@ -427,7 +435,7 @@ fn fill_comment(o: &mut Object, state: &State, ticket: &Ticket, comment: &Commen
 }
 
 /// An `AttachmentDTO`: its id is only inside of links.
-fn push_attachment(a: &mut Array, state: &State, file: &Attachment, asked: &Asked) {
+pub(super) fn push_attachment(a: &mut Array, state: &State, file: &Attachment, asked: &Asked) {
     let (base, id) = (&asked.base, file.id);
     a.object(|o| {
         o.text("filename", &file.name);
@@ -452,7 +460,7 @@ fn push_attachment(a: &mut Array, state: &State, file: &Attachment, asked: &Aske
     });
 }
 
-fn fill_approval(o: &mut Object, state: &State, ticket: &Ticket, approval: &Approval, asked: &Asked) {
+pub(super) fn fill_approval(o: &mut Object, state: &State, ticket: &Ticket, approval: &Approval, asked: &Asked) {
     let word = |answer: Option<bool>| match answer {
         Some(true) => "approved",
         Some(false) => "declined",

@@ -3,7 +3,19 @@
 use super::answer::{Answer, Asked};
 use super::date::{OPENING, Stamp};
 use super::state::State;
-use super::{desk, json, knowledge, organization, page, platform, request, search};
+use super::{act, admin, desk, json, knowledge, organization, page, platform, request, search, upload};
+
+/// Changes the site as a caller asks who has signed in.
+pub(super) fn change(state: &mut State, asked: &Asked) -> Answer {
+    let segments: Vec<&str> = asked.segments.iter().map(String::as_str).collect();
+    match &segments[..] {
+        ["rest", "servicedeskapi", "request", rest @ ..] => act::act(state, asked, rest),
+        ["rest", "servicedeskapi", "servicedesk", rest @ ..] => admin::desk(state, asked, rest),
+        ["rest", "servicedeskapi", "organization", rest @ ..] => admin::organization(state, asked, rest),
+        ["rest", "servicedeskapi", "customer", rest @ ..] => admin::customer(state, asked, rest),
+        _ => refuse_method(asked),
+    }
+}
 
 /// Answers a request of a caller who has signed in, or asks for what needs no sign-in.
 pub(super) fn answer(state: &State, asked: &Asked) -> Answer {
@@ -15,6 +27,16 @@ pub(super) fn answer(state: &State, asked: &Asked) -> Answer {
             } else {
                 refuse_method(asked)
             };
+        }
+        [
+            "servicedesk",
+            "customershim",
+            "secure",
+            kind @ ("attachment" | "thumbnail"),
+            id,
+            _,
+        ] => {
+            return upload::content(state, id, *kind == "thumbnail");
         }
         ["rest", "api", "2" | "3" | "latest", rest @ ..] => rest,
         _ => return unknown(asked),
@@ -44,6 +66,7 @@ fn read(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
             desk::list_types(asked, desks.flat_map(|desk| desk.types.iter().map(move |kind| (desk, kind))))
         }
         ["organization", rest @ ..] => organization::answer(state, asked, rest),
+        ["knowledgebase", "article", "view", id] => knowledge::view(id),
         ["knowledgebase", "article"] => knowledge::answer(asked, None),
         ["assets" | "insight", "workspace"] => page::page(asked, 1, 50, |a, _| {
             a.object(|o| o.text("workspaceId", "1060ba0e-178b-4e0e-a0b1-1edb02cccb5f"))
@@ -86,6 +109,7 @@ pub(super) fn unknown(asked: &Asked) -> Answer {
     Answer::refuse(404, format_args!("null for uri: {}{}", asked.base, asked.path))
 }
 
+/// The refusal of a method that an address does not take.
 pub(super) fn refuse_method(asked: &Asked) -> Answer {
     Answer::refuse(405, format_args!("The demo site does not take {} here.", asked.method))
 }

@@ -38,6 +38,8 @@ pub struct Served {
     pub address: String,
     /// Status of the answer; 0 where the connection was broken instead.
     pub status: u16,
+    /// The body that was sent, where it was a text.
+    pub body: String,
 }
 
 /// A site, as far as the wire is concerned.
@@ -89,12 +91,13 @@ impl Server {
                 method: asked.method.clone(),
                 address: asked.address.clone(),
                 status,
+                body: String::from_utf8_lossy(&asked.body).into_owned(),
             });
         }
     }
 
     /// The right answer, before faults break it on the wire.
-    fn answer(&self, head: &Head, body: Bytes, met: &[Kind]) -> Answer {
+    fn answer(&self, head: &Head, met: &[Kind]) -> Answer {
         let segments: Vec<String> = head
             .path()
             .split('/')
@@ -119,6 +122,9 @@ impl Server {
             query: url::form_urlencoded::parse(head.query().as_bytes()).into_owned().collect(),
             experimental: head.experimental,
             base: self.url.clone(),
+            media_type: head.media_type.clone(),
+            unforged: head.unforged,
+            body: head.body.clone(),
             paging: Quirks {
                 short: has(Kind::ShortPages),
                 linkless: has(Kind::Linkless),
@@ -131,7 +137,6 @@ impl Server {
                 vanish: has(Kind::Vanish),
                 stale: has(Kind::StaleSearch),
             },
-            body,
             segments,
         };
         if has(Kind::Gone)
@@ -143,6 +148,12 @@ impl Server {
         }
         if has(Kind::Reorder) && asked.segments.last().is_some_and(|segment| segment == "request") {
             self.reorder(&asked);
+        }
+        if head.writes() {
+            return match self.state.write() {
+                Ok(mut state) => route::change(&mut state, &asked),
+                Err(_) => Answer::refuse_platform(500, "Internal server error"),
+            };
         }
         match self.state.read() {
             Ok(state) => route::answer(&state, &asked),
@@ -171,6 +182,9 @@ struct Head {
     signed_in: bool,
     experimental: bool,
     gzip: bool,
+    media_type: String,
+    unforged: bool,
+    body: Vec<u8>,
 }
 
 impl Head {
@@ -195,7 +209,16 @@ impl Head {
             signed_in: bearer || basic().unwrap_or(false),
             experimental: matches!(header("x-experimentalapi"), "opt-in" | "true"),
             gzip: header("accept-encoding").contains("gzip"),
+            media_type: header("content-type").to_owned(),
+            unforged: header("x-atlassian-token") == "no-check",
+            body: Vec::new(),
         }
+    }
+
+    /// Whether the request may change something.
+    fn writes(&self) -> bool {
+        // The platform's POSTs only read: searches that are too long for an address.
+        self.method != "GET" && !self.path().starts_with("/rest/api/")
     }
 
     fn path(&self) -> &str {
@@ -234,24 +257,20 @@ type Body = BoxBody<Bytes, io::Error>;
 
 /// One request. An error closes the connection without an answer.
 async fn exchange(server: &Server, request: Request<Incoming>) -> Result<Response<Body>, io::Error> {
-    let head = Head::read(&request);
+    let mut head = Head::read(&request);
     let now = server.under_way.fetch_add(1, Relaxed) + 1;
     server.most_at_once.fetch_max(now, Relaxed);
     let _under_way = UnderWay(&server.under_way);
     // A body that is not read would be taken for the next request.
-    let body = request
-        .into_body()
-        .collect()
-        .await
-        .map(|body| body.to_bytes())
-        .unwrap_or_default();
+    if let Ok(body) = request.into_body().collect().await {
+        head.body = body.to_bytes().to_vec();
+    }
     if !server.latency.is_zero() {
         tokio::time::sleep(server.latency).await;
     }
     // What is read by POST is told apart by its body.
-    let met = server
-        .faults
-        .meet(&format!("{} {}", head.address, String::from_utf8_lossy(&body)));
+    let address = format!("{} {}", head.address, String::from_utf8_lossy(&head.body));
+    let met = server.faults.meet(&address, head.writes());
     let broken = |kind: Kind| met.contains(&kind);
     if broken(Kind::Hang) {
         std::future::pending::<()>().await;
@@ -263,7 +282,11 @@ async fn exchange(server: &Server, request: Request<Incoming>) -> Result<Respons
     let answer = met
         .iter()
         .find_map(|&kind| instead(kind))
-        .unwrap_or_else(|| server.answer(&head, body, &met));
+        .unwrap_or_else(|| server.answer(&head, &met));
+    if broken(Kind::LostAnswer) && head.writes() {
+        server.note(&head, 0);
+        return Err(io::ErrorKind::ConnectionReset.into());
+    }
     server.note(&head, answer.status);
     Ok(respond(&head, answer, &met))
 }

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use super::chance::Chance;
+use super::date::NOW;
 use super::desk::{Desk, desks};
 use super::jql::Zone;
 use super::organization::{Organization, organizations};
 use super::person::{Person, people};
-use super::ticket::{self, Ticket};
+use super::ticket::{self, Attachment, Ticket};
+use super::upload::Temporary;
 
 /// Everything there is.
 #[derive(Debug)]
@@ -23,8 +25,21 @@ pub(super) struct State {
     pub(super) gone: Option<&'static str>,
     /// Made-up fields beyond those of the site.
     pub(super) more_fields: usize,
-    /// Requests there are.
+    /// The desks as they were when chance made the requests: what is added later must not change them.
+    first_desks: Vec<Desk>,
+    /// Who was made a customer of a desk, or no longer is one: desk and person.
+    pub(super) customers: HashMap<(&'static str, usize), bool>,
+    /// Files that belong to no request yet.
+    pub(super) temporary: HashMap<String, Temporary>,
+    /// Bytes of the attachments that were uploaded.
+    pub(super) contents: HashMap<u64, Vec<u8>>,
+    /// Requests that chance made.
     total: usize,
+    /// Keys of the requests that were raised since, in order.
+    raised: Vec<String>,
+    /// Moments that have passed since the site's clock was stopped, and numbers that were given out.
+    ticks: i64,
+    numbers: u64,
     /// Requests that are not as chance made them.
     changed: HashMap<usize, Arc<Ticket>>,
     /// Indices of requests by the name of the list, latest activity first; forgotten when a request changes.
@@ -42,7 +57,14 @@ impl State {
             zone,
             gone: None,
             more_fields: 0,
+            first_desks: desks(),
+            customers: HashMap::new(),
+            temporary: HashMap::new(),
+            contents: HashMap::new(),
             total: requests,
+            raised: Vec::new(),
+            ticks: 0,
+            numbers: 0,
             changed: HashMap::new(),
             lists: Mutex::default(),
         }
@@ -89,18 +111,24 @@ impl State {
     pub(super) fn ticket(&self, index: usize) -> Arc<Ticket> {
         match self.changed.get(&index) {
             Some(ticket) => ticket.clone(),
-            None => Arc::new(ticket::generate(self.chance, &self.desks, index, self.total)),
+            None => Arc::new(ticket::generate(self.chance, &self.first_desks, index, self.total)),
         }
     }
 
     /// The index of the request with this key or issue id.
     pub(super) fn find(&self, key: &str) -> Option<usize> {
+        if let Some(index) = self.raised.iter().position(|raised| raised.eq_ignore_ascii_case(key)) {
+            return Some(self.total + index);
+        }
         let index = match key.rsplit_once('-') {
             Some((project, number)) => {
                 let desk = self.desks.iter().position(|desk| desk.key.eq_ignore_ascii_case(project))?;
                 ticket::index_of(desk, number.parse().ok()?)?
             }
-            None => ticket::index_of_id(key.parse().ok()?)?,
+            None => {
+                let index = ticket::index_of_id(key.parse().ok()?)?;
+                return (index < self.total + self.raised.len()).then_some(index);
+            }
         };
         (index < self.total).then_some(index)
     }
@@ -110,7 +138,7 @@ impl State {
         if let Some(list) = self.lists.lock().ok().and_then(|lists| lists.get(name).cloned()) {
             return list;
         }
-        let mut found: Vec<(i64, usize)> = (0..self.total)
+        let mut found: Vec<(i64, usize)> = (0..self.total + self.raised.len())
             .filter_map(|index| {
                 let ticket = self.ticket(index);
                 belongs(&ticket).then_some((ticket.updated, index))
@@ -122,6 +150,60 @@ impl State {
             lists.insert(name.to_owned(), list.clone());
         }
         list
+    }
+
+    /// A person by account id.
+    pub(super) fn person(&self, account: &str) -> Option<usize> {
+        self.people.iter().position(|person| person.account_id == account)
+    }
+
+    /// An attachment of any request.
+    pub(super) fn attachment(&self, id: u64) -> Option<Attachment> {
+        let mut all = (0..self.total + self.raised.len()).map(|index| self.ticket(index));
+        all.find_map(|ticket| ticket.attachments.iter().find(|file| file.id == id).cloned())
+    }
+
+    /// A moment later than all before it.
+    pub(super) fn tick(&mut self) -> i64 {
+        self.ticks += 1;
+        NOW + self.ticks * 1_000
+    }
+
+    /// A number that was not given out before.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    /// Adds a request to a desk, made of its id, key and moment; tells its index.
+    pub(super) fn raise(&mut self, make: impl FnOnce(u64, String, i64) -> Ticket, desk: usize) -> usize {
+        let index = self.total + self.raised.len();
+        let project = self.desks[desk].key;
+        let before = ticket::count_of(desk, self.total);
+        let prefix = format!("{project}-");
+        let since = self.raised.iter().filter(|key| key.starts_with(&prefix)).count();
+        let key = format!("{prefix}{}", before + since + 1);
+        let at = self.tick();
+        let ticket = make(ticket::FIRST_ID + index as u64, key.clone(), at);
+        self.raised.push(key);
+        self.changed.insert(index, Arc::new(ticket));
+        if let Ok(lists) = self.lists.get_mut() {
+            lists.clear();
+        }
+        index
+    }
+
+    /// Removes an organization. Requests know theirs by position, so those that were shared with it are shared with nobody.
+    pub(super) fn remove_organization(&mut self, index: usize) {
+        for request in 0..self.total + self.raised.len() {
+            let shared = self.ticket(request).organization;
+            if shared.is_some_and(|shared| shared >= index) {
+                self.change(request, |ticket| {
+                    ticket.organization = shared.filter(|shared| *shared != index).map(|shared| shared - 1);
+                });
+            }
+        }
+        self.organizations.remove(index);
     }
 
     /// Changes a request.

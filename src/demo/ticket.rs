@@ -88,7 +88,8 @@ pub(super) struct Sla {
 
 /// Desks of ten requests in a row: so the number of a request in its project is arithmetic.
 const PATTERN: [usize; 10] = [0, 1, 0, 0, 2, 0, 1, 0, 1, 0];
-const FIRST_ID: u64 = 10_000;
+/// Issue id of the first request.
+pub(super) const FIRST_ID: u64 = 10_000;
 
 /// Project and number of the `index`-th request.
 fn place(index: usize) -> (usize, usize) {
@@ -108,6 +109,12 @@ pub(super) fn index_of(desk: usize, number: usize) -> Option<usize> {
 
 fn count(pattern: &[usize], desk: usize) -> usize {
     pattern.iter().filter(|&&of| of == desk).count()
+}
+
+/// How many of the first `total` requests belong to a desk.
+pub(super) fn count_of(desk: usize, total: usize) -> usize {
+    let (rounds, rest) = (total / PATTERN.len(), total % PATTERN.len());
+    rounds * count(&PATTERN, desk) + count(&PATTERN[..rest], desk)
 }
 
 /// The request with this issue id.

@@ -8,7 +8,7 @@ use super::retry::{Decision, Outcome, decide};
 use super::throttle::{Scope, Throttle};
 use super::transport::{Failure, lost_error, unsent_error};
 use super::unknown::OutcomeUnknown;
-use super::{Request, Response, Safety, Statement};
+use super::{Request, Response, Safety, Statement, Terms};
 use crate::error::{Error, ErrorKind, RequestContext, Result};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -22,6 +22,7 @@ const LONGEST_TRACE: usize = 64;
 pub(super) struct Call<'c> {
     shared: &'c Shared,
     request: &'c Request,
+    terms: &'c Terms,
     statement: &'c Arc<Statement>,
     endpoint: Endpoint,
     started: Instant,
@@ -55,10 +56,11 @@ impl From<Error> for Failed {
 }
 
 impl<'c> Call<'c> {
-    pub(super) fn new(shared: &'c Shared, request: &'c Request, statement: &'c Arc<Statement>) -> Self {
+    pub(super) fn new(shared: &'c Shared, request: &'c Request, terms: &'c Terms, statement: &'c Arc<Statement>) -> Self {
         Self {
             shared,
             request,
+            terms,
             statement,
             endpoint: (request.method, Arc::clone(&request.template)),
             started: Instant::now(),
@@ -77,6 +79,9 @@ impl<'c> Call<'c> {
             Ok(answer) => Ok(Response {
                 status: answer.status,
                 account_id: answer.header("x-aaccountid").map(str::to_owned),
+                media_type: answer.content_type().map(str::to_owned),
+                disposition: answer.disposition(),
+                saved: answer.saved,
                 body: answer.body,
                 attempts: self.attempts,
                 elapsed: self.started.elapsed(),
@@ -126,15 +131,13 @@ impl<'c> Call<'c> {
 
     /// Sends the request once.
     async fn attempt(&mut self) -> Result<Answer, Failed> {
-        let wire = self.shared.wire(self.request)?;
+        let wire = self.shared.wire(self.request, self.terms)?;
         self.statement.spend()?;
         self.attempts += 1;
         let mut entry = self.shared.log.begin(self.request, self.statement, self.attempts);
-        let exchanged = self
-            .interruptible(exchange(&self.shared.http, wire, self.shared.options.max_body_bytes))
-            .await;
+        let exchanged = self.interruptible(exchange(self.shared, wire, self.terms)).await;
         let (status, bytes, judged) = match exchanged {
-            Ok(Ok(answer)) => (Some(answer.status), answer.body.len(), self.judge(answer)),
+            Ok(Ok(answer)) => (Some(answer.status), answer.bytes(), self.judge(answer)),
             Ok(Err(failure)) => self.failed(failure),
             Err(interrupted) => {
                 self.doubt = true;
@@ -155,8 +158,8 @@ impl<'c> Call<'c> {
         let trace_id = answer.header("x-arequestid").or_else(|| answer.header("atl-traceid"));
         self.trace_id = trace_id.map(|id| id.chars().take(LONGEST_TRACE).collect());
         let options = &self.shared.options;
-        if (200..300).contains(&answer.status) {
-            if let Some(error) = refusal::unusable(&answer, options) {
+        if (200..300).contains(&answer.status) || self.terms.accepts.contains(&answer.status) {
+            if let Some(error) = refusal::unusable(&answer, self.terms, options) {
                 self.doubt = true;
                 return Err(error.into());
             }
@@ -200,6 +203,7 @@ impl<'c> Call<'c> {
             ),
             Failure::Lost { status, error: cause } => (status, 0, Some(Outcome::Lost), lost_error(status, &cause), Some(cause)),
             Failure::TooLarge { status, bytes } => (Some(status), bytes, None, refusal::too_large(options), None),
+            Failure::Unkept(error) => (Some(200), 0, None, error, None),
         };
         self.status = status;
         self.trace_id = None;

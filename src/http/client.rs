@@ -6,7 +6,7 @@ use super::gate::Gate;
 use super::jitter::Jitter;
 use super::link::{Link, root_path};
 use super::log::RequestLog;
-use super::{ClientOptions, Method, Request, Response, Statement};
+use super::{ClientOptions, Method, Request, Response, Statement, Terms};
 use crate::error::{Error, ErrorKind, Result};
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
@@ -33,6 +33,8 @@ pub(crate) struct Client(Arc<Shared>);
 pub(super) struct Shared {
     pub(super) options: ClientOptions,
     pub(super) http: reqwest::Client,
+    /// For files that a site keeps elsewhere: has no credentials.
+    pub(super) stranger: reqwest::Client,
     pub(super) log: RequestLog,
     pub(super) gate: Gate,
     pub(super) permits: Semaphore,
@@ -69,7 +71,18 @@ impl Client {
             // Plain HTTP needs no certificates: reading the system's takes a moment, and a bare container has none.
             builder = builder.tls_certs_only([]);
         }
-        let http = builder.build().map_err(|error| {
+        let mut strange = reqwest::Client::builder()
+            .user_agent(&options.user_agent)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(options.connect_timeout);
+        if options.is_loopback() {
+            strange = strange.no_proxy();
+        }
+        if options.base.scheme() == "http" {
+            strange = strange.tls_certs_only([]);
+        }
+        let http = builder.build().and_then(|http| Ok((http, strange.build()?)));
+        let (http, stranger) = http.map_err(|error| {
             Error::new(
                 ErrorKind::Tls,
                 "secure connections are not possible: the system's certificates cannot be read",
@@ -81,6 +94,7 @@ impl Client {
             permits: Semaphore::new(options.max_concurrency.min(Semaphore::MAX_PERMITS)),
             options,
             http,
+            stranger,
             log: RequestLog::default(),
             gate: Gate::default(),
             budget: Budget::full(),
@@ -94,7 +108,12 @@ impl Client {
     /// [`RequestContext`](crate::error::RequestContext); a row that does not exist is kind `NotFound`, status 404. After a failed write,
     /// [`is_outcome_unknown`](super::is_outcome_unknown) tells whether it may have taken effect. Dropping the future aborts the request.
     pub(crate) async fn send(&self, request: &Request, statement: &Arc<Statement>) -> Result<Response> {
-        Call::new(&self.0, request, statement).run().await
+        self.send_on(request, &Terms::default(), statement).await
+    }
+
+    /// As [`send`](Self::send), with what is special about the request.
+    pub(crate) async fn send_on(&self, request: &Request, terms: &Terms, statement: &Arc<Statement>) -> Result<Response> {
+        Call::new(&self.0, request, terms, statement).run().await
     }
 
     /// The newest attempts of all statements.
@@ -123,7 +142,7 @@ impl fmt::Debug for Client {
 
 impl Shared {
     /// The request in reqwest's terms.
-    pub(super) fn wire(&self, request: &Request) -> Result<reqwest::Request> {
+    pub(super) fn wire(&self, request: &Request, terms: &Terms) -> Result<reqwest::Request> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -145,7 +164,13 @@ impl Shared {
             };
             wire.headers_mut().insert(name, value);
         }
-        Ok(wire)
+        if terms.text || terms.save.is_some() {
+            wire.headers_mut().insert(ACCEPT, HeaderValue::from_static("*/*"));
+        }
+        match &terms.upload {
+            Some(upload) => upload.attach(&self.http, wire),
+            None => Ok(wire),
+        }
     }
 }
 

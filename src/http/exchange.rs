@@ -1,10 +1,20 @@
 //! One attempt: a request out, an answer in. The thin edge to reqwest; decides nothing.
 
+use super::Terms;
+use super::client::Shared;
 use super::envelope::strip_bom;
+use super::refusal;
 use super::transport::Failure;
+use crate::error::{Error, ErrorKind};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use percent_encoding::percent_decode_str;
+use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, LOCATION};
+use std::path::Path;
+use tokio::io::AsyncWriteExt;
+
+/// Redirects that lead to a file at most.
+const MOST_HOPS: usize = 3;
 
 /// Read of an error answer: enough for its message.
 const ERROR_BODY: usize = 64 << 10;
@@ -15,6 +25,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Bytes of the body that went to a file instead.
+    pub(super) saved: u64,
 }
 
 impl Answer {
@@ -25,20 +37,107 @@ impl Answer {
     pub(super) fn content_type(&self) -> Option<&str> {
         self.header(CONTENT_TYPE.as_str())
     }
+
+    /// Bytes of the body, wherever they went.
+    pub(super) fn bytes(&self) -> usize {
+        self.body.len() + usize::try_from(self.saved).unwrap_or(usize::MAX)
+    }
+
+    /// The file name that the answer suggests; the encoded form of RFC 5987 is preferred.
+    pub(super) fn disposition(&self) -> Option<String> {
+        let value = self.headers.get(CONTENT_DISPOSITION)?;
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let parameter = |name: &str| {
+            value.split(';').find_map(|part| {
+                let (key, value) = part.split_once('=')?;
+                key.trim()
+                    .eq_ignore_ascii_case(name)
+                    .then(|| value.trim().trim_matches('"').to_owned())
+            })
+        };
+        let encoded = parameter("filename*").and_then(|text| {
+            let (_, name) = text.split_once("''")?;
+            Some(percent_decode_str(name).decode_utf8_lossy().into_owned())
+        });
+        encoded.or_else(|| parameter("filename"))
+    }
 }
 
-/// Sends `request` and reads the answer, of a 2xx at most `most` decompressed bytes.
-pub(super) async fn exchange(http: &reqwest::Client, request: reqwest::Request, most: usize) -> Result<Answer, Failure> {
-    let response = http.execute(request).await.map_err(Failure::sending)?;
+/// Sends `request` and reads the answer: of a 2xx into the file that the terms name, or at most as many decompressed bytes as the
+/// options allow.
+pub(super) async fn exchange(shared: &Shared, request: reqwest::Request, terms: &Terms) -> Result<Answer, Failure> {
+    let response = shared.http.execute(request).await.map_err(Failure::sending)?;
+    let response = match &terms.save {
+        Some(_) => elsewhere(shared, response).await?,
+        None => response,
+    };
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let body = if response.status().is_success() {
-        read(response, most).await?
-    } else {
+    let (mut body, mut saved) = (Bytes::new(), 0);
+    match &terms.save {
+        Some(path) if response.status().is_success() => saved = keep(response, path).await?,
+        _ if response.status().is_success() || terms.accepts.contains(&status) => {
+            body = read(response, shared.options.max_body_bytes).await?;
+        }
         // The status alone says enough: an error answer that breaks off or is too long is still that error.
-        read_start(response).await
+        _ => body = read_start(response).await,
+    }
+    Ok(Answer {
+        status,
+        headers,
+        body,
+        saved,
+    })
+}
+
+/// Follows the way to where the site keeps a file. Another origin hears nothing of our credentials, and is never asked in the clear
+/// where the site is not; what is not followed is an answer like any other.
+async fn elsewhere(shared: &Shared, mut response: reqwest::Response) -> Result<reqwest::Response, Failure> {
+    for _ in 0..MOST_HOPS {
+        let target = response
+            .headers()
+            .get(LOCATION)
+            .filter(|_| response.status().is_redirection())
+            .and_then(|value| response.url().join(value.to_str().ok()?).ok());
+        let Some(target) = target.filter(|target| !refusal::is_login(target)) else {
+            break;
+        };
+        let base = &shared.options.base;
+        let http = if target.origin() == base.origin() {
+            &shared.http
+        } else {
+            &shared.stranger
+        };
+        if target.scheme() != "https" && target.scheme() != base.scheme() || !target.username().is_empty() {
+            break;
+        }
+        let request = reqwest::Request::new(reqwest::Method::GET, target);
+        response = http.execute(request).await.map_err(Failure::sending)?;
+    }
+    Ok(response)
+}
+
+/// Writes the whole body to a file, and tells how many bytes that were.
+async fn keep(response: reqwest::Response, path: &Path) -> Result<u64, Failure> {
+    let status = response.status().as_u16();
+    let unkept = |error: std::io::Error| {
+        Failure::Unkept(
+            Error::new(ErrorKind::Io, format!("cannot write the file: {error}")).hint("check the folder in option AttachmentDir"),
+        )
     };
-    Ok(Answer { status, headers, body })
+    let mut file = tokio::fs::File::create(path).await.map_err(unkept)?;
+    let mut stream = response.bytes_stream();
+    let mut written = 0;
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(|error| Failure::Lost {
+            status: Some(status),
+            error: error.without_url(),
+        })?;
+        file.write_all(&chunk).await.map_err(unkept)?;
+        written += chunk.len() as u64;
+    }
+    file.flush().await.map_err(unkept)?;
+    Ok(written)
 }
 
 /// The whole body. Counts what comes out of the decompressor: `Content-Length` is what went in.

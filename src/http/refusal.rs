@@ -3,7 +3,7 @@
 use super::exchange::Answer;
 use super::link::origin;
 use super::throttle::Throttle;
-use super::{ClientOptions, envelope};
+use super::{ClientOptions, Terms, envelope};
 use crate::error::{Error, ErrorKind};
 use chrono::{DateTime, SecondsFormat, Utc};
 use reqwest::header::LOCATION;
@@ -46,8 +46,8 @@ pub(super) fn status_error(answer: &Answer, throttle: &Throttle, options: &Clien
 }
 
 /// Why a 2xx answer cannot be used, if so: it is a web page, or the site took us for a stranger.
-pub(super) fn unusable(answer: &Answer, options: &ClientOptions) -> Option<Error> {
-    if envelope::is_html(answer.content_type(), &answer.body) {
+pub(super) fn unusable(answer: &Answer, terms: &Terms, options: &ClientOptions) -> Option<Error> {
+    if !terms.text && terms.save.is_none() && envelope::is_html(answer.content_type(), &answer.body) {
         let title = envelope::message(answer.content_type(), &answer.body).map(|title| format!(" titled “{title}”"));
         let message = format!(
             "the site answered with a web page{} instead of JSON (a login page?)",
@@ -116,7 +116,8 @@ fn redirect_error(answer: &Answer, options: &ClientOptions) -> Error {
         .hint("credentials are sent to option URL only; set it to the address where the site's API answers directly")
 }
 
-fn is_login(target: &Url) -> bool {
+/// Whether an address is that of a login page.
+pub(super) fn is_login(target: &Url) -> bool {
     let host = target.host_str().unwrap_or_default();
     let path = target.path().to_ascii_lowercase();
     ["login", "signin", "sso", "saml", "auth"]
@@ -181,6 +182,7 @@ mod tests {
             status,
             headers: pairs.collect::<HeaderMap>(),
             body: body.into(),
+            saved: 0,
         }
     }
 
@@ -284,12 +286,22 @@ mod tests {
     #[test]
     fn a_stranger_is_no_account() {
         let failed = answer(200, Some(("x-seraph-loginreason", "AUTHENTICATED_FAILED")), "{}");
-        assert_eq!(unusable(&failed, &known()).unwrap().kind(), ErrorKind::Authentication);
+        assert_eq!(
+            unusable(&failed, &Terms::default(), &known()).unwrap().kind(),
+            ErrorKind::Authentication
+        );
         assert!(
-            unusable(&failed, &options(Authorization::None)).is_none(),
+            unusable(&failed, &Terms::default(), &options(Authorization::None)).is_none(),
             "a stranger by choice"
         );
-        assert!(unusable(&answer(200, Some(("x-seraph-loginreason", "OK")), "{}"), &known()).is_none());
+        assert!(
+            unusable(
+                &answer(200, Some(("x-seraph-loginreason", "OK")), "{}"),
+                &Terms::default(),
+                &known()
+            )
+            .is_none()
+        );
         let missing = answer(
             404,
             Some(("x-seraph-loginreason", "AUTHENTICATED_FAILED")),
@@ -300,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_web_page_is_no_answer() {
-        let error = unusable(&answer(200, None, "<html><title>Log in</title>"), &known()).unwrap();
+        let error = unusable(&answer(200, None, "<html><title>Log in</title>"), &Terms::default(), &known()).unwrap();
         assert_eq!(error.kind(), ErrorKind::Authentication);
         assert!(error.message().contains("“Log in”"), "{error}");
     }

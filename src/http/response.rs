@@ -18,4 +18,10 @@ pub(crate) struct Response {
     pub waited: Duration,
     /// Account id of the caller as the site sees it (`X-AACCOUNTID`).
     pub account_id: Option<String>,
+    /// `Content-Type`.
+    pub media_type: Option<String>,
+    /// The file name in `Content-Disposition`, as the site wrote it: not to be trusted.
+    pub disposition: Option<String>,
+    /// Bytes written to the file that the terms name.
+    pub saved: u64,
 }

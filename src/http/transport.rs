@@ -25,6 +25,8 @@ pub(super) enum Failure {
         /// Bytes read until then.
         bytes: usize,
     },
+    /// The answer came, but not into the file that was to take it.
+    Unkept(Error),
 }
 
 impl Failure {

@@ -14,9 +14,9 @@ use serde_json::value::RawValue;
 
 use super::cell::{Builder, Cell};
 use super::clause::Test;
+use super::field;
 use super::seen::Seen;
 use super::shape::{Node, PageWord, Shape, Slot, entry};
-use super::value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Codec, Kind};
 
@@ -308,6 +308,13 @@ impl Decoder {
                 cells: self.cells.clone(),
             });
         } else {
+            if self.shape.at_least_one && level + 1 == depth && self.pending.len() == start {
+                self.clear_level(depth);
+                self.pending.push(Pending {
+                    cut: None,
+                    cells: self.cells.clone(),
+                });
+            }
             for pending in &mut self.pending[start..] {
                 for &slot in &self.shape.levels[level] {
                     pending.cells[slot].clone_from(&self.cells[slot]);
@@ -406,6 +413,15 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
         let Self { node, state } = self;
+        // What an element itself holds is read when the element is, see `ElementSeed`.
+        if node.rows.is_some()
+            && node
+                .leaves
+                .iter()
+                .any(|(slot, _)| state.shape.slots[*slot].kind != Kind::Json)
+        {
+            return input.deserialize_any(ObjectVisitor { node, state });
+        }
         let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
         let direct = |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail));
         match &node.leaves[..] {
@@ -462,7 +478,7 @@ fn read_leaves(leaves: &[(usize, usize)], raw: &RawValue, state: &mut Decoder) -
             Some(codec) => {
                 let cell = &mut state.cells[slot];
                 cell.preference = preference;
-                if value::read(cell, *kind, codec, raw.get()) {
+                if field::read(cell, *kind, codec, raw.get()) {
                     continue;
                 }
                 cell.clear();
@@ -652,7 +668,7 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
     }
 }
 
-/// An element of an array of rows: an object, nothing else.
+/// An element of an array of rows: an object; a value where the row has nothing but that value.
 struct ElementSeed<'a> {
     node: &'a Node,
     state: &'a mut Decoder,

@@ -71,6 +71,21 @@ pub(crate) struct Scope {
     pub(crate) stats: Arc<Stats>,
 }
 
+impl Scope {
+    /// Where the number of requests is known, a statement that may not send them fails before it starts.
+    pub(super) fn afford(&self, requests: u64) -> Result<()> {
+        let statement = &self.statement;
+        match statement.max_requests() {
+            Some(most) if statement.requests() + requests > most => Err(Error::new(
+                ErrorKind::Limit,
+                format!("the statement needs at least {requests} more requests, which exceeds MaxRequests={most}"),
+            )
+            .hint("raise option MaxRequests, or narrow the WHERE clause; EXPLAIN shows the requests")),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Reads; requests are sent as soon as the stream is first polled.
 pub(crate) fn open(scope: Scope, read: Read) -> Batches {
     let table = read.table.name.clone();
@@ -173,7 +188,7 @@ impl Reader {
 
     async fn calls(&self, calls: &[Call]) -> Result<(), Stop> {
         let Some(first) = calls.first() else { return Ok(()) };
-        self.afford(calls.len() as u64)?;
+        self.scope.afford(calls.len() as u64)?;
         let mut listing = self.decoder(first.endpoint);
         self.run_calls(stream::iter(calls.iter().cloned().map(Ok)).boxed(), &mut listing, None)
             .await?;
@@ -200,25 +215,12 @@ impl Reader {
                 query: Vec::new(),
             })
             .collect();
-        self.afford(missing.len() as u64)?;
+        self.scope.afford(missing.len() as u64)?;
         let budget = listing.decoder.budget();
         let mut listing = self.decoder(get);
         listing.decoder.allow(budget);
         self.run_calls(stream::iter(missing.into_iter().map(Ok)).boxed(), &mut listing, None)
             .await
-    }
-
-    /// Where the number of requests is known, a statement that may not send them fails before it starts.
-    fn afford(&self, requests: u64) -> Result<()> {
-        let statement = &self.scope.statement;
-        match statement.max_requests() {
-            Some(most) if statement.requests() + requests > most => Err(Error::new(
-                ErrorKind::Limit,
-                format!("the statement needs at least {requests} more requests, which exceeds MaxRequests={most}"),
-            )
-            .hint("raise option MaxRequests, or narrow the WHERE clause; EXPLAIN shows the requests")),
-            _ => Ok(()),
-        }
     }
 
     async fn fan(&self, table: &Table, fan: &Fan) -> Result<(), Stop> {
@@ -609,7 +611,7 @@ impl Reader {
             sent: false,
             cut: Vec::new(),
         };
-        self.afford(embedded.calls.len() as u64)?;
+        self.scope.afford(embedded.calls.len() as u64)?;
         let calls = stream::iter(embedded.calls.iter().cloned().map(Ok)).boxed();
         self.run_calls(calls, &mut listing, None).await?;
 

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::encode::{self, Given};
 use super::plan::{Call, EndpointRef};
 use super::site::Site;
+use super::value::Value;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Method, Request, Safety};
-use crate::schema::{Segment, Table};
+use crate::schema::{Api, Column, Endpoint, Operation, Segment, Table, Verb};
 
 /// Everything but the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -55,24 +57,10 @@ pub(super) struct Span {
 /// The request of one page of a call, or of the whole call where it has no pages.
 pub(super) fn request(site: &Site, table: &Table, call: &Call, wants: &Wants, span: Option<Span>) -> Result<Request> {
     let endpoint = call.endpoint.of(table);
-    let mut path = String::new();
-    for segment in &endpoint.segments {
-        path.push('/');
-        match segment {
-            Segment::Literal(text) => path.push_str(text),
-            Segment::Column(column) => {
-                let value = call.values.get(column).map_or("", String::as_str);
-                // A dot segment would be resolved away and name another resource, even when it is encoded.
-                if matches!(value, "" | "." | "..") {
-                    let name = &table.columns[*column].name;
-                    return Err(Error::new(ErrorKind::Statement, format!("{name} cannot be {value:?}"))
-                        .hint("the value becomes part of the request's path")
-                        .table(&table.name));
-                }
-                path.extend(utf8_percent_encode(value, SEGMENT));
-            }
-        }
-    }
+    let path = path(endpoint, &table.columns, |column| {
+        call.values.get(&column).map(|value| value.as_str().into())
+    })
+    .map_err(|error| error.table(&table.name))?;
     let mut query: Vec<(Cow<'static, str>, String)> = Vec::new();
     let mut push = |name: &str, value: &str| query.push((Cow::Owned(name.to_owned()), value.to_owned()));
     for (name, value) in table.query.iter().chain(&call.query).chain(&wants.ask) {
@@ -103,6 +91,74 @@ pub(super) fn request(site: &Site, table: &Table, call: &Call, wants: &Wants, sp
         safety: Safety::Read,
         table: Some(Arc::from(table.name.as_str())),
     })
+}
+
+/// The path of an endpoint with these values in it.
+pub(super) fn path<'a>(endpoint: &Endpoint, columns: &[Column], value: impl Fn(usize) -> Option<Cow<'a, str>>) -> Result<String> {
+    let mut path = String::new();
+    for segment in &endpoint.segments {
+        path.push('/');
+        match segment {
+            Segment::Literal(text) => path.push_str(text),
+            Segment::Column(column) => {
+                let value = value(*column).unwrap_or_default();
+                // A dot segment would be resolved away and name another resource, even when it is encoded.
+                if matches!(&*value, "" | "." | "..") {
+                    let name = &columns[*column].name;
+                    return Err(Error::new(ErrorKind::Statement, format!("{name} cannot be {value:?}"))
+                        .hint("the value becomes part of the request's path"));
+                }
+                path.extend(utf8_percent_encode(&value, SEGMENT));
+            }
+        }
+    }
+    Ok(path)
+}
+
+/// The request of an operation with these values; `list` are the values of its list.
+///
+/// # Errors
+/// A value cannot be sent: the message names its column.
+pub(super) fn operation_request(
+    name: &Arc<str>,
+    api: &Api,
+    operation: &Operation,
+    columns: &[Column],
+    given: &Given,
+    list: &[&str],
+    nulls: bool,
+) -> Result<Request> {
+    let text = |column: usize| given[column].as_ref().and_then(Value::text);
+    let path = path(&operation.endpoint, columns, text)?;
+    let query = operation
+        .query
+        .iter()
+        .filter_map(|(column, parameter)| Some((Cow::Owned(parameter.clone()), text(*column)?.into_owned())));
+    let body = encode::body(operation, columns, given, list, nulls).map_err(|(column, what)| {
+        Error::new(ErrorKind::Statement, format!("{}: {what}", columns[column].name))
+            .hint("correct the value and run the statement again")
+    })?;
+    let verb = operation.endpoint.verb;
+    Ok(Request {
+        method: method(verb),
+        path,
+        template: operation.endpoint.template.clone(),
+        query: query.collect(),
+        headers: api.headers.clone(),
+        body,
+        // A write whose answer is lost may have been done: it is never sent again, not even where that would be harmless.
+        safety: if verb == Verb::Get { Safety::Read } else { Safety::Once },
+        table: Some(name.clone()),
+    })
+}
+
+pub(super) fn method(verb: Verb) -> Method {
+    match verb {
+        Verb::Get => Method::Get,
+        Verb::Post => Method::Post,
+        Verb::Put => Method::Put,
+        Verb::Delete => Method::Delete,
+    }
 }
 
 /// The address of a call as EXPLAIN shows it: decoded, without paging.

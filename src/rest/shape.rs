@@ -62,6 +62,8 @@ pub(crate) struct Shape {
     pub(super) label: Option<usize>,
     /// Slots that tell the elements of level 1 apart; empty where nothing does.
     pub(super) identity: Vec<usize>,
+    /// An object of level 1 without rows inside is one row all the same.
+    pub(super) at_least_one: bool,
     /// Slot of each column, by (table in the chain, column): 0 is the root.
     slot_of: BTreeMap<(usize, usize), usize>,
 }
@@ -90,6 +92,7 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
         paged: vec![false, false],
         label: None,
         identity: Vec::new(),
+        at_least_one: false,
         slot_of: BTreeMap::new(),
     };
     let root = &chain[0];

@@ -1,13 +1,40 @@
-//! A site as reading sees it: the client, what the connection says about reading, and what was learnt about the size of lists.
+//! A site as reading and writing see it: the client, what the connection says about both, what was learnt about the size of lists, and
+//! what became of the rows that were written.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use super::metadata::Metadata;
+use super::outcome::WriteLog;
+use super::pace::Paces;
 use super::plan::{Call, Context, Sizes};
 use crate::http::Client;
 use crate::schema::Table;
+
+/// What the connection says about writing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Writing {
+    /// Nothing may change the site.
+    pub(crate) readonly: bool,
+    /// UPDATE and DELETE need a WHERE.
+    pub(crate) require_where: bool,
+    /// Most rows of a statement.
+    pub(crate) max_rows: Option<u64>,
+    /// Other rows are still written after one that failed.
+    pub(crate) goes_on: bool,
+    /// Requests are shown instead of sent.
+    pub(crate) dry_run: bool,
+    /// Most rows of a request, where the API takes more.
+    pub(crate) batch: Option<usize>,
+    /// The folder that downloads are written to, and the only one that files are uploaded from where it is set.
+    pub(crate) attachments: Option<PathBuf>,
+    /// Largest file that is uploaded, in bytes.
+    pub(crate) max_upload: u64,
+    /// The folder of the user's schema files.
+    pub(crate) schemas: Option<PathBuf>,
+}
 
 /// Everything a read needs besides what to read.
 #[derive(Debug)]
@@ -19,6 +46,10 @@ pub(crate) struct Site {
     pub(crate) page_size: Option<usize>,
     /// Default filter of the columns marked `desk`.
     pub(crate) desks: Vec<String>,
+    pub(crate) writing: Writing,
+    /// What became of the rows of the last write.
+    pub(crate) writes: WriteLog,
+    paces: Mutex<Paces>,
     sizes: Mutex<HashMap<String, usize>>,
     /// The fields of the site.
     pub(crate) metadata: Metadata,
@@ -27,12 +58,21 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    pub(crate) fn new(client: Client, language: Option<String>, page_size: Option<usize>, desks: Vec<String>) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        language: Option<String>,
+        page_size: Option<usize>,
+        desks: Vec<String>,
+        writing: Writing,
+    ) -> Self {
         Self {
             client,
             language,
             page_size,
             desks,
+            writing,
+            writes: WriteLog::default(),
+            paces: Mutex::default(),
             sizes: Mutex::default(),
             metadata: Metadata::default(),
             small_batches: AtomicBool::new(false),
@@ -45,6 +85,11 @@ impl Site {
             sizes: self,
             desks: &self.desks,
         }
+    }
+
+    /// When the next write to an issue may be sent.
+    pub(super) fn pace(&self, issue: &str, now: tokio::time::Instant) -> tokio::time::Instant {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner).take(issue, now)
     }
 
     /// Rows of a page that are asked for.

@@ -1,12 +1,16 @@
 //! From what was written to what it means: every check of a schema file and every cross-reference between them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use super::file::{ApiFile, CodecFile, ColumnFile, FormatFile, KindFile, ListFile, OneOrMany, PageFile, TableFile};
+use super::operation::{Operation, Tables};
+use super::operation_file::ProcedureFile;
+use super::procedure::Procedure;
 use super::{
-    Api, Codec, Column, Custom, Embed, Example, Format, Jql, JsonPath, Kind, Lookup, Origin, Page, Parent, Push, SlaPart, Table,
+    Api, Catalog, Codec, Column, Custom, Embed, Example, Format, Jql, JsonPath, Kind, Lookup, Origin, Page, Parent, Push,
+    SlaPart, Source, Table,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -30,15 +34,26 @@ const USER: &[(&str, &[&str], Kind, &str)] = &[
 ];
 
 /// Compiles schema files given as (path, text); a later file replaces an earlier one with the same stem.
-pub(super) fn compile(sources: &[(String, String)]) -> Result<Vec<Arc<Table>>> {
+pub(super) fn compile(sources: &[(String, String)]) -> Result<Catalog> {
     let mut apis = HashMap::new();
     let mut files: HashMap<&str, (&str, TableFile)> = HashMap::new();
+    let mut procedures: BTreeMap<&str, (&str, ProcedureFile)> = BTreeMap::new();
+    let mut texts: HashMap<&str, Source> = HashMap::new();
     for (path, text) in sources {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let stem = name.strip_suffix(".toml").unwrap_or(name);
         if stem == "_api" {
             apis.insert(folder, parse::<ApiFile>(path, text)?);
+        } else if folder == PROCEDURES {
+            procedures.insert(stem, (path, parse(path, text)?));
         } else {
+            texts.insert(
+                stem,
+                Source {
+                    folder: if folder.is_empty() { MAIN_FOLDER } else { folder }.to_owned(),
+                    text: text.clone(),
+                },
+            );
             files.insert(stem, (path, parse(path, text)?));
         }
     }
@@ -55,7 +70,42 @@ pub(super) fn compile(sources: &[(String, String)]) -> Result<Vec<Arc<Table>>> {
     };
     let mut names: Vec<_> = files.keys().copied().collect();
     names.sort_unstable();
-    names.into_iter().map(|name| compiler.table(name)).collect()
+    let tables = names
+        .into_iter()
+        .map(|name| compiler.table(name))
+        .collect::<Result<Vec<_>>>()?;
+    let procedures = procedures
+        .into_iter()
+        .map(|(name, (path, file))| procedure(name, path, &file, &folders, &compiler.done))
+        .collect::<Result<_>>()?;
+    let sources = tables.iter().filter_map(|table| texts.remove(table.name.as_str())).collect();
+    Ok(Catalog {
+        tables,
+        procedures,
+        sources: Arc::new(sources),
+    })
+}
+
+/// The folder of procedures, all of which speak the main API.
+const PROCEDURES: &str = "procedures";
+
+fn procedure(
+    name: &str,
+    path: &str,
+    file: &ProcedureFile,
+    folders: &HashMap<&str, Folder>,
+    tables: &HashMap<String, Arc<Table>>,
+) -> Result<Arc<Procedure>> {
+    let fail = |what: String| Error::new(ErrorKind::Schema, format!("{path}: {what}"));
+    if !is_name(name) {
+        return Err(fail(format!("the procedure name `{name}` is not lower case snake_case")));
+    }
+    let folder = folders
+        .get(MAIN_FOLDER)
+        .ok_or_else(|| fail(format!("the folder `{MAIN_FOLDER}` has no `_api.toml`")))?;
+    Procedure::compile(name, file, &folder.api, tables)
+        .map(Arc::new)
+        .map_err(fail)
 }
 
 fn parse<T: serde::de::DeserializeOwned>(path: &str, text: &str) -> Result<T> {
@@ -190,13 +240,29 @@ impl Compiler<'_> {
             let sent = column.push.is_some() || lists.iter().chain(&gets).any(in_path);
             // An embedded row takes it from the row around it.
             let carried = file.read.embed.is_some() && file.columns.get(&column.name).is_some_and(|file| file.parent.is_some());
-            if column.origin == Origin::Request && !sent && !carried {
+            if column.origin == Origin::Request && !sent && !carried && !column.write_only {
                 return Err(format!("column `{}` is taken from the request, but no endpoint sends it", column.name).into());
             }
             if column.detail && gets.is_empty() {
                 return Err(format!("column `{}` is a detail, but there is no `get`", column.name).into());
             }
         }
+
+        let written = file.insert.iter().chain(file.update.iter()).chain(&file.delete);
+        for find in written.flat_map(|operation| operation.find.values()) {
+            if find.table != name && self.files.contains_key(find.table.as_str()) {
+                self.table(&find.table).map_err(Problem::Elsewhere)?;
+            }
+        }
+        let tables = Tables {
+            own: Some(name),
+            others: &self.done,
+        };
+        let write = |file| Operation::compile(file, &columns, &tables);
+        let insert = file.insert.as_ref().map(write).transpose()?;
+        let updates: Vec<Operation> = file.update.iter().map(write).collect::<Result<_, _>>()?;
+        let delete = file.delete.as_ref().map(write).transpose()?;
+        check_writes(&columns, insert.as_ref(), &updates, delete.as_ref())?;
 
         let parent = self.parent(file, &columns)?;
         let embed = match (&file.read.embed, &parent) {
@@ -261,14 +327,10 @@ impl Compiler<'_> {
             search,
             unless,
             custom,
-            examples: file
-                .examples
-                .iter()
-                .map(|e| Example {
-                    doc: e.doc.trim().into(),
-                    sql: e.sql.trim().into(),
-                })
-                .collect(),
+            insert,
+            updates,
+            delete,
+            examples: Example::all(&file.examples),
         })
     }
 
@@ -315,6 +377,39 @@ impl Compiler<'_> {
         }
         Ok(parent)
     }
+}
+
+/// Every column that is only written is written by something; what is updated or deleted is named by columns that rows have.
+fn check_writes(
+    columns: &[Column],
+    insert: Option<&Operation>,
+    updates: &[Operation],
+    delete: Option<&Operation>,
+) -> Result<(), String> {
+    for (index, column) in columns.iter().enumerate().filter(|(_, column)| column.write_only) {
+        let written = insert
+            .into_iter()
+            .chain(updates)
+            .any(|operation| operation.sends().contains(&index));
+        if !written {
+            return Err(format!("column `{}` is only written, but nothing writes it", column.name));
+        }
+        if delete.is_some_and(|delete| delete.sends().contains(&index)) {
+            return Err(format!("`delete` needs the column `{}`, which no row has", column.name));
+        }
+    }
+    for update in updates {
+        if update.batch.is_some() {
+            return Err("`update` writes row by row: it has no `list`".to_owned());
+        }
+        if let Some(place) = update.body.iter().find(|place| columns[place.column].key) {
+            return Err(format!(
+                "`update` sets `{}`, which is part of the key",
+                columns[place.column].name
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Where an error belongs: to this file, or to a file it refers to.
@@ -443,7 +538,7 @@ fn is_template(name: &str) -> bool {
     name.contains("{name}")
 }
 
-fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, String> {
+pub(super) fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, String> {
     let kind = match file.kind {
         KindFile::Text => Kind::Text,
         KindFile::Boolean => Kind::Boolean,
@@ -464,6 +559,11 @@ fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, S
             "column `{name}`: only text, boolean and bigint columns can be sent to the site"
         ));
     }
+    if file.write_only && (file.input || file.key || file.from.is_some() || file.push.is_some() || file.parent.is_some()) {
+        return Err(format!(
+            "column `{name}`: what is only written has neither `from`, `key`, `parent` nor `push`"
+        ));
+    }
     if file.required && !file.input {
         return Err(format!("column `{name}`: `required` is for inputs"));
     }
@@ -471,7 +571,7 @@ fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, S
         return Err(format!("column `{name}`: an input has neither `from` nor `key`"));
     }
     let origin = match &file.from {
-        None if file.input || file.parent.is_some() => Origin::Request,
+        None if file.input || file.write_only || file.parent.is_some() => Origin::Request,
         None if file.custom.is_some() || is_template(name) => json_origin(name, &[String::new()], level, codec_of(file)?)?,
         None if file.property.is_some() => Origin::Json {
             level,
@@ -512,6 +612,8 @@ fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, S
         desk: file.desk,
         property: file.property.clone(),
         lenient: false,
+        write_only: file.write_only,
+        max_chars: file.max_chars,
     })
 }
 
@@ -585,7 +687,7 @@ fn push_of(column: &str, file: &super::file::PushFile) -> Result<Push, String> {
     })
 }
 
-fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Result<Vec<Column>, String> {
+pub(super) fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Result<Vec<Column>, String> {
     let in_address = file.push.as_ref().is_some_and(|push| push.jql.is_none());
     if file.input || in_address || file.parent.is_some() || file.codec.is_some() {
         return Err(format!(
@@ -639,6 +741,8 @@ fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Result<Vec<Colum
                 desk: false,
                 property: None,
                 lenient: false,
+                write_only: false,
+                max_chars: None,
             })
         })
         .collect()
@@ -667,7 +771,7 @@ pub(super) fn json_path(text: &str) -> JsonPath {
     text.split('.').filter(|key| !key.is_empty()).map(str::to_owned).collect()
 }
 
-fn find(columns: &[Column], name: &str) -> Result<usize, String> {
+pub(super) fn find(columns: &[Column], name: &str) -> Result<usize, String> {
     columns
         .iter()
         .position(|column| column.name == name)

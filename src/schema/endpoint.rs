@@ -4,9 +4,31 @@ use std::sync::Arc;
 
 use super::Column;
 
+/// What an endpoint is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Verb {
+    /// The word before the path.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// `GET /path/{column}`.
 #[derive(Debug, Clone)]
 pub(crate) struct Endpoint {
+    pub(crate) verb: Verb,
     /// The path as written: safe to log, and the name of the endpoint for rate limits.
     pub(crate) template: Arc<str>,
     pub(crate) segments: Vec<Segment>,
@@ -26,8 +48,20 @@ pub(crate) enum Segment {
 impl Endpoint {
     /// Reads `GET /path/{column}`; the error says what is wrong.
     pub(super) fn parse(call: &str, columns: &[Column]) -> Result<Self, String> {
-        let Some(template) = call.strip_prefix("GET ") else {
-            return Err(format!("`{call}` is not of the form `GET /path/{{column}}`"));
+        match Self::parse_any(call, columns)? {
+            endpoint if endpoint.verb == Verb::Get => Ok(endpoint),
+            _ => Err(format!("`{call}` is not of the form `GET /path/{{column}}`")),
+        }
+    }
+
+    /// Reads `METHOD /path/{column}`; the error says what is wrong.
+    pub(super) fn parse_any(call: &str, columns: &[Column]) -> Result<Self, String> {
+        let verbs = [Verb::Get, Verb::Post, Verb::Put, Verb::Delete];
+        let Some((verb, template)) = verbs
+            .into_iter()
+            .find_map(|verb| Some((verb, call.strip_prefix(verb.as_str())?.strip_prefix(' ')?)))
+        else {
+            return Err(format!("`{call}` is not of the form `METHOD /path/{{column}}`"));
         };
         let Some(path) = template.strip_prefix('/') else {
             return Err(format!("the path `{template}` does not start with `/`"));
@@ -61,6 +95,7 @@ impl Endpoint {
             )
             .collect::<Result<_, _>>()?;
         Ok(Self {
+            verb,
             template: template.split('?').next().unwrap_or_default().into(),
             segments,
             query,

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::custom::CustomFile;
+use super::operation_file::OperationFile;
 use super::search::{JqlLiteral, JqlOp, SearchFile};
 
 /// One table of the site.
@@ -23,6 +24,15 @@ pub(super) struct TableFile {
     /// Columns made from the fields of the site.
     #[serde(default)]
     pub custom: Option<CustomFile>,
+    /// What INSERT does for each row.
+    #[serde(default)]
+    pub insert: Option<OperationFile>,
+    /// What UPDATE does for each row. Several operations share the columns: each is sent when one of its columns is assigned.
+    #[serde(default)]
+    pub update: OneOrMany<OperationFile>,
+    /// What DELETE does for each row.
+    #[serde(default)]
+    pub delete: Option<OperationFile>,
     /// Statements shown in the documentation and run by the tests.
     #[serde(default)]
     pub examples: Vec<ExampleFile>,
@@ -141,7 +151,7 @@ pub(crate) enum PageStyle {
 }
 
 /// One column.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct ColumnFile {
@@ -196,6 +206,11 @@ pub(super) struct ColumnFile {
     /// The connection option `ServiceDeskID` is the default filter of this column.
     #[serde(default)]
     pub desk: bool,
+    /// Only ever written: NULL in every row that is read, and no filter.
+    #[serde(default)]
+    pub write_only: bool,
+    /// Most characters of a value that is written, where the API names a limit.
+    pub max_chars: Option<usize>,
 }
 
 /// How an equality reaches the site.
@@ -246,11 +261,12 @@ pub(super) struct PushFile {
 }
 
 /// Types of columns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub(super) enum KindFile {
     /// UTF-8 text; numbers of the response are kept as written.
+    #[default]
     Text,
     /// True or false.
     Boolean,

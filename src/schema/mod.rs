@@ -11,6 +11,9 @@ mod custom;
 mod docs;
 mod endpoint;
 mod file;
+mod operation;
+mod operation_file;
+mod procedure;
 mod search;
 
 use std::path::Path;
@@ -20,17 +23,31 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) use custom::{Custom, FieldMetadata, resolve};
 #[cfg(test)]
 pub(crate) use docs::{schema_json, tables_markdown};
-pub(crate) use endpoint::{Endpoint, Segment};
+pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
+pub(crate) use operation::{Encoding, Find, Operation};
+pub(crate) use procedure::{Action, Procedure, Step, Upload};
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
 /// The schema files that are part of the program: path below `schemas/` and text.
 static EMBEDDED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/schemas.rs"));
 
-/// Every table of a site.
+/// Every table of a site, and every procedure.
 #[derive(Debug, Clone)]
 pub(crate) struct Catalog {
     tables: Vec<Arc<Table>>,
+    /// In the order of their names.
+    procedures: Vec<Arc<Procedure>>,
+    /// What each table was compiled from, in the order of the tables.
+    sources: Arc<Vec<Source>>,
+}
+
+/// A schema file as it was read.
+#[derive(Debug, Clone)]
+pub(crate) struct Source {
+    /// The folder that it belongs to.
+    pub(crate) folder: String,
+    pub(crate) text: String,
 }
 
 impl Catalog {
@@ -40,12 +57,28 @@ impl Catalog {
         if let Some(directory) = directory {
             read_directory(directory, "", &mut sources)?;
         }
-        compile::compile(&sources).map(|tables| Self { tables })
+        compile::compile(&sources)
+    }
+
+    /// Procedures in the order of their names.
+    pub(crate) fn procedures(&self) -> &[Arc<Procedure>] {
+        &self.procedures
+    }
+
+    /// The procedure of that name.
+    pub(crate) fn procedure(&self, name: &str) -> Option<&Arc<Procedure>> {
+        self.procedures.iter().find(|procedure| procedure.name == name)
+    }
+
+    /// The schema file of the table of that name.
+    pub(crate) fn source(&self, table: &str) -> Option<&Source> {
+        let index = self.tables.iter().position(|known| known.name == table)?;
+        self.sources.get(index)
     }
 
     /// The same catalog with other definitions of its tables, in the same order.
-    pub(crate) fn with(tables: Vec<Arc<Table>>) -> Self {
-        Self { tables }
+    pub(crate) fn with(&self, tables: Vec<Arc<Table>>) -> Self {
+        Self { tables, ..self.clone() }
     }
 
     /// Tables in the order of their names.
@@ -128,6 +161,12 @@ pub(crate) struct Table {
     pub(crate) unless: Vec<(usize, String)>,
     /// Columns that depend on the site, until they are resolved.
     pub(crate) custom: Option<Custom>,
+    /// What writes a row.
+    pub(crate) insert: Option<Operation>,
+    /// What changes a row: one or several operations, each for some of the columns.
+    pub(crate) updates: Vec<Operation>,
+    /// What removes a row.
+    pub(crate) delete: Option<Operation>,
     pub(crate) examples: Vec<Example>,
 }
 
@@ -135,6 +174,16 @@ impl Table {
     /// Index of the column of that name.
     pub(crate) fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name == name)
+    }
+
+    /// Whether INSERT takes the column.
+    pub(crate) fn is_insertable(&self, column: usize) -> bool {
+        self.insert.as_ref().is_some_and(|insert| insert.sends().contains(&column))
+    }
+
+    /// Whether UPDATE can set the column.
+    pub(crate) fn is_updatable(&self, column: usize) -> bool {
+        !self.columns[column].key && self.updates.iter().any(|update| update.sets(column))
     }
 
     /// Columns of the key.
@@ -189,6 +238,10 @@ pub(crate) struct Column {
     pub(crate) property: Option<String>,
     /// A value of another type is NULL and a warning: the site lets anything stand in a field.
     pub(crate) lenient: bool,
+    /// NULL in every row that is read.
+    pub(crate) write_only: bool,
+    /// Most characters of a value that is written.
+    pub(crate) max_chars: Option<usize>,
 }
 
 impl Column {
@@ -330,4 +383,14 @@ pub(crate) struct Page {
 pub(crate) struct Example {
     pub(crate) doc: String,
     pub(crate) sql: String,
+}
+
+impl Example {
+    fn all(files: &[file::ExampleFile]) -> Vec<Self> {
+        let example = |file: &file::ExampleFile| Self {
+            doc: file.doc.trim().into(),
+            sql: file.sql.trim().into(),
+        };
+        files.iter().map(example).collect()
+    }
 }

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider};
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, Session};
 use datafusion::common::config::ConfigNonZeroUsize;
+use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::session_state::SessionStateBuilder;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::sys::SysSchema;
@@ -13,13 +18,33 @@ use crate::connection::Connection;
 use crate::error::Result;
 use crate::rest::site::Site;
 use crate::schema::Catalog;
-use crate::table::{CarryParentFilters, PushOrderedLimit, from_datafusion};
+use crate::table::{
+    CallPlanner, CarryParentFilters, ProcedureFunction, PushOrderedLimit, WritePlanner, WritesAsNodes, from_datafusion,
+};
 
 /// How many keys a join may bind late; more are read by one pass over the parent's list, or not bound at all.
 const LATE_KEYS: usize = 20_000;
 
 /// How deeply parentheses and subqueries may nest: BI tools write a hundred of them.
 const DEPTH: usize = 300;
+
+/// The engine's own planner, with our nodes.
+#[derive(Debug)]
+struct Planner;
+
+#[async_trait]
+impl QueryPlanner for Planner {
+    async fn create_physical_plan(
+        &self,
+        plan: &LogicalPlan,
+        session: &dyn Session,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let ours: Vec<Arc<dyn ExtensionPlanner + Send + Sync>> = vec![Arc::new(WritePlanner), Arc::new(CallPlanner)];
+        DefaultPhysicalPlanner::with_extension_planners(ours)
+            .create_physical_plan(plan, session)
+            .await
+    }
+}
 
 /// Builds the context of a session.
 pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Site>) -> Result<SessionContext> {
@@ -42,6 +67,8 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_default_features()
+        .with_analyzer_rule(Arc::new(WritesAsNodes))
+        .with_query_planner(Arc::new(Planner))
         .with_physical_optimizer_rule(Arc::new(CarryParentFilters))
         .with_physical_optimizer_rule(Arc::new(PushOrderedLimit))
         .build();
@@ -56,5 +83,14 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
     )
     .map_err(from_datafusion)?;
     context.register_catalog("jsm", Arc::new(jsm));
+    let shared = Arc::new(catalog.clone());
+    for procedure in catalog.procedures() {
+        let function = ProcedureFunction {
+            site: site.clone(),
+            catalog: shared.clone(),
+            procedure: procedure.clone(),
+        };
+        context.register_udtf(&procedure.name, Arc::new(function));
+    }
     Ok(context)
 }

@@ -58,6 +58,9 @@ fn check(mut statement: SqlStatement, mut wildcards: Wildcards<'_>) -> Result<Pr
         },
         _ => None,
     };
+    if let Some(Statement::Explain { .. }) = &inner {
+        return Err(Error::new(ErrorKind::Unsupported, "EXPLAIN of an EXPLAIN says nothing").hint("explain the statement itself"));
+    }
     if let Some(inner) = inner {
         refuse(inner)?;
         if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
@@ -84,14 +87,28 @@ fn refuse(statement: &Statement) -> Result<()> {
             "the site has no transactions",
             "run the statements one by one; each takes effect by itself",
         ),
-        Statement::Insert(_) | Statement::Update(_) | Statement::Delete(_) | Statement::Merge(_) | Statement::Truncate(_) => (
-            "writing is not supported yet",
-            "this version reads; use the Jira web interface or its REST API to write",
+        Statement::Merge(_) => (
+            "the site has no MERGE",
+            "use INSERT … SELECT and UPDATE with a WHERE, one after the other",
         ),
-        Statement::Call(_) | Statement::Execute { .. } => (
-            "procedures are not supported yet",
-            "this version reads; SELECT table_name FROM sys.tables lists what can be read",
+        Statement::Truncate(_) => ("the site has no TRUNCATE", "use DELETE with a WHERE that names the rows"),
+        Statement::Update(update) if update.from.is_some() => (
+            "UPDATE takes no FROM",
+            "set a column to a subquery: SET value = (SELECT … WHERE …), and say which rows by WHERE … IN (SELECT …)",
         ),
+        Statement::Update(update) if update.returning.is_some() => (
+            "UPDATE answers how many rows it changed, not the rows",
+            "leave RETURNING out; SELECT the rows afterwards",
+        ),
+        Statement::Delete(delete) if delete.returning.is_some() => (
+            "DELETE answers how many rows it removed, not the rows",
+            "leave RETURNING out; SELECT the rows before",
+        ),
+        Statement::Prepare { statement, .. } if matches!(statement.as_ref(), Statement::Call(_) | Statement::Execute { .. }) => (
+            "a call of a procedure cannot be prepared",
+            "prepare SELECT * FROM procedure($1, …) instead",
+        ),
+        Statement::Prepare { statement, .. } => return refuse(statement),
         Statement::Query(query) if !query.locks.is_empty() => ("the site has no row locks", "leave out FOR UPDATE or FOR SHARE"),
         _ => return Ok(()),
     };
@@ -103,7 +120,7 @@ pub(super) fn refused(plan: &LogicalPlan) -> Error {
     let what = match plan {
         LogicalPlan::Ddl(_) => "tables and views cannot be defined yet",
         LogicalPlan::Copy(_) => "files are not written by SQL here",
-        _ => "writing is not supported yet",
+        _ => "only tables of the site are written",
     };
     Error::new(ErrorKind::Unsupported, what).hint("use WITH for an intermediate result, and `jsmql -o FILE` to keep one")
 }

@@ -1,5 +1,6 @@
 //! One connection to one site, and the SQL that runs on it.
 
+mod call;
 mod check;
 mod context;
 mod guard;
@@ -13,19 +14,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use datafusion::common::display::{PlanType, ToStringifiedPlan};
+use datafusion::common::format::ExplainStatementOptions;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Analyze, Explain, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::Statement as SqlStatement;
+use datafusion::sql::parser::{ExplainStatement, Statement as SqlStatement};
 
 use crate::catalog::with_names;
 use crate::connection::{Connection, Credentials};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Authorization, Client, ClientOptions, LoggedRequest, Statement};
-use crate::rest::site::Site;
+use crate::rest::site::{Site, Writing};
 use crate::schema::Catalog;
-use crate::table::to_datafusion;
+use crate::table::{CallNode, Calls, WriteNode, to_datafusion};
+use call::Procedures;
 pub use check::Findings;
 use planning::planning;
 pub use rows::{Meter, Progress, Rows};
@@ -40,7 +44,7 @@ pub struct Session {
 
 struct Shared {
     connection: Connection,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
     site: Arc<Site>,
     context: SessionContext,
     statements: AtomicU64,
@@ -68,7 +72,7 @@ impl Session {
     /// # Errors
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
-        let catalog = Catalog::load(connection.schema_dir())?;
+        let catalog = Arc::new(Catalog::load(connection.schema_dir())?);
         let authorization = match connection.credentials() {
             Credentials::Anonymous => Authorization::None,
             Credentials::Basic { user, password } => Authorization::Basic {
@@ -92,6 +96,7 @@ impl Session {
             language,
             connection.page_size(),
             connection.service_desk_ids().to_vec(),
+            writing(&connection),
         ));
         let context = context::context(&connection, &catalog, &site)?;
         Ok(Self {
@@ -142,11 +147,17 @@ impl Session {
         let cost = Statement::new(number, self.shared.connection.max_requests());
         let mut state = self.shared.context.state();
         state.config_mut().set_extension(cost.clone());
+        state.config_mut().set_extension(Arc::new(Calls::default()));
+        let procedures = Procedures {
+            site: self.shared.site.clone(),
+            catalog: self.shared.catalog.clone(),
+            shown: self.shared.connection.pseudo_columns().clone(),
+        };
         let context = self.shared.context.clone();
         let max_rows = self.shared.connection.max_rows();
         let catalog = self.shared.catalog.clone();
         on_large_stack(async move {
-            let outcome = start(state, context, statement.0, max_rows, cost).await;
+            let outcome = start(state, context, procedures, statement.0, max_rows, cost).await;
             outcome.map_err(|error| planning(error, &catalog))
         })
         .await
@@ -167,6 +178,20 @@ impl Session {
     }
 }
 
+fn writing(connection: &Connection) -> Writing {
+    Writing {
+        readonly: connection.readonly(),
+        require_where: connection.require_where(),
+        max_rows: connection.max_write_rows(),
+        goes_on: connection.goes_on_after_errors(),
+        dry_run: connection.dry_run(),
+        batch: connection.batch_size(),
+        attachments: connection.attachment_dir().map(Into::into),
+        max_upload: connection.max_upload_bytes(),
+        schemas: connection.schema_dir().map(Into::into),
+    }
+}
+
 /// One parsed statement.
 #[derive(Debug, Clone)]
 pub struct PreparedText(SqlStatement);
@@ -174,20 +199,42 @@ pub struct PreparedText(SqlStatement);
 async fn start(
     state: SessionState,
     context: SessionContext,
+    procedures: Procedures,
     statement: SqlStatement,
     max_rows: Option<usize>,
     cost: Arc<Statement>,
 ) -> Result<Rows, DataFusionError> {
     let names = names::names(&statement);
-    let plan = with_names(names, state.statement_to_plan(statement)).await?;
+    let planned = async {
+        match statement {
+            SqlStatement::Explain(explain) => {
+                let inner = procedures.plan(&state, *explain.statement).await?;
+                if explain.options.analyze && has_effects(&inner) {
+                    let error = Error::new(
+                        ErrorKind::Unsupported,
+                        "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes",
+                    )
+                    .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies");
+                    return Err(to_datafusion(error));
+                }
+                explained(&state, explain.options, inner).await
+            }
+            statement => procedures.plan(&state, statement).await,
+        }
+    };
+    let plan = with_names(names, planned).await?;
     let plan = match plan {
+        // SET, PREPARE and the like take effect here; EXECUTE gives the prepared plan, which then runs as if it had been written.
         LogicalPlan::Statement(_) => {
             let frame = context.execute_logical_plan(plan).await?;
-            let stream = frame.execute_stream().await?;
-            return Ok(Rows::new(stream, cost, None));
+            frame.into_unoptimized_plan()
         }
+        plan => plan,
+    };
+    let plan = match plan {
         LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
-        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => return Err(to_datafusion(guard::refused(&plan))),
+        LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => return Err(to_datafusion(guard::refused(&plan))),
+        plan if has_effects(&plan) => plan,
         // One row more than allowed tells whether the cap was reached.
         plan => match max_rows {
             Some(most) => LogicalPlanBuilder::from(plan)
@@ -200,6 +247,36 @@ async fn start(
     let task = state.task_ctx();
     let stream = datafusion::physical_plan::execute_stream(physical, task)?;
     Ok(Rows::new(stream, cost, max_rows))
+}
+
+/// Whether running a plan may change the site.
+fn has_effects(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Dml(_)) || WriteNode::is_in(plan) || CallNode::is_in(plan)
+}
+
+/// EXPLAIN of a plan that the engine cannot make from the statement: it makes that of another statement, and the plan takes its place.
+async fn explained(
+    state: &SessionState,
+    options: ExplainStatementOptions,
+    inner: LogicalPlan,
+) -> Result<LogicalPlan, DataFusionError> {
+    let any = state.sql_to_statement("SELECT 1", &state.config_options().sql_parser.dialect)?;
+    let explain = SqlStatement::Explain(ExplainStatement {
+        options,
+        statement: Box::new(any),
+    });
+    Ok(match state.statement_to_plan(explain).await? {
+        LogicalPlan::Explain(explain) => LogicalPlan::Explain(Explain {
+            stringified_plans: vec![inner.to_stringified(PlanType::InitialLogicalPlan)],
+            plan: Arc::new(inner),
+            ..explain
+        }),
+        LogicalPlan::Analyze(analyze) => LogicalPlan::Analyze(Analyze {
+            input: Arc::new(inner),
+            ..analyze
+        }),
+        other => other,
+    })
 }
 
 /// Stack for parsing and planning: both recurse as deep as the statement nests.

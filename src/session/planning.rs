@@ -40,6 +40,17 @@ pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
         };
         return Error::new(ErrorKind::Statement, format!("there is no table {name}")).hint(hint);
     }
+    if error.message().contains("Inconsistent data length across values list")
+        || error.message().contains("Column count doesn't match insert query")
+    {
+        return error.hint("name the columns that the values are for: INSERT INTO table (column, …) VALUES (…)");
+    }
+    if error.message().starts_with("Prepared statement") {
+        return error.hint("PREPARE it first; for a procedure see SELECT procedure_name FROM sys.procedures");
+    }
+    if error.message().contains("Insert into not implemented") {
+        return error.hint("SELECT table_name FROM sys.tables WHERE insertable lists the tables that take rows");
+    }
     if error.message().contains("RecursionLimitExceeded") || error.message().contains("recursion limit") {
         return error.hint("the statement nests too deeply; use WITH, or IN instead of OR");
     }

@@ -1,4 +1,5 @@
-//! The schema `sys`: what the tables, columns, keys and options are, and which requests were sent.
+//! The schema `sys`: what the tables, columns, keys, procedures and options are, which requests were sent, and what became of the rows of
+//! the last write.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::catalog::SiteSchema;
 use crate::connection::{Connection, OptionKind, Status};
 use crate::rest::arrow_field;
 use crate::rest::site::Site;
-use crate::schema::{Catalog, Column, Example, Table};
+use crate::schema::{Catalog, Column, Example, Procedure, Table};
 use crate::table::{Delivery, delivery};
 
 /// What the metadata is made from.
@@ -37,8 +38,11 @@ const TABLES: &[(&str, Maker)] = &[
     ("examples", examples),
     ("keys", keys),
     ("options", options),
+    ("procedure_parameters", procedure_parameters),
+    ("procedures", procedures),
     ("requests", requests),
     ("tables", tables),
+    ("writes", writes),
 ];
 
 /// Tables that tell of columns, some of which depend on the site.
@@ -158,13 +162,12 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> Result<RecordBatch> {
 
 fn tables(facts: &Facts) -> Result<RecordBatch> {
     let tables = facts.catalog.tables();
-    let never = || flags(tables.iter().map(|_| false));
     batch(vec![
         ("table_name", text(tables.iter().map(|table| &table.name))),
         ("description", text(tables.iter().map(|table| &table.doc))),
-        ("insertable", never()),
-        ("updatable", never()),
-        ("deletable", never()),
+        ("insertable", flags(tables.iter().map(|table| table.insert.is_some()))),
+        ("updatable", flags(tables.iter().map(|table| !table.updates.is_empty()))),
+        ("deletable", flags(tables.iter().map(|table| table.delete.is_some()))),
         ("api", text(tables.iter().map(|table| &table.api.name))),
     ])
 }
@@ -204,8 +207,14 @@ fn columns(facts: &Facts) -> Result<RecordBatch> {
             "pushdown",
             maybe_text(rows.iter().map(|(table, _, index, _)| pushdown(table, *index))),
         ),
-        ("insertable", flags(rows.iter().map(|_| false))),
-        ("updatable", flags(rows.iter().map(|_| false))),
+        (
+            "insertable",
+            flags(rows.iter().map(|(table, _, index, _)| table.is_insertable(*index))),
+        ),
+        (
+            "updatable",
+            flags(rows.iter().map(|(table, _, index, _)| table.is_updatable(*index))),
+        ),
         ("description", text(rows.iter().map(|(.., column)| &column.doc))),
     ])
 }
@@ -298,6 +307,72 @@ fn options(facts: &Facts) -> Result<RecordBatch> {
         ("value", text(options.iter().map(|option| &option.value))),
         ("source", text(options.iter().map(|option| option.source.to_string()))),
         ("description", text(options.iter().map(|option| description(option.row)))),
+    ])
+}
+
+fn procedures(facts: &Facts) -> Result<RecordBatch> {
+    let procedures = facts.catalog.procedures();
+    batch(vec![
+        ("procedure_name", text(procedures.iter().map(|procedure| &procedure.name))),
+        ("description", text(procedures.iter().map(|procedure| &procedure.doc))),
+        ("changes_data", flags(procedures.iter().map(|procedure| procedure.changes))),
+    ])
+}
+
+fn procedure_parameters(facts: &Facts) -> Result<RecordBatch> {
+    struct Row<'a> {
+        procedure: &'a Procedure,
+        ordinal: i64,
+        column: &'a Column,
+        default: Option<String>,
+        is_input: bool,
+    }
+    let mut rows: Vec<Row<'_>> = Vec::new();
+    for procedure in facts.catalog.procedures() {
+        let inputs = procedure.parameters.iter().zip(&procedure.defaults);
+        rows.extend((1..).zip(inputs).map(|(ordinal, (column, default))| Row {
+            procedure,
+            ordinal,
+            column,
+            default: default.clone(),
+            is_input: true,
+        }));
+        rows.extend((1..).zip(&procedure.result.columns).map(|(ordinal, column)| Row {
+            procedure,
+            ordinal,
+            column,
+            default: None,
+            is_input: false,
+        }));
+    }
+    let allowed = |column: &Column| (!column.one_of.is_empty()).then(|| column.one_of.join(", "));
+    batch(vec![
+        ("procedure_name", text(rows.iter().map(|row| &row.procedure.name))),
+        ("parameter_name", text(rows.iter().map(|row| &row.column.name))),
+        ("ordinal", numbers(rows.iter().map(|row| row.ordinal))),
+        (
+            "direction",
+            text(rows.iter().map(|row| if row.is_input { "in" } else { "out" })),
+        ),
+        ("data_type", text(rows.iter().map(|row| row.column.kind.sql_name()))),
+        ("required", flags(rows.iter().map(|row| row.is_input && row.column.required))),
+        ("default_value", maybe_text(rows.iter().map(|row| row.default.clone()))),
+        ("allowed_values", maybe_text(rows.iter().map(|row| allowed(row.column)))),
+        ("description", text(rows.iter().map(|row| &row.column.doc))),
+    ])
+}
+
+fn writes(facts: &Facts) -> Result<RecordBatch> {
+    let (statement, rows) = facts.site.writes.snapshot();
+    batch(vec![
+        (
+            "statement",
+            Arc::new(UInt64Array::from_iter_values(rows.iter().map(|_| statement))),
+        ),
+        ("row", Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.row)))),
+        ("outcome", text(rows.iter().map(|row| row.outcome.name()))),
+        ("key", maybe_text(rows.iter().map(|row| row.key.clone()))),
+        ("error", maybe_text(rows.iter().map(|row| row.error.clone()))),
     ])
 }
 

@@ -104,7 +104,7 @@ impl<'a> Wildcards<'a> {
             .iter()
             .find(|known| of_site && known.name == text(table));
         table.map_or_else(Vec::new, |table| {
-            let inputs = table.columns.iter().filter(|column| column.input);
+            let inputs = table.columns.iter().filter(|column| column.input || column.write_only);
             let hidden = inputs.filter(|column| !self.shown.shows(&table.name, &column.name));
             hidden.map(|column| column.name.clone()).collect()
         })

@@ -2,6 +2,8 @@
 //!
 //! The only floor between the site and the SQL engine: below it nothing knows DataFusion, above it nothing knows requests.
 
+mod analyze;
+mod call;
 mod filter;
 mod late;
 mod order;
@@ -9,11 +11,15 @@ mod parent;
 mod predicate;
 mod provider;
 mod scan;
+mod write;
 
+pub(crate) use analyze::{WritesAsNodes, insert_returning};
+pub(crate) use call::{CallNode, CallPlanner, Calls, ProcedureFunction, usage};
 pub(crate) use order::PushOrderedLimit;
 pub(crate) use parent::CarryParentFilters;
 pub(crate) use predicate::{Delivery, delivery};
 pub(crate) use provider::SiteTable;
+pub(crate) use write::{WriteNode, WritePlanner};
 
 use crate::error::Error;
 use datafusion::error::DataFusionError;

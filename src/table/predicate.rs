@@ -29,6 +29,23 @@ pub(crate) enum Meaning {
 /// # Errors
 /// An input column is used in another way than `=`, IN or IS NULL: it has no value to compare with until the site is asked for it.
 pub(crate) fn meaning(table: &Table, predicate: &Expr) -> Result<Meaning> {
+    let write_only = predicate.column_refs().into_iter().find_map(|name| {
+        table
+            .columns
+            .iter()
+            .find(|column| column.write_only && column.name == name.name)
+    });
+    if let Some(column) = write_only {
+        return Err(Error::new(
+            ErrorKind::Statement,
+            format!(
+                "the column {} is only written: no row has a value to compare with",
+                column.name
+            ),
+        )
+        .hint("leave it out of the conditions; it is for INSERT and UPDATE")
+        .table(&table.name));
+    }
     if let Some((column, values)) = values(table, predicate) {
         return Ok(Meaning::Values(column, values));
     }

@@ -7,13 +7,15 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Constraint, Constraints};
 use datafusion::datasource::TableType;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::dml::InsertOp;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 
 use super::predicate::{self, Meaning, known};
 use super::scan::{ScanExec, ScanRequest};
 use super::to_datafusion;
+use crate::error::{Error, ErrorKind};
 use crate::rest::arrow_schema;
 use crate::rest::plan::{Question, Read, plan};
 use crate::rest::site::Site;
@@ -30,6 +32,16 @@ pub(crate) struct SiteTable {
 }
 
 impl SiteTable {
+    /// What the table is.
+    pub(super) fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// The site that has it.
+    pub(super) fn site(&self) -> &Arc<Site> {
+        &self.site
+    }
+
     pub(crate) fn new(table: Arc<Table>, site: Arc<Site>, pushdown: bool) -> Self {
         let all: Vec<usize> = (0..table.columns.len()).collect();
         let key: Vec<usize> = table.key().collect();
@@ -48,6 +60,14 @@ impl SiteTable {
             site,
             pushdown,
         }
+    }
+
+    fn refusal(&self) -> DataFusionError {
+        to_datafusion(
+            Error::new(ErrorKind::Unsupported, "this context does not write to the site")
+                .hint("write through a Session: it knows exactly which rows a statement means")
+                .table(&self.table.name),
+        )
     }
 
     fn meanings<'a>(&self, filters: impl Iterator<Item = &'a Expr>) -> Result<Vec<Meaning>> {
@@ -150,5 +170,24 @@ impl TableProvider for SiteTable {
             exact: text(true),
             residue: text(false),
         })?))
+    }
+
+    // The engine hands these hooks the filters that it could push down: none for `WHERE false` and for subqueries, which would mean every
+    // row. Writes reach the site as [`WriteNode`](super::write::WriteNode) only.
+
+    async fn insert_into(&self, _: &dyn Session, _: Arc<dyn ExecutionPlan>, _: InsertOp) -> Result<Arc<dyn ExecutionPlan>> {
+        Err(self.refusal())
+    }
+
+    async fn delete_from(&self, _: &dyn Session, _: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
+        Err(self.refusal())
+    }
+
+    async fn update(&self, _: &dyn Session, _: Vec<(String, Expr)>, _: Vec<Expr>) -> Result<Arc<dyn ExecutionPlan>> {
+        Err(self.refusal())
+    }
+
+    async fn truncate(&self, _: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
+        Err(self.refusal())
     }
 }

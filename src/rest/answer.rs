@@ -1,0 +1,66 @@
+//! What the site answers to a write or a call, as rows.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+
+use super::cell::{Builder, Cell};
+use super::decode::Decoder;
+use super::encode::Given;
+use super::shape;
+use crate::error::{Error, ErrorKind, Result};
+use crate::schema::{Column, Origin, Table};
+
+/// Reads an answer whose rows have the shape of a table: the answer itself is the row, or has rows at the table's own place.
+///
+/// `echo` gives the value of a column that is taken from the request.
+pub(super) fn read(
+    table: &Arc<Table>,
+    columns: &[usize],
+    body: &Bytes,
+    rows: bool,
+    at_least_one: bool,
+    echo: impl Fn(usize) -> Option<String>,
+) -> Result<Option<RecordBatch>> {
+    let mut shape = shape::compile(&[table.clone()], columns, &[], rows);
+    shape.at_least_one = at_least_one;
+    let echoed: Vec<_> = columns
+        .iter()
+        .filter(|&&column| table.columns[column].origin == Origin::Request)
+        .filter_map(|&column| Some((shape.slot(0, column)?, echo(column))))
+        .collect();
+    let output = columns.iter().filter_map(|&column| shape.slot(0, column)).collect();
+    let mut decoder = Decoder::new(
+        shape,
+        super::arrow_schema(table, columns),
+        output,
+        Vec::new(),
+        Vec::new(),
+        None,
+    );
+    decoder
+        .bind(echoed.iter().map(|(slot, value)| (*slot, value.as_deref())))
+        .map_err(|what| Error::new(ErrorKind::Decode, what))?;
+    decoder.read(body)?;
+    decoder.take()
+}
+
+/// One row of the values that were sent, where the site answers nothing.
+pub(super) fn of_values(table: &Table, columns: &[usize], given: &Given) -> Result<RecordBatch> {
+    let mut cell = Cell::default();
+    let values = columns.iter().map(|&column| {
+        let mut builder = Builder::new(table.columns[column].kind);
+        cell.clear();
+        if let Some(value) = &given[column] {
+            value.fill(&mut cell);
+        }
+        builder.append(&cell);
+        builder.finish()
+    });
+    // What the site made of the row is not known, so its key may be missing.
+    let nullable = |column: &Column| super::arrow_field(column).with_nullable(true);
+    let fields: Vec<_> = columns.iter().map(|&column| nullable(&table.columns[column])).collect();
+    RecordBatch::try_new(Arc::new(arrow::datatypes::Schema::new(fields)), values.collect())
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("the values do not fit together: {error}")))
+}

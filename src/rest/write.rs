@@ -1,0 +1,754 @@
+//! Driving a write: rows → bindings → requests → outcomes.
+//!
+//! All rows are known and checked before the first request: a write never reads what it has written, a wrong value spoils nothing, and
+//! limits are kept or the statement fails before it starts. Then requests go out one by one in the order of the rows
+//! (`OnRowError=stop`), or to several parents at a time and in order for each of them (`continue`). Every row ends in one of four
+//! outcomes; see [`outcome`](super::outcome).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use futures::StreamExt;
+use tokio::time::{Instant, sleep_until};
+
+use super::outcome::{Counts, Outcome};
+use super::read::Scope;
+use super::request::operation_request;
+use super::value::Value;
+use super::{answer, arrow_field, find};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Request, is_outcome_unknown};
+use crate::schema::{Format, Operation, Table};
+
+/// What is done to rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Change {
+    Insert,
+    Update,
+    Delete,
+}
+
+/// What a write answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Output {
+    /// How many rows the site took.
+    Count,
+    /// The rows, as the site answered them.
+    Rows,
+    /// The requests, unsent.
+    Requests,
+}
+
+/// A write: only data.
+#[derive(Debug, Clone)]
+pub(crate) struct Write {
+    pub(crate) table: Arc<Table>,
+    pub(crate) change: Change,
+    /// Columns that the rows come with.
+    pub(crate) columns: Vec<usize>,
+    /// Those of them that are set, where rows are changed.
+    pub(crate) set: Vec<usize>,
+    pub(crate) output: Output,
+}
+
+impl Write {
+    /// The operations that each row takes.
+    pub(crate) fn operations(&self) -> Vec<&Operation> {
+        match self.change {
+            Change::Insert => self.table.insert.iter().collect(),
+            Change::Delete => self.table.delete.iter().collect(),
+            Change::Update => {
+                let sets = |update: &&Operation| self.set.iter().any(|&column| update.sets(column));
+                self.table.updates.iter().filter(sets).collect()
+            }
+        }
+    }
+
+    /// Columns of what the write answers.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        match self.output {
+            Output::Count => Arc::new(Schema::new(vec![Field::new("count", DataType::UInt64, false)])),
+            Output::Rows => Arc::new(Schema::new(
+                self.table
+                    .columns
+                    .iter()
+                    .map(|column| arrow_field(column).with_nullable(true))
+                    .collect::<Vec<_>>(),
+            )),
+            Output::Requests => requests_schema(),
+        }
+    }
+}
+
+/// Columns of requests that are shown instead of sent.
+pub(crate) fn requests_schema() -> SchemaRef {
+    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::Int64, false),
+        Field::new("rows", DataType::Int64, false),
+        text("method", false),
+        text("path", false),
+        text("query", true),
+        text("body", true),
+    ]))
+}
+
+/// Requests as rows of [`requests_schema`]: position of the first row, number of rows, and the request with its body in words.
+pub(super) fn show(requests: &[(usize, usize, Request, Option<String>)]) -> Result<RecordBatch> {
+    let query = |request: &Request| {
+        let pairs: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        (!pairs.is_empty()).then(|| pairs.join("&"))
+    };
+    let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from_iter_values(requests.iter().map(|(row, ..)| number(row + 1)))),
+        Arc::new(Int64Array::from_iter_values(
+            requests.iter().map(|(_, rows, ..)| number(*rows)),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            requests.iter().map(|(_, _, request, _)| request.method.as_str()),
+        )),
+        Arc::new(StringArray::from_iter_values(
+            requests.iter().map(|(_, _, request, _)| &request.path),
+        )),
+        Arc::new(
+            requests
+                .iter()
+                .map(|(_, _, request, _)| query(request))
+                .collect::<StringArray>(),
+        ),
+        Arc::new(requests.iter().map(|(.., body)| body.clone()).collect::<StringArray>()),
+    ];
+    RecordBatch::try_new(requests_schema(), columns).map_err(unfit)
+}
+
+fn unfit(error: arrow::error::ArrowError) -> Error {
+    Error::new(ErrorKind::Internal, format!("the columns do not fit together: {error}"))
+}
+
+/// Writes the rows of some batches, which have the columns of the write.
+///
+/// # Errors
+/// A row was not applied: the message says how many were, and `sys.writes` lists them all.
+pub(crate) async fn run(scope: Scope, write: &Write, batches: &[RecordBatch]) -> Result<RecordBatch> {
+    let writer = Writer::new(scope, write, batches).map_err(|error| error.table(&write.table.name))?;
+    writer.run().await.map_err(|error| error.table(&write.table.name))
+}
+
+/// One row.
+struct Row {
+    given: Vec<Option<Value>>,
+    /// What is wrong with it, found before anything is sent.
+    problem: Option<Error>,
+}
+
+/// Rows that share a request.
+#[derive(Debug, Clone)]
+struct Unit {
+    rows: Vec<usize>,
+    /// What must not be written to twice at a time; nothing where each row is a thing of its own.
+    lane: Option<String>,
+}
+
+/// What became of a unit.
+enum Fate {
+    /// Applied; the answer as a row, where it is one.
+    Applied(Option<RecordBatch>, Option<Error>),
+    Gone,
+    Failed(Error),
+    Unknown(Error),
+    /// Nothing was sent.
+    Untouched(Error),
+}
+
+struct Writer<'a> {
+    scope: Scope,
+    write: &'a Write,
+    operations: Vec<&'a Operation>,
+    name: Arc<str>,
+    rows: Vec<Row>,
+    stopped: AtomicBool,
+    /// The first row that was not applied, and why.
+    trouble: Mutex<Option<(usize, Error)>>,
+    answers: Mutex<HashMap<usize, RecordBatch>>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(scope: Scope, write: &'a Write, batches: &[RecordBatch]) -> Result<Self> {
+        let operations = write.operations();
+        if operations.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Internal,
+                "a table that is not written to is to be written to",
+            ));
+        }
+        let mut writer = Self {
+            scope,
+            write,
+            operations,
+            name: Arc::from(write.table.name.as_str()),
+            rows: Vec::new(),
+            stopped: AtomicBool::new(false),
+            trouble: Mutex::default(),
+            answers: Mutex::default(),
+        };
+        let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if let Some(most) = writer.scope.site.writing.max_rows
+            && count as u64 > most
+        {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("the statement would write {count} rows, which exceeds MaxWriteRows={most}; nothing was sent"),
+            )
+            .hint("narrow the WHERE clause, or raise option MaxWriteRows"));
+        }
+        for batch in batches {
+            for row in 0..batch.num_rows() {
+                let row = writer.row(batch, row);
+                writer.rows.push(row);
+            }
+        }
+        if write.change != Change::Insert {
+            writer.once_each();
+        }
+        Ok(writer)
+    }
+
+    fn row(&self, batch: &RecordBatch, row: usize) -> Row {
+        let table = &self.write.table;
+        let mut given = vec![None; table.columns.len()];
+        let mut problem = None;
+        for (position, &index) in self.write.columns.iter().enumerate() {
+            let column = &table.columns[index];
+            let value = Value::read(column, batch.column(position), row);
+            // What says which row it is comes from the site, so it is good as it is.
+            let is_new = self.write.change == Change::Insert || self.write.set.contains(&index);
+            let checked = value.and_then(|value| {
+                if is_new {
+                    value.check(column).map(|()| value)
+                } else {
+                    Ok(value)
+                }
+            });
+            match checked {
+                Ok(value) => given[index] = Some(value),
+                Err(what) => {
+                    problem.get_or_insert(format!("{}: {what}", column.name));
+                }
+            }
+        }
+        if problem.is_none() {
+            problem = self.missing(&given);
+        }
+        Row {
+            given,
+            problem: problem.map(|what| Error::new(ErrorKind::Statement, what).hint("correct the value and write the row again")),
+        }
+    }
+
+    /// A column without which the row cannot be written.
+    fn missing(&self, given: &[Option<Value>]) -> Option<String> {
+        let has = |column: usize| matches!(&given[column], Some(value) if *value != Value::Null);
+        for operation in &self.operations {
+            for (index, column) in self.write.table.columns.iter().enumerate() {
+                if operation.needs(index) && !has(index) {
+                    return Some(format!("{}: a value is required", column.name));
+                }
+            }
+            // A value that is found by another needs that other one, and what is bound to find it.
+            for find in &operation.finds {
+                let here = |column: usize| &self.write.table.columns[column].name;
+                if operation.required.contains(&find.column) && !has(find.column) && !has(find.given) {
+                    return Some(format!(
+                        "{}: a value is required, or one for {}",
+                        here(find.column),
+                        here(find.given)
+                    ));
+                }
+            }
+        }
+        None
+    }
+
+    /// A row that was read several times is written once.
+    fn once_each(&mut self) {
+        let mut seen = HashSet::new();
+        let rows = std::mem::take(&mut self.rows);
+        let first = |row: &Row| self.key(&row.given).is_none_or(|key| seen.insert(key));
+        self.rows = rows.into_iter().filter(first).collect();
+    }
+
+    /// The key of a row, as far as it is given.
+    fn key(&self, given: &[Option<Value>]) -> Option<String> {
+        let texts: Vec<String> = self
+            .write
+            .table
+            .key()
+            .filter_map(|column| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned))
+            .collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
+    }
+
+    async fn run(&self) -> Result<RecordBatch> {
+        let goes_on = self.scope.site.writing.goes_on;
+        let wrong = self.rows.iter().position(|row| row.problem.is_some());
+        let dry = self.write.output == Output::Requests;
+        if !dry {
+            let keys = self.rows.iter().map(|row| self.key(&row.given));
+            self.scope.site.writes.begin(self.number(), keys);
+        }
+        if let Some(row) = wrong
+            && (!goes_on || dry)
+        {
+            let error = self.problem(row);
+            if !dry {
+                self.note(row, Outcome::Failed, Some(&error));
+            }
+            self.trouble(row, error);
+            return Err(self.verdict());
+        }
+        let units = self.units();
+        self.scope.afford((units.len() * self.operations.len()) as u64)?;
+        if dry {
+            return self.show(&units).await;
+        }
+        for (row, _) in self.rows.iter().enumerate().filter(|(_, row)| row.problem.is_some()) {
+            let error = self.problem(row);
+            self.note(row, Outcome::Failed, Some(&error));
+            self.trouble(row, error);
+        }
+        if goes_on {
+            self.side_by_side(units).await;
+        } else {
+            for unit in units {
+                self.deliver(unit).await;
+                if self.stopped.load(Relaxed) {
+                    break;
+                }
+            }
+        }
+        if self.trouble.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            return Err(self.verdict());
+        }
+        self.done()
+    }
+
+    fn problem(&self, row: usize) -> Error {
+        let problem = self.rows[row].problem.as_ref();
+        problem.map_or_else(|| Error::new(ErrorKind::Internal, "a row is wrong"), Error::again)
+    }
+
+    /// Which rows share a request, in the order of the first row of each.
+    fn units(&self) -> Vec<Unit> {
+        let mut units: Vec<Unit> = Vec::new();
+        let mut open: HashMap<String, usize> = HashMap::new();
+        let operation = self.operations[0];
+        let lane = operation.endpoint.placeholders().next();
+        let text = |row: &Row, column: usize| {
+            row.given[column]
+                .as_ref()
+                .and_then(Value::text)
+                .unwrap_or_default()
+                .into_owned()
+        };
+        for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| row.problem.is_none()) {
+            let unit = Unit {
+                rows: vec![index],
+                lane: lane.map(|column| text(row, column)),
+            };
+            let Some(batch) = &operation.batch else {
+                units.push(unit);
+                continue;
+            };
+            let most = self
+                .scope
+                .site
+                .writing
+                .batch
+                .map_or(batch.max, |rows| rows.clamp(1, batch.max));
+            let sent = operation.sends();
+            let others: Vec<String> = sent
+                .iter()
+                .filter(|&&column| column != batch.column)
+                .map(|&column| text(row, column))
+                .collect();
+            let others = others.join("\u{1f}");
+            match open.get(&others).copied().filter(|&unit| units[unit].rows.len() < most) {
+                Some(open) => units[open].rows.push(index),
+                None => {
+                    open.insert(others, units.len());
+                    units.push(unit);
+                }
+            }
+        }
+        units
+    }
+
+    /// Several parents at a time, each in order.
+    async fn side_by_side(&self, units: Vec<Unit>) {
+        let mut lanes: Vec<Vec<Unit>> = Vec::new();
+        let mut of: HashMap<String, usize> = HashMap::new();
+        for unit in units {
+            match unit.lane.as_ref().and_then(|lane| of.get(lane)) {
+                Some(&lane) => lanes[lane].push(unit),
+                None => {
+                    of.extend(unit.lane.clone().map(|lane| (lane, lanes.len())));
+                    lanes.push(vec![unit]);
+                }
+            }
+        }
+        let most = self.scope.site.client.max_concurrency();
+        futures::stream::iter(lanes)
+            .for_each_concurrent(most, |lane| async move {
+                for unit in lane {
+                    if self.stopped.load(Relaxed) {
+                        return;
+                    }
+                    self.deliver(unit).await;
+                }
+            })
+            .await;
+    }
+
+    /// Sends a unit and notes what became of its rows. A list that was refused is sent again value by value, so that the right row gets
+    /// the blame: nothing of it was taken, and adding or removing a member is the same for one as for many.
+    async fn deliver(&self, unit: Unit) {
+        match self.attempt(&unit.rows).await {
+            Fate::Failed(error) if unit.rows.len() > 1 && blames_a_row(&error) => {
+                for &row in &unit.rows {
+                    self.note(row, Outcome::NotAttempted, None);
+                }
+                for row in unit.rows {
+                    if self.stopped.load(Relaxed) {
+                        return;
+                    }
+                    let fate = self.attempt(&[row]).await;
+                    self.settle(&[row], fate);
+                }
+            }
+            fate => self.settle(&unit.rows, fate),
+        }
+    }
+
+    fn settle(&self, rows: &[usize], fate: Fate) {
+        let goes_on = self.scope.site.writing.goes_on;
+        let (outcome, error) = match fate {
+            Fate::Applied(answer, unread) => {
+                for &row in rows {
+                    self.note(row, Outcome::Applied, unread.as_ref());
+                }
+                if let (Some(error), Output::Rows) = (unread, self.write.output) {
+                    self.trouble(rows[0], error);
+                }
+                if let (Some(answer), [row]) = (answer, rows) {
+                    if let Some(key) = self.new_key(&answer) {
+                        self.scope.site.writes.note_key(self.number(), *row, key);
+                    }
+                    self.answers
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(*row, answer);
+                }
+                return;
+            }
+            Fate::Gone => {
+                for &row in rows {
+                    self.note(row, Outcome::Gone, None);
+                }
+                return;
+            }
+            Fate::Failed(error) => (Outcome::Failed, error),
+            Fate::Unknown(error) => (Outcome::Unknown, error),
+            Fate::Untouched(error) => (Outcome::NotAttempted, error),
+        };
+        for &row in rows {
+            self.note(row, outcome, Some(&error));
+        }
+        if !goes_on || is_fatal(&error) {
+            self.stopped.store(true, Relaxed);
+        }
+        self.trouble(rows[0], error);
+    }
+
+    /// The requests of a unit, one after the other.
+    async fn attempt(&self, rows: &[usize]) -> Fate {
+        let mut given = self.rows[rows[0]].given.clone();
+        let mut last = None;
+        for (done, operation) in self.operations.iter().enumerate() {
+            let request = match self.request(operation, rows, &mut given).await {
+                Ok(request) => request,
+                Err(error) if done > 0 => return Fate::Failed(partly(&error, done, self.operations.len())),
+                Err(error) if is_fatal(&error) => return Fate::Untouched(error),
+                Err(error) => return Fate::Failed(error),
+            };
+            self.wait_for_turn(operation, &given).await;
+            for &row in rows {
+                self.note(row, Outcome::Unknown, None);
+            }
+            match self.scope.site.client.send(&request, &self.scope.statement).await {
+                Ok(response) => {
+                    self.scope.stats.add(&response);
+                    last = Some((operation, response));
+                }
+                Err(error) if is_outcome_unknown(&error) => return Fate::Unknown(error),
+                Err(error) if done > 0 => return Fate::Failed(partly(&error, done, self.operations.len())),
+                Err(error) if self.is_gone(operation, &error) => return Fate::Gone,
+                Err(error) if error.request_context().is_none_or(|request| request.attempts == 0) => {
+                    return Fate::Untouched(error);
+                }
+                Err(error) => return Fate::Failed(self.explain(operation, error)),
+            }
+        }
+        let Some((operation, response)) = last else {
+            return Fate::Applied(None, None);
+        };
+        if operation.answer.is_none() || rows.len() > 1 {
+            return Fate::Applied(None, None);
+        }
+        let table = &self.write.table;
+        let columns: Vec<usize> = match self.write.output {
+            Output::Rows => (0..table.columns.len()).collect(),
+            _ => table.key().collect(),
+        };
+        let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
+        match answer::read(table, &columns, &response.body, false, false, echo) {
+            Ok(answer) => Fate::Applied(answer, None),
+            Err(error) => {
+                let what = format!("the site took the row, but its answer cannot be read: {}", error.message());
+                Fate::Applied(
+                    None,
+                    Some(Error::new(ErrorKind::Decode, what).hint("look at the site for the key of the row")),
+                )
+            }
+        }
+    }
+
+    async fn request(&self, operation: &Operation, rows: &[usize], given: &mut [Option<Value>]) -> Result<Request> {
+        find::fill(&self.scope, operation, Some(&self.write.table), given).await?;
+        let list: Vec<&str> = match &operation.batch {
+            Some(batch) => rows
+                .iter()
+                .filter_map(|&row| match &self.rows[row].given[batch.column] {
+                    Some(Value::Text(text)) => Some(text.as_str()),
+                    _ => None,
+                })
+                .collect(),
+            None => Vec::new(),
+        };
+        let table = &self.write.table;
+        let nulls = self.write.change == Change::Update;
+        operation_request(&self.name, &table.api, operation, &table.columns, given, &list, nulls)
+    }
+
+    /// Waits where an issue has been written to as often as Jira takes it.
+    async fn wait_for_turn(&self, operation: &Operation, given: &[Option<Value>]) {
+        let issue = operation
+            .endpoint
+            .placeholders()
+            .find(|&column| self.write.table.columns[column].format == Some(Format::IssueKey))
+            .and_then(|column| given[column].as_ref()?.text());
+        if let Some(issue) = issue {
+            let now = Instant::now();
+            let at = self.scope.site.pace(&issue, now);
+            if at > now {
+                tokio::select! {
+                    () = sleep_until(at) => {}
+                    () = self.scope.statement.cancelled() => {}
+                }
+            }
+        }
+    }
+
+    /// What is to be deleted and is named whole by the path has gone when the site does not find it.
+    fn is_gone(&self, operation: &Operation, error: &Error) -> bool {
+        let not_found = error.request_context().is_some_and(|request| request.status == Some(404));
+        self.write.change == Change::Delete
+            && not_found
+            && operation.body.is_empty()
+            && self
+                .write
+                .table
+                .key()
+                .all(|key| operation.endpoint.placeholders().any(|column| column == key))
+    }
+
+    /// The site's refusal, with what the schema knows about it.
+    fn explain(&self, operation: &Operation, error: Error) -> Error {
+        if error.kind() != ErrorKind::Invalid {
+            return error;
+        }
+        let columns = &self.write.table.columns;
+        let places = operation
+            .body
+            .iter()
+            .map(|place| (place.column, &place.at))
+            .chain(operation.batch.iter().map(|batch| (batch.column, &batch.at)));
+        // The site speaks of its own fields; where they are called otherwise here, say which column is meant.
+        let named = places.filter_map(|(column, at)| {
+            let (field, column) = (at.last()?, &columns[column].name);
+            let spoken = error
+                .message()
+                .split(|c: char| !c.is_alphanumeric() && c != '_')
+                .any(|word| word == field);
+            (spoken && field != column).then(|| format!("{field} is the column {column}"))
+        });
+        let mut hints: Vec<String> = named.collect();
+        hints.extend(operation.hint.clone());
+        if hints.is_empty() {
+            error
+        } else {
+            error.hint(hints.join("; "))
+        }
+    }
+
+    fn new_key(&self, answer: &RecordBatch) -> Option<String> {
+        let table = &self.write.table;
+        let texts: Vec<String> = table
+            .key()
+            .filter_map(|key| {
+                let position = answer.schema().index_of(&table.columns[key].name).ok()?;
+                let value = Value::read(&table.columns[key], answer.column(position), 0).ok()?;
+                value.text().map(std::borrow::Cow::into_owned)
+            })
+            .collect();
+        (!texts.is_empty()).then(|| texts.join(", "))
+    }
+
+    fn number(&self) -> u64 {
+        self.scope.statement.number()
+    }
+
+    fn note(&self, row: usize, outcome: Outcome, error: Option<&Error>) {
+        let error = error.map(|error| error.message().to_owned());
+        self.scope.site.writes.note(self.number(), row, outcome, error);
+    }
+
+    /// Remembers the first row that was not applied.
+    fn trouble(&self, row: usize, error: Error) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        if trouble.as_ref().is_none_or(|(first, _)| row < *first) {
+            *trouble = Some((row, error));
+        }
+    }
+
+    fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        let (statement, rows) = self.scope.site.writes.snapshot();
+        if statement != self.number() {
+            // A dry run, or another statement has begun to write: nothing is known but what this one has.
+            counts.not_attempted = self.rows.len() as u64;
+            return counts;
+        }
+        for row in rows {
+            match row.outcome {
+                Outcome::Applied => counts.applied += 1,
+                Outcome::Failed => counts.failed += 1,
+                Outcome::Unknown => counts.unknown += 1,
+                Outcome::NotAttempted => counts.not_attempted += 1,
+                Outcome::Gone => {}
+            }
+        }
+        counts
+    }
+
+    /// The error of the statement: what happened to the first row in trouble, and to all rows together.
+    fn verdict(&self) -> Error {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((row, first)) = trouble.take() else {
+            return Error::new(ErrorKind::Internal, "a write went wrong and nobody knows why");
+        };
+        let counts = self.counts();
+        let of = if self.rows.len() == 1 {
+            String::new()
+        } else {
+            format!("row {} of {}: ", row + 1, self.rows.len())
+        };
+        let message = format!("{of}{} ({counts})", first.message());
+        let mut hints: Vec<&str> = first.hint_text().into_iter().collect();
+        if self.rows.len() > 1 && self.write.output != Output::Requests {
+            hints.push("SELECT * FROM sys.writes lists the rows");
+        }
+        let mut error = Error::new(first.kind(), message);
+        if !hints.is_empty() {
+            error = error.hint(hints.join("; "));
+        }
+        if let Some(request) = first.request_context() {
+            error = error.request(request.clone());
+        }
+        error.source(first)
+    }
+
+    fn done(&self) -> Result<RecordBatch> {
+        if self.write.output == Output::Rows {
+            let schema = self.write.schema();
+            let all: Vec<usize> = (0..self.write.table.columns.len()).collect();
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            let rows: Vec<RecordBatch> = (0..self.rows.len())
+                .map(|row| {
+                    let batch = match answers.remove(&row) {
+                        Some(batch) => batch,
+                        None => answer::of_values(&self.write.table, &all, &self.rows[row].given)?,
+                    };
+                    batch.with_schema(schema.clone()).map_err(unfit)
+                })
+                .collect::<Result<_>>()?;
+            return arrow::compute::concat_batches(&schema, &rows).map_err(unfit);
+        }
+        let count = UInt64Array::from(vec![self.counts().applied]);
+        RecordBatch::try_new(self.write.schema(), vec![Arc::new(count)]).map_err(unfit)
+    }
+
+    async fn show(&self, units: &[Unit]) -> Result<RecordBatch> {
+        let mut requests = Vec::new();
+        for unit in units {
+            let mut given = self.rows[unit.rows[0]].given.clone();
+            for operation in &self.operations {
+                let request = self.request(operation, &unit.rows, &mut given).await?;
+                let body = request.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
+                requests.push((unit.rows[0], unit.rows.len(), request, body));
+            }
+        }
+        show(&requests)
+    }
+}
+
+/// Whether a refused list may have one wrong value: the site looked at it and took nothing.
+fn blames_a_row(error: &Error) -> bool {
+    matches!(
+        error.request_context().and_then(|request| request.status),
+        Some(400 | 404 | 409 | 422)
+    )
+}
+
+/// Whether the next row would meet the same trouble.
+fn is_fatal(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Authentication
+            | ErrorKind::Unreachable
+            | ErrorKind::Tls
+            | ErrorKind::Cancelled
+            | ErrorKind::Limit
+            | ErrorKind::RateLimited
+            | ErrorKind::Internal
+    )
+}
+
+/// A row of which a part was written already.
+fn partly(error: &Error, done: usize, all: usize) -> Error {
+    let message = format!(
+        "{}; {done} of the {all} requests of the row were applied before",
+        error.message()
+    );
+    let mut partly = Error::new(error.kind(), message);
+    if let Some(hint) = error.hint_text() {
+        partly = partly.hint(hint);
+    }
+    match error.request_context() {
+        Some(request) => partly.request(request.clone()),
+        None => partly,
+    }
+}

@@ -1,0 +1,233 @@
+//! A procedure: parameters, the operations that it calls one after the other, and the shape of its result. Compiled from
+//! [`operation_file`](super::operation_file).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::compile::{find, json_path, plain_column, user_columns};
+use super::endpoint::Verb;
+use super::file::{ColumnFile, KindFile, OneOrMany, PageStyle};
+use super::operation::Tables;
+use super::operation_file::{ParameterFile, ProcedureFile, StepFile};
+use super::{Api, Column, Example, JsonPath, Operation, Origin, Page, Table};
+
+/// One procedure.
+#[derive(Debug)]
+pub(crate) struct Procedure {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) api: Arc<Api>,
+    /// In the order of positional arguments.
+    pub(crate) parameters: Vec<Column>,
+    /// What the site does where a parameter is not given, for the documentation.
+    pub(crate) defaults: Vec<Option<String>>,
+    pub(crate) action: Action,
+    /// Whether it changes the site.
+    pub(crate) changes: bool,
+    /// Shape of the result: a table without endpoints.
+    pub(crate) result: Arc<Table>,
+    /// Columns of the result that are parameters: (column, parameter).
+    pub(crate) echoes: Vec<(usize, usize)>,
+    pub(crate) at_least_one: bool,
+    pub(crate) examples: Vec<Example>,
+}
+
+/// What a procedure does.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Calls the site.
+    Steps(Vec<Step>),
+    /// Writes the schema file of the table named by one parameter to the file named by another.
+    Schema { table: usize, file: usize },
+}
+
+/// One operation of a procedure.
+#[derive(Debug)]
+pub(crate) struct Step {
+    pub(crate) operation: Operation,
+    /// Only when one of these is given.
+    pub(crate) when: Vec<usize>,
+    /// Only when none of these is given.
+    pub(crate) unless: Vec<usize>,
+    pub(crate) upload: Option<Upload>,
+    /// Parameters that the answer sets.
+    pub(crate) into: Vec<(usize, JsonPath)>,
+    /// The parameter that names the file which takes the answer.
+    pub(crate) save: Option<usize>,
+    /// The result column that takes the answer as a text.
+    pub(crate) text: Option<usize>,
+    /// Statuses besides 2xx whose body is an answer.
+    pub(crate) accepts: Vec<u16>,
+}
+
+/// The parameters of a file that is sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Upload {
+    pub(crate) file: usize,
+    pub(crate) content: usize,
+    pub(crate) name: usize,
+}
+
+impl Procedure {
+    /// Compiles what was written; the error says what is wrong.
+    pub(super) fn compile(
+        name: &str,
+        file: &ProcedureFile,
+        api: &Arc<Api>,
+        tables: &HashMap<String, Arc<Table>>,
+    ) -> Result<Self, String> {
+        let parameters: Vec<Column> = file
+            .parameters
+            .iter()
+            .map(|(name, file)| parameter(name, file))
+            .collect::<Result<_, _>>()?;
+        let each: Vec<_> = file
+            .each
+            .iter()
+            .map(|(label, path)| (label.clone(), json_path(path)))
+            .collect();
+        let level = if each.is_empty() { 1 } else { 2 };
+        let mut echoes = Vec::new();
+        let mut columns = Vec::new();
+        for (name, file) in &file.result {
+            match &file.from {
+                Some(OneOrMany::One(from)) if from.starts_with('@') && from != "@each" => {
+                    echoes.push((columns.len(), find(&parameters, &from[1..])?));
+                    let plain = ColumnFile {
+                        from: None,
+                        ..file.clone()
+                    };
+                    let mut column = plain_column(name, &plain, level)?;
+                    column.origin = Origin::Request;
+                    columns.push(column);
+                }
+                _ if file.kind == KindFile::User => columns.extend(user_columns(name, file, level)?),
+                _ => columns.push(plain_column(name, file, level)?),
+            }
+        }
+        let action = match (&file.schema, file.execute.iter().next()) {
+            (Some(local), None) => Action::Schema {
+                table: find(&parameters, &local.table)?,
+                file: find(&parameters, &local.file)?,
+            },
+            (None, Some(_)) => Action::Steps(
+                file.execute
+                    .iter()
+                    .map(|step| Step::compile(step, &parameters, &columns, tables))
+                    .collect::<Result<_, _>>()?,
+            ),
+            _ => return Err("a procedure has either `execute` or `schema`".to_owned()),
+        };
+        let changes = match &action {
+            Action::Steps(steps) => !file.reads && steps.iter().any(|step| step.operation.endpoint.verb != Verb::Get),
+            Action::Schema { .. } => false,
+        };
+        let rows = match &action {
+            Action::Steps(steps) => steps.iter().rev().find_map(|step| step.operation.answer.clone()),
+            Action::Schema { .. } => None,
+        };
+        let result = Table {
+            name: name.to_owned(),
+            doc: file.doc.trim().to_owned(),
+            api: api.clone(),
+            columns,
+            gets: Vec::new(),
+            lists: Vec::new(),
+            page: Page {
+                style: PageStyle::Single,
+                rows: rows.unwrap_or_default(),
+                start: String::new(),
+                limit: String::new(),
+                last: Vec::new(),
+                next: Vec::new(),
+                total: None,
+                max: 1,
+            },
+            query: Vec::new(),
+            each,
+            parent: None,
+            embed: None,
+            identity: Vec::new(),
+            unique: false,
+            search: None,
+            unless: Vec::new(),
+            custom: None,
+            insert: None,
+            updates: Vec::new(),
+            delete: None,
+            examples: Vec::new(),
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            doc: file.doc.trim().to_owned(),
+            api: api.clone(),
+            defaults: file.parameters.values().map(|file| file.default.clone()).collect(),
+            parameters,
+            action,
+            changes,
+            result: Arc::new(result),
+            echoes,
+            at_least_one: file.at_least_one,
+            examples: Example::all(&file.examples),
+        })
+    }
+}
+
+impl Step {
+    fn compile(
+        file: &StepFile,
+        parameters: &[Column],
+        result: &[Column],
+        tables: &HashMap<String, Arc<Table>>,
+    ) -> Result<Self, String> {
+        let all = |names: &OneOrMany<String>| names.iter().map(|name| find(parameters, name)).collect::<Result<_, _>>();
+        let tables = Tables {
+            own: None,
+            others: tables,
+        };
+        let operation = Operation::compile(&file.operation, parameters, &tables)?;
+        if operation.batch.is_some() {
+            return Err("a procedure calls once: it has no `list`".to_owned());
+        }
+        Ok(Self {
+            operation,
+            when: all(&file.when)?,
+            unless: all(&file.unless)?,
+            upload: file
+                .upload
+                .as_ref()
+                .map(|upload| {
+                    Ok::<_, String>(Upload {
+                        file: find(parameters, &upload.file)?,
+                        content: find(parameters, &upload.content)?,
+                        name: find(parameters, &upload.name)?,
+                    })
+                })
+                .transpose()?,
+            into: file
+                .into
+                .iter()
+                .map(|(name, path)| Ok::<_, String>((find(parameters, name)?, json_path(path))))
+                .collect::<Result<_, _>>()?,
+            save: file.save.as_ref().map(|name| find(parameters, name)).transpose()?,
+            text: file.text.as_ref().map(|name| find(result, name)).transpose()?,
+            accepts: file.accepts.clone(),
+        })
+    }
+}
+
+fn parameter(name: &str, file: &ParameterFile) -> Result<Column, String> {
+    let written = ColumnFile {
+        kind: file.kind,
+        doc: file.doc.clone(),
+        one_of: file.one_of.clone(),
+        format: file.format,
+        max_chars: file.max_chars,
+        ..ColumnFile::default()
+    };
+    let mut column = plain_column(name, &written, 1)?;
+    column.origin = Origin::Request;
+    column.input = true;
+    column.required = file.required;
+    Ok(column)
+}

@@ -1,0 +1,333 @@
+//! From INSERT, UPDATE and DELETE as the engine plans them to a [`WriteNode`]: a query for exactly the rows that are meant, feeding an
+//! endpoint of the site.
+//!
+//! # Design
+//! The engine's own way hands a table the filters that it could push down, and none where it could not: a DELETE with a subquery would mean
+//! every row. Here the rows of an UPDATE or DELETE are those that a SELECT with the same WHERE and LIMIT returns, because they come from that
+//! SELECT.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{Column, TableReference};
+use datafusion::datasource::source_as_provider;
+use datafusion::error::Result;
+use datafusion::logical_expr::dml::InsertOp;
+use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, WriteOp};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use super::provider::SiteTable;
+use super::to_datafusion;
+use super::write::WriteNode;
+use crate::error::{Error, ErrorKind};
+use crate::rest::arrow_field;
+use crate::rest::site::Site;
+use crate::rest::write::{Change, Output, Write};
+use crate::schema::Table;
+
+/// The analyzer rule.
+#[derive(Debug, Default)]
+pub(crate) struct WritesAsNodes;
+
+impl AnalyzerRule for WritesAsNodes {
+    fn name(&self) -> &'static str {
+        "writes_as_nodes"
+    }
+
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up(|plan| match &plan {
+            LogicalPlan::Dml(dml) => match node(dml, Output::Count)? {
+                Some(node) => Ok(Transformed::yes(node)),
+                None => Ok(Transformed::no(plan)),
+            },
+            _ => Ok(Transformed::no(plan)),
+        })
+        .map(|transformed| transformed.data)
+    }
+}
+
+/// The INSERT that answers the rows of its table; `None` where the plan is no INSERT into a table of the site.
+pub(crate) fn insert_returning(plan: &LogicalPlan) -> Result<Option<LogicalPlan>> {
+    match plan {
+        LogicalPlan::Dml(dml) if matches!(dml.op, WriteOp::Insert(_)) => node(dml, Output::Rows),
+        _ => Ok(None),
+    }
+}
+
+fn node(dml: &DmlStatement, output: Output) -> Result<Option<LogicalPlan>> {
+    let provider = source_as_provider(&dml.target)?;
+    let Some(target) = (provider.as_ref() as &dyn Any).downcast_ref::<SiteTable>() else {
+        return Ok(None);
+    };
+    let (table, site) = (target.table(), target.site());
+    let chosen = choose(dml, table, site).map_err(|error| to_datafusion(error.table(&table.name)))?;
+    let schema = dml.input.schema();
+    let column = |index: &usize| {
+        let index = schema.index_of_column_by_name(None, &table.columns[*index].name);
+        index.map(|index| Expr::Column(Column::from(schema.qualified_field(index))))
+    };
+    let expressions: Vec<Expr> = chosen.columns.iter().filter_map(column).collect();
+    let input = LogicalPlanBuilder::from(dml.input.as_ref().clone())
+        .project(expressions)?
+        .build()?;
+    let write = Write {
+        table: table.clone(),
+        change: chosen.change,
+        columns: chosen.columns,
+        set: chosen.set,
+        output: if site.writing.dry_run { Output::Requests } else { output },
+    };
+    let name = TableReference::bare(dml.table_name.table());
+    WriteNode::plan(site.clone(), write, input, &name).map(Some)
+}
+
+/// What a statement writes.
+struct Chosen {
+    change: Change,
+    columns: Vec<usize>,
+    set: Vec<usize>,
+}
+
+fn choose(dml: &DmlStatement, table: &Arc<Table>, site: &Site) -> Result<Chosen, Error> {
+    let (change, verb) = match &dml.op {
+        WriteOp::Insert(InsertOp::Append) => (Change::Insert, "INSERT"),
+        WriteOp::Update => (Change::Update, "UPDATE"),
+        WriteOp::Delete => (Change::Delete, "DELETE"),
+        _ => {
+            return Err(Error::new(ErrorKind::Unsupported, "the site has no such operation")
+                .hint("use INSERT INTO, UPDATE and DELETE, with a WHERE that names the rows"));
+        }
+    };
+    if site.writing.readonly {
+        return Err(Error::new(
+            ErrorKind::Permission,
+            format!("{verb} is refused: the connection is read-only"),
+        )
+        .hint("connect with Readonly=false to write"));
+    }
+    let (takes, list) = match change {
+        Change::Insert => (table.insert.is_some(), "insertable"),
+        Change::Update => (!table.updates.is_empty(), "updatable"),
+        Change::Delete => (table.delete.is_some(), "deletable"),
+    };
+    if !takes {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            format!("the site has no operation for {verb} on this table"),
+        )
+        .hint(format!(
+            "SELECT table_name FROM sys.tables WHERE {list} lists the tables that take it"
+        )));
+    }
+    if change != Change::Insert && site.writing.require_where && !has_where(&dml.input) {
+        return Err(
+            Error::new(ErrorKind::Statement, format!("{verb} without WHERE would mean every row"))
+                .hint("add WHERE, or connect with RequireWhere=false to mean every row"),
+        );
+    }
+    match change {
+        Change::Insert => inserted(dml, table),
+        Change::Update => updated(dml, table),
+        Change::Delete => {
+            let mut columns: Vec<usize> = table.key().collect();
+            add(&mut columns, table.delete.iter().flat_map(|delete| delete.sends()));
+            Ok(Chosen {
+                change,
+                columns,
+                set: Vec::new(),
+            })
+        }
+    }
+}
+
+fn add(columns: &mut Vec<usize>, more: impl IntoIterator<Item = usize>) {
+    for column in more {
+        if !columns.contains(&column) {
+            columns.push(column);
+        }
+    }
+}
+
+/// Whether the statement itself says which rows; a WHERE inside of a subquery or a view says nothing about that.
+fn has_where(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Filter(_) => true,
+        LogicalPlan::Projection(node) => has_where(&node.input),
+        LogicalPlan::Limit(node) => has_where(&node.input),
+        LogicalPlan::Sort(node) => has_where(&node.input),
+        _ => false,
+    }
+}
+
+/// The expression of each column of the table, as INSERT and UPDATE plan them.
+fn expressions<'a>(dml: &'a DmlStatement, table: &Table) -> Result<Vec<(usize, &'a Expr)>, Error> {
+    let LogicalPlan::Projection(projection) = dml.input.as_ref() else {
+        return Err(Error::new(ErrorKind::Internal, "a write was planned in an unknown way").hint("please report the statement"));
+    };
+    projection
+        .expr
+        .iter()
+        .zip(projection.schema.fields())
+        .map(|(expression, field)| {
+            let expression = match expression {
+                Expr::Alias(alias) => alias.expr.as_ref(),
+                other => other,
+            };
+            table
+                .column(field.name())
+                .map(|column| (column, expression))
+                .ok_or_else(|| Error::new(ErrorKind::Internal, format!("the table has no column {}", field.name())))
+        })
+        .collect()
+}
+
+fn is_null(expression: &Expr) -> bool {
+    match expression {
+        Expr::Literal(value, _) => value.is_null(),
+        Expr::Cast(cast) => is_null(&cast.expr),
+        _ => false,
+    }
+}
+
+fn inserted(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
+    // A column that is not in the column list is planned as a constant NULL; one that is comes from the rows.
+    let given: Vec<usize> = expressions(dml, table)?
+        .into_iter()
+        .filter(|(_, expression)| !is_null(expression))
+        .map(|(column, _)| column)
+        .collect();
+    let takes = || {
+        let names = (0..table.columns.len()).filter(|&column| table.is_insertable(column));
+        let names: Vec<&str> = names.map(|column| table.columns[column].name.as_str()).collect();
+        names.join(", ")
+    };
+    if let Some(&column) = given.iter().find(|&&column| !table.is_insertable(column)) {
+        return Err(Error::new(
+            ErrorKind::Statement,
+            format!("INSERT cannot set {}: the site decides its value", table.columns[column].name),
+        )
+        .hint(format!("INSERT takes {}", takes())));
+    }
+    let needed = |column: &usize| table.insert.as_ref().is_some_and(|insert| insert.needs(*column));
+    let missing: Vec<&str> = (0..table.columns.len())
+        .filter(needed)
+        .filter(|column| !given.contains(column))
+        .map(|column| table.columns[column].name.as_str())
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Statement,
+            format!("INSERT needs a value for {}", missing.join(", ")),
+        )
+        .hint(format!("INSERT takes {}", takes())));
+    }
+    fits(dml, table)?;
+    Ok(Chosen {
+        change: Change::Insert,
+        columns: given,
+        set: Vec::new(),
+    })
+}
+
+/// Constants that do not fit their columns: the engine would refuse them without saying where they stand.
+fn fits(dml: &DmlStatement, table: &Table) -> Result<(), Error> {
+    let LogicalPlan::Projection(projection) = dml.input.as_ref() else {
+        return Ok(());
+    };
+    let LogicalPlan::Values(values) = projection.input.as_ref() else {
+        return Ok(());
+    };
+    for (column, expression) in expressions(dml, table)? {
+        let Expr::Column(source) = without_cast(expression) else {
+            continue;
+        };
+        let Ok(position) = values.schema.index_of_column(source) else {
+            continue;
+        };
+        let definition = &table.columns[column];
+        let field = arrow_field(definition);
+        for (row, expressions) in values.values.iter().enumerate() {
+            if let Some(Expr::Literal(value, _)) = expressions.get(position).map(without_cast)
+                && value.cast_to(field.data_type()).is_err()
+            {
+                return Err(Error::new(
+                    ErrorKind::Statement,
+                    format!(
+                        "row {} of {}: {}: {value} is no {}; nothing was sent",
+                        row + 1,
+                        values.values.len(),
+                        definition.name,
+                        definition.kind.sql_name()
+                    ),
+                )
+                .hint("correct the value and run the statement again"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn without_cast(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Cast(cast) => without_cast(&cast.expr),
+        other => other,
+    }
+}
+
+fn updated(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
+    let expressions = expressions(dml, table)?;
+    // What is not assigned is the column itself, of the table itself: `SET name = other.name` is an assignment.
+    let plain = |column: usize, expression: &Expr| match expression {
+        Expr::Column(name) if name.name == table.columns[column].name => Some(name.relation.clone()),
+        _ => None,
+    };
+    let own = expressions
+        .iter()
+        .find(|(column, _)| table.columns[*column].key)
+        .and_then(|(column, expression)| plain(*column, expression));
+    let set: Vec<usize> = expressions
+        .iter()
+        .filter(|(column, expression)| own.is_none() || plain(*column, expression) != own)
+        .map(|(column, _)| *column)
+        .filter(|&column| own.is_some() || table.columns[column].key)
+        .collect();
+    if let Some(&column) = set.iter().find(|&&column| table.columns[column].key) {
+        return Err(Error::new(
+            ErrorKind::Statement,
+            format!("UPDATE cannot set {}: it is part of the key", table.columns[column].name),
+        )
+        .hint("the key says which row is changed; delete the row and insert another where the table allows it"));
+    }
+    let takes: Vec<&str> = (0..table.columns.len())
+        .filter(|&column| table.is_updatable(column))
+        .map(|column| table.columns[column].name.as_str())
+        .collect();
+    let hint = format!("UPDATE takes {}", takes.join(", "));
+    if let Some(&column) = set.iter().find(|&&column| !table.is_updatable(column)) {
+        let message = format!(
+            "UPDATE cannot set {}: the site has no operation for it",
+            table.columns[column].name
+        );
+        return Err(Error::new(ErrorKind::Statement, message).hint(hint));
+    }
+    if set.is_empty() {
+        return Err(Error::new(ErrorKind::Statement, "UPDATE sets nothing: each column is set to itself").hint(hint));
+    }
+    let mut columns: Vec<usize> = table.key().collect();
+    for update in table
+        .updates
+        .iter()
+        .filter(|update| set.iter().any(|&column| update.sets(column)))
+    {
+        // Only what says which row it is: a column that is not set must not be sent.
+        add(&mut columns, update.endpoint.placeholders());
+    }
+    add(&mut columns, set.iter().copied());
+    Ok(Chosen {
+        change: Change::Update,
+        columns,
+        set,
+    })
+}

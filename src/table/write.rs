@@ -1,0 +1,350 @@
+//! A write in a plan: the logical node, what plans it, and the plan node that runs it. All of them are pure until the stream is polled.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
+
+use async_trait::async_trait;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::compute::cast;
+use datafusion::catalog::Session;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchema, DFSchemaRef, TableReference, internal_err};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNode, UserDefinedLogicalNodeCore};
+use datafusion::physical_expr::{Distribution, EquivalenceProperties, Partitioning, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
+use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
+use futures::{StreamExt, TryStreamExt};
+
+use super::{from_datafusion, to_datafusion};
+use crate::error::Error;
+use crate::http::Statement;
+use crate::rest::arrow_schema;
+use crate::rest::read::Scope;
+use crate::rest::site::Site;
+use crate::rest::write::{Change, Output, Write, run};
+
+/// Rows of a plan that are written to a table of the site.
+#[derive(Debug, Clone)]
+pub(crate) struct WriteNode {
+    site: Arc<Site>,
+    write: Arc<Write>,
+    input: Arc<LogicalPlan>,
+    schema: DFSchemaRef,
+}
+
+impl WriteNode {
+    /// A plan that writes the rows of `input`, which has the columns of the write. Its own columns are qualified by `name` where it
+    /// answers rows.
+    pub(super) fn plan(site: Arc<Site>, write: Write, input: LogicalPlan, name: &TableReference) -> Result<LogicalPlan> {
+        let schema = match write.output {
+            Output::Rows => DFSchema::try_from_qualified_schema(name.clone(), &write.schema())?,
+            Output::Count | Output::Requests => DFSchema::try_from(write.schema())?,
+        };
+        Ok(LogicalPlan::Extension(Extension {
+            node: Arc::new(Self {
+                site,
+                write: Arc::new(write),
+                input: Arc::new(input),
+                schema: Arc::new(schema),
+            }),
+        }))
+    }
+
+    /// Whether a plan writes.
+    pub(crate) fn is_in(plan: &LogicalPlan) -> bool {
+        plan.exists(|node| Ok(matches!(node, LogicalPlan::Extension(extension) if extension.node.as_any().is::<Self>())))
+            .unwrap_or(true)
+    }
+
+    fn identity(&self) -> (&str, Change, &[usize], &[usize], Output) {
+        let write = &self.write;
+        (&write.table.name, write.change, &write.columns, &write.set, write.output)
+    }
+}
+
+impl PartialEq for WriteNode {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity() && self.input == other.input
+    }
+}
+
+impl Eq for WriteNode {}
+
+impl Hash for WriteNode {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+        self.input.hash(state);
+    }
+}
+
+impl PartialOrd for WriteNode {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (self == other).then_some(Ordering::Equal)
+    }
+}
+
+impl UserDefinedLogicalNodeCore for WriteNode {
+    fn name(&self) -> &'static str {
+        "SiteWrite"
+    }
+
+    fn inputs(&self) -> Vec<&LogicalPlan> {
+        vec![&self.input]
+    }
+
+    fn schema(&self) -> &DFSchemaRef {
+        &self.schema
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        Vec::new()
+    }
+
+    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(f, &self.site, &self.write)
+    }
+
+    fn with_exprs_and_inputs(&self, _: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
+        match (inputs.pop(), inputs.is_empty()) {
+            (Some(input), true) => Ok(Self {
+                input: Arc::new(input),
+                ..self.clone()
+            }),
+            _ => internal_err!("a write has one input"),
+        }
+    }
+}
+
+/// What is written, and by which requests.
+fn show(f: &mut fmt::Formatter<'_>, site: &Site, write: &Write) -> fmt::Result {
+    let table = &write.table;
+    let names = |columns: &[usize]| {
+        let names: Vec<&str> = columns.iter().map(|&column| table.columns[column].name.as_str()).collect();
+        names.join(", ")
+    };
+    let change = match write.change {
+        Change::Insert => "insert",
+        Change::Update => "update",
+        Change::Delete => "delete",
+    };
+    write!(f, "SiteWrite: table={}, {change}", table.name)?;
+    for operation in write.operations() {
+        for find in &operation.finds {
+            let there = find.table.as_ref().unwrap_or(table);
+            write!(f, ", finds {} in {}", table.columns[find.column].name, there.name)?;
+        }
+        write!(f, ", {} {}", operation.endpoint.verb.as_str(), operation.endpoint.template)?;
+        match &operation.batch {
+            Some(batch) => {
+                let most = site.writing.batch.map_or(batch.max, |rows| rows.clamp(1, batch.max));
+                write!(f, " for up to {most} rows")?;
+            }
+            None => write!(f, " for each row")?,
+        }
+    }
+    let columns = if write.change == Change::Update {
+        &write.set
+    } else {
+        &write.columns
+    };
+    write!(f, ", columns=[{}]", names(columns))?;
+    write!(f, ", on_row_error={}", if site.writing.goes_on { "continue" } else { "stop" })?;
+    if write.output == Output::Requests {
+        write!(f, ", dry run")?;
+    }
+    Ok(())
+}
+
+/// Plans [`WriteNode`].
+#[derive(Debug)]
+pub(crate) struct WritePlanner;
+
+#[async_trait]
+impl ExtensionPlanner for WritePlanner {
+    async fn plan_extension(
+        &self,
+        _: &dyn PhysicalPlanner,
+        node: &dyn UserDefinedLogicalNode,
+        _: &[&LogicalPlan],
+        inputs: &[Arc<dyn ExecutionPlan>],
+        _: &dyn Session,
+        _: &PhysicalPlanningContext,
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
+        let Some(node) = node.as_any().downcast_ref::<WriteNode>() else {
+            return Ok(None);
+        };
+        let [input] = inputs else {
+            return internal_err!("a write has one input");
+        };
+        Ok(Some(Arc::new(WriteExec::new(
+            node.site.clone(),
+            node.write.clone(),
+            input.clone(),
+        ))))
+    }
+}
+
+/// Writes the rows of its input, once.
+#[derive(Debug)]
+struct WriteExec {
+    site: Arc<Site>,
+    write: Arc<Write>,
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+    begun: Arc<AtomicBool>,
+}
+
+impl WriteExec {
+    fn new(site: Arc<Site>, write: Arc<Write>, input: Arc<dyn ExecutionPlan>) -> Self {
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(write.schema()),
+            Partitioning::UnknownPartitioning(1),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        );
+        Self {
+            site,
+            write,
+            input,
+            properties: Arc::new(properties),
+            begun: Arc::default(),
+        }
+    }
+
+    fn with_input(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        match (children.pop(), children.is_empty()) {
+            (Some(input), true) => Ok(Arc::new(Self {
+                site: self.site.clone(),
+                write: self.write.clone(),
+                input,
+                properties: self.properties.clone(),
+                begun: self.begun.clone(),
+            })),
+            _ => internal_err!("a write has one input"),
+        }
+    }
+}
+
+impl ExecutionPlan for WriteExec {
+    fn name(&self) -> &'static str {
+        "SiteWrite"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        vec![Distribution::SinglePartition]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn replace_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+        _: ReplaceChildrenOptions,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.with_input(children)
+    }
+
+    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
+        self.with_input(children)
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        if partition != 0 || self.begun.swap(true, AcqRel) {
+            return internal_err!("a write runs once, in one partition");
+        }
+        let statement = context
+            .session_config()
+            .get_extension::<Statement>()
+            .unwrap_or_else(|| Statement::new(0, None));
+        let scope = Scope {
+            site: self.site.clone(),
+            statement,
+            stats: Arc::default(),
+        };
+        let write = self.write.clone();
+        let input = self.input.execute(0, context)?;
+        let done = async move {
+            // The whole input is there before the first request: see `rest::write`.
+            let batches: Vec<RecordBatch> = input.try_collect().await.map_err(|error| unread(&write, error))?;
+            let batches = batches
+                .into_iter()
+                .map(|batch| typed(&write, &batch))
+                .collect::<Result<Vec<_>>>()?;
+            run(scope, &write, &batches).await.map_err(to_datafusion)
+        };
+        let stream = futures::stream::once(done).boxed();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.write.schema(), stream)))
+    }
+}
+
+/// The error of rows that could not be had: nothing was written. A value that does not fit its column names no column by itself.
+fn unread(write: &Write, error: DataFusionError) -> DataFusionError {
+    let error = from_datafusion(error);
+    if error.hint_text().is_some() || error.request_context().is_some() {
+        return to_datafusion(error);
+    }
+    let columns = if write.change == Change::Update {
+        &write.set
+    } else {
+        &write.columns
+    };
+    let typed = |&column: &usize| {
+        let column = &write.table.columns[column];
+        format!("{} {}", column.name, column.kind.sql_name())
+    };
+    let typed: Vec<String> = columns.iter().map(typed).collect();
+    let message = format!("the rows cannot be made: {}; nothing was sent", error.message());
+    let error = Error::new(error.kind(), message).hint(format!("the columns are {}", typed.join(", ")));
+    to_datafusion(error.table(&write.table.name))
+}
+
+/// The batch with the types of the table's columns: the engine may carry texts in another layout.
+fn typed(write: &Write, batch: &RecordBatch) -> Result<RecordBatch> {
+    let schema = arrow_schema(&write.table, &write.columns);
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| cast(column, field.data_type()))
+        .collect::<Result<Vec<_>, _>>()?;
+    let fields: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| field.as_ref().clone().with_nullable(true))
+        .collect();
+    Ok(RecordBatch::try_new(
+        Arc::new(datafusion::arrow::datatypes::Schema::new(fields)),
+        columns,
+    )?)
+}
+
+impl DisplayAs for WriteExec {
+    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        show(f, &self.site, &self.write)
+    }
+}
