@@ -1,9 +1,9 @@
 //! The tables of a site as a DataFusion schema.
 //!
 //! Most tables are the same on every site. Those whose columns depend on the site are completed from its field metadata when a statement
-//! first names them: one request for all of them and for as long as the session lives.
+//! first names one of those columns: one request for all of them and for as long as the session lives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,6 +16,16 @@ use crate::http::Statement;
 use crate::rest::site::Site;
 use crate::schema::{Catalog, Table, resolve};
 use crate::table::{SiteTable, to_datafusion};
+
+tokio::task_local! {
+    /// Names in the statement that is being planned; `None` where it may mean any column.
+    static NAMES: Option<Arc<HashSet<String>>>;
+}
+
+/// Plans a statement that can mean no other columns than these.
+pub(crate) async fn with_names<T>(names: Option<HashSet<String>>, work: impl Future<Output = T>) -> T {
+    NAMES.scope(names.map(Arc::new), work).await
+}
 
 /// Schema `public` of catalog `jsm`.
 #[derive(Debug)]
@@ -78,6 +88,15 @@ impl SchemaProvider for SiteSchema {
         let (Some(table), Some(provider)) = (self.catalog.table(name), self.providers.get(name)) else {
             return Ok(None);
         };
+        // Where nothing is named that depends on the site, the site is not asked.
+        if let Some(custom) = table.custom.as_ref().filter(|_| !provider.initialized()) {
+            let same_everywhere = |name: &String| table.column(name).is_some_and(|column| !custom.depends(column));
+            let known = NAMES.try_with(|names| names.as_ref().is_some_and(|names| names.iter().all(same_everywhere)));
+            if known.unwrap_or(false) {
+                let table = Arc::new(resolve(table, &[], false));
+                return Ok(Some(Arc::new(SiteTable::new(table, self.site.clone(), self.pushdown))));
+            }
+        }
         let make = || async {
             let table = self.complete(table).await?;
             Ok::<_, Error>(Arc::new(SiteTable::new(table, self.site.clone(), self.pushdown)))

@@ -50,6 +50,13 @@ pub(crate) struct Custom {
     pub(super) like: Option<Arc<Table>>,
 }
 
+impl Custom {
+    /// Whether a column of the table is a part of a field of the site.
+    pub(crate) fn depends(&self, column: usize) -> bool {
+        self.parts.iter().any(|(part, ..)| *part == column)
+    }
+}
+
 /// A field of the site.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub(crate) struct FieldMetadata {

@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod context;
 mod guard;
+mod names;
 mod planning;
 mod rows;
 mod sys;
@@ -22,6 +23,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ExplainStatement, Statement as SqlStatement};
 use tracing::instrument::WithSubscriber;
 
+use crate::catalog::with_names;
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Client, ClientOptions, LoggedRequest, Statement};
@@ -245,21 +247,25 @@ async fn start(
     max_rows: Option<usize>,
     cost: Arc<Statement>,
 ) -> Result<Rows, DataFusionError> {
-    let plan = match statement {
-        SqlStatement::Explain(explain) => {
-            let inner = procedures.plan(&state, *explain.statement).await?;
-            if explain.options.analyze && has_effects(&inner) {
-                let error = Error::new(
-                    ErrorKind::Unsupported,
-                    "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes",
-                )
-                .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies");
-                return Err(to_datafusion(error));
+    let names = names::names(&statement);
+    let planned = async {
+        match statement {
+            SqlStatement::Explain(explain) => {
+                let inner = procedures.plan(&state, *explain.statement).await?;
+                if explain.options.analyze && has_effects(&inner) {
+                    let error = Error::new(
+                        ErrorKind::Unsupported,
+                        "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes",
+                    )
+                    .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies");
+                    return Err(to_datafusion(error));
+                }
+                explained(&state, explain.options, inner).await
             }
-            explained(&state, explain.options, inner).await?
+            statement => procedures.plan(&state, statement).await,
         }
-        statement => procedures.plan(&state, statement).await?,
     };
+    let plan = with_names(names, planned).await?;
     let plan = match plan {
         // SET, PREPARE and the like take effect here; EXECUTE gives the prepared plan, which then runs as if it had been written.
         LogicalPlan::Statement(_) => {

@@ -549,3 +549,73 @@ fn rank(state: &State, issue: &Issue, field: &Field) -> (bool, f64, String) {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::demo::jql::zone;
+
+    fn site(zone_name: &str) -> State {
+        State::new(7, 200, zone(zone_name))
+    }
+
+    fn found(state: &State, jql: &str) -> Result<Vec<String>, String> {
+        let query = compile(state, jql)?;
+        let issues = (0..state.total()).map(|index| Issue::new(state, index, state.ticket(index)));
+        Ok(issues
+            .filter(|issue| query.takes(state, issue))
+            .map(|issue| issue.ticket.key.clone())
+            .collect())
+    }
+
+    #[test]
+    fn jql_is_not_sql() {
+        let state = site("UTC");
+        let count = |jql: &str| found(&state, jql).unwrap_or_else(|said| panic!("{jql}: {said}")).len();
+        let all = count("created >= \"1970-01-01\"");
+        // What is empty is neither equal nor unequal.
+        assert_eq!(count("labels = vpn") + count("labels != vpn") + count("labels is EMPTY"), all);
+        assert!(count("labels is EMPTY") > 0);
+        assert_eq!(
+            count("assignee not in (\"Dana Demo\")") + count("assignee = currentUser()") + count("assignee is EMPTY"),
+            all
+        );
+        // Names compare without case; an id without quotes goes before a name.
+        assert_eq!(count("status = \"DONE\""), count("status = Done"));
+        assert_eq!(count("cf[10301] = \"10712\""), count("cf[10301] = 10713"));
+        assert_ne!(count("cf[10301] = 10712"), 0);
+        assert_eq!(count("project = hr"), count("project = 10002"));
+        assert_eq!(count("NOT (project = HR OR project = FAC)"), count("project = ITSM"));
+        assert_eq!(count("resolution = Unresolved"), count("resolution is EMPTY"));
+        // Words by their stem, and none of the common ones.
+        assert_eq!(count("summary ~ drop"), count("summary ~ \"drop*\""));
+        assert!(compile(&state, "summary ~ the").is_err());
+    }
+
+    #[test]
+    fn what_the_site_does_not_know_is_refused() {
+        let state = site("UTC");
+        for (jql, fragment) in [
+            ("", "Unbounded"),
+            ("ORDER BY created", "Unbounded"),
+            ("nothing = 1", "does not exist"),
+            ("status = Nope", "The value 'Nope' does not exist"),
+            ("key = NOPE-1", "does not exist"),
+            ("summary = x", "is not supported"),
+            ("created = tomorrow", "Date value"),
+            (
+                "status = Done ORDER BY key, created, updated, due, votes, priority, status, project",
+                "more than 7",
+            ),
+        ] {
+            let said = compile(&state, jql).expect_err(jql);
+            assert!(said.contains(fragment), "{jql}: {said}");
+        }
+    }
+
+    #[test]
+    fn dates_are_read_where_the_caller_lives() {
+        let keys = |zone: &str| found(&site(zone), "created >= \"2026-06-01 00:00\" AND created < \"2026-06-02\"").unwrap();
+        assert_ne!(keys("Pacific/Kiritimati"), keys("Pacific/Pago_Pago"));
+    }
+}
