@@ -415,3 +415,49 @@ async fn a_schema_file_is_written_and_read_back() {
         .await
         .unwrap();
 }
+
+/// A table whose update takes several operations: each is sent for the columns it sets, in order, and a row half done says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_update_may_be_several_operations() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = r#"
+        doc = "Two notes about an organization."
+        read.list = "GET /rest/servicedeskapi/organization"
+
+        [columns]
+        id = { type = "text", key = true, doc = "Id." }
+        first = { type = "json", write_only = true, doc = "First note." }
+        second = { type = "json", write_only = true, doc = "Second note." }
+
+        [[update]]
+        call = "PUT /rest/servicedeskapi/organization/{id}/property/first"
+        body = { first = "" }
+
+        [[update]]
+        call = "PUT /rest/servicedeskapi/organization/{id}/property/second"
+        body = { second = "" }
+    "#;
+    std::fs::write(folder.path().join("notes.toml"), table).unwrap();
+    let site = demo(&[], 1).await;
+    let session = open(&site, &format!("SchemaDir={}", folder.path().display()));
+    let sent = |site: &DemoSite| -> Vec<String> {
+        let served = site.served();
+        let puts = served.iter().filter(|served| served.method == "PUT");
+        puts.map(|put| format!("{} {}", put.address.rsplit('/').next().unwrap(), put.body))
+            .collect()
+    };
+    rows(&session, "UPDATE notes SET second = '2' WHERE id = '1'").await.unwrap();
+    assert_eq!(sent(&site), ["second 2"]);
+    rows(&session, "UPDATE notes SET second = '3', first = NULL WHERE id = '1'")
+        .await
+        .unwrap();
+    assert_eq!(sent(&site)[1..], ["first null", "second 3"]);
+    let half = "UPDATE notes SET first = '4', second = '\"' || repeat('x', 40000) || '\"' WHERE id IN ('1', '2')";
+    let error = rows(&session, half).await.unwrap_err();
+    assert!(
+        error.message().contains("1 of the 2 requests of the row were applied before"),
+        "{error}"
+    );
+    let outcomes = outcomes(&session).await;
+    assert_eq!((outcomes["failed"], outcomes["not attempted"]), (1, 1));
+}
