@@ -16,6 +16,11 @@ fn generated_pages_are_current() {
     let tables = tables_markdown(&catalog, |table, column| match delivery(table, column) {
         Delivery::Exact => "`=`, IN".into(),
         Delivery::ExactWith(others) => format!("`=`, IN, with {}", others.join(", ")),
+        Delivery::Search(ops, _) if ops.is_empty() => String::new(),
+        Delivery::Search(ops, widened) => {
+            let ops: Vec<String> = ops.iter().map(|op| format!("`{op}`")).collect();
+            format!("{}{}", ops.join(", "), if widened { ", widened" } else { "" })
+        }
         Delivery::Local => String::new(),
     });
     let pages = [

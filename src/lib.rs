@@ -16,6 +16,7 @@
 //! Answers are never silently wrong or short: a statement returns exact rows, or an [`Error`] that says why it could not.
 
 mod catalog;
+mod certificate;
 mod connection;
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -23,11 +24,14 @@ pub mod demo;
 mod docs;
 mod error;
 mod http;
+mod log;
+mod profile;
 mod rest;
 mod schema;
 mod session;
 #[cfg(feature = "shell")]
 pub mod shell;
+mod sign_in;
 mod table;
 
 pub use connection::Connection;

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["error"],
     &["connection", "schema"],
+    &["certificate", "profile", "log"],
     &["http"],
-    &["rest"],
+    &["rest", "sign_in"],
     &["table"],
     &["catalog"],
     &["session"],

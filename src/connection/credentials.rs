@@ -5,14 +5,16 @@
 
 use url::Url;
 
+use super::oauth::{self, OAuth1Options, OAuth2Options};
 use super::secret::Secret;
 use super::site::{is_cloud, is_gateway};
+use super::sso::{self, SsoOptions};
 use super::values::OptionValues;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a request carries to be let in.
 #[derive(Debug, Clone)]
-pub enum Credentials {
+pub(crate) enum Credentials {
     /// Nothing.
     Anonymous,
     /// `Authorization: Basic`, from a user name without `:` and a password or API token.
@@ -22,8 +24,14 @@ pub enum Credentials {
         /// API token or password.
         password: Secret,
     },
-    /// `Authorization: Bearer`, with a personal access token.
+    /// `Authorization: Bearer`, with a token that stays the same.
     Bearer(Secret),
+    /// OAuth 2.0: a token that is refreshed.
+    OAuth2(Box<OAuth2Options>),
+    /// OAuth 1.0a: a signature for each request.
+    OAuth1(Box<OAuth1Options>),
+    /// Crowd or Okta: the cookie of a session.
+    Sso(Box<SsoOptions>),
 }
 
 /// Credentials, and in words how they were chosen.
@@ -31,31 +39,142 @@ pub enum Credentials {
 pub(super) struct SignIn {
     pub(super) credentials: Credentials,
     pub(super) scheme: &'static str,
+    /// Where requests go, if not to the site itself.
+    pub(super) gateway: Option<Gateway>,
 }
 
-/// Credentials from AuthScheme, User, Password and APIToken.
+/// Atlassian's gateway, which takes OAuth tokens and API tokens with scopes for all sites of Cloud.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Gateway {
+    /// The site with this cloud id.
+    Known(String),
+    /// The site that URL names; its cloud id must be looked up.
+    Unknown,
+}
+
+impl SignIn {
+    fn new(credentials: Credentials, scheme: &'static str) -> Self {
+        Self {
+            credentials,
+            scheme,
+            gateway: None,
+        }
+    }
+}
+
+/// Credentials from AuthScheme and the options that belong to it.
 pub(super) fn sign_in(values: &OptionValues, site: &Url) -> Result<SignIn> {
     let has = |name| values.filled(name).is_some();
-    match values.text("AuthScheme") {
+    let scheme = values.text("AuthScheme");
+    let oauth = scheme == "OAuth" || (scheme == "Auto" && means_oauth(values));
+    if !oauth {
+        unused(values, oauth::ALL)?;
+    }
+    if !matches!(scheme, "Crowd" | "Okta") {
+        unused(values, sso::ALL)?;
+    }
+    let found = match scheme {
+        _ if oauth => oauth_scheme(values, site),
         "Auto" => inferred(values, site),
         "APIToken" => unused(values, &["Password"]).and_then(|()| api_token(values, "APIToken")),
         // What drivers of 2022 and before called Basic included the API tokens of Cloud.
         "Basic" if has("APIToken") && !has("Password") => api_token(values, "Basic, with the API token"),
         "Basic" => unused(values, &["APIToken"]).and_then(|()| basic(values, site, "Basic")),
         "PAT" => unused(values, &["User", "Password"]).and_then(|()| bearer(values, site, "PAT")),
-        "Anonymous" => unused(values, &["User", "Password", "APIToken"]).map(|()| SignIn {
-            credentials: Credentials::Anonymous,
-            scheme: "Anonymous",
-        }),
-        later => Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("AuthScheme is {later}, and signing in that way is still to come"),
-        )
-        .hint("set AuthScheme to APIToken (Cloud), or to PAT or Basic (Data Center)")),
-    }
+        "Anonymous" => {
+            unused(values, &["User", "Password", "APIToken"]).map(|()| SignIn::new(Credentials::Anonymous, "Anonymous"))
+        }
+        sso => single_sign_on(values, site, if sso == "Crowd" { "Crowd" } else { "Okta" }),
+    }?;
+    through_gateway(values, site, found)
 }
 
-/// AuthScheme=Auto: the scheme follows from what is set.
+/// The same sign-in through Atlassian's gateway, where the token needs it.
+fn through_gateway(values: &OptionValues, site: &Url, mut found: SignIn) -> Result<SignIn> {
+    let cloud_id = values.filled("CloudId").map(str::trim);
+    if let Some(id) = cloud_id
+        && !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    {
+        return Err(option("CloudId is not the id of a site".into())
+            .hint("it is shown at https://<site>.atlassian.net/_edge/tenant_info; leave it out to have it looked up"));
+    }
+    let wanted = match &found.credentials {
+        Credentials::OAuth2(oauth) => oauth.cloud,
+        _ => values.boolean("ScopedToken") || cloud_id.is_some(),
+    };
+    if !wanted {
+        return Ok(found);
+    }
+    let name = if cloud_id.is_some() { "CloudId" } else { "ScopedToken" };
+    let fits = matches!(found.credentials, Credentials::Basic { .. } | Credentials::OAuth2(_));
+    if !fits || !(is_cloud(site) || is_gateway(site)) {
+        return Err(option(format!(
+            "{name} is set, but only API tokens and OAuth at Atlassian Cloud have a gateway"
+        ))
+        .hint(format!("leave {name} out ({})", values.source(name))));
+    }
+    found.gateway = match cloud_id {
+        Some(id) => Some(Gateway::Known(id.to_owned())),
+        // The address of the gateway with the id in it needs nothing more.
+        None if is_gateway(site) && site.path().len() > 1 => None,
+        None => Some(Gateway::Unknown),
+    };
+    Ok(found)
+}
+
+/// Whether AuthScheme=Auto stands for OAuth. `User` may stand beside it, as it does on forms; a password or API token may not.
+fn means_oauth(values: &OptionValues) -> bool {
+    oauth::SIGNS.iter().any(|name| values.filled(name).is_some())
+}
+
+fn oauth_scheme(values: &OptionValues, site: &Url) -> Result<SignIn> {
+    let auto = values.text("AuthScheme") == "Auto";
+    if let Some(name) = ["APIToken", "Password"]
+        .into_iter()
+        .find(|name| values.filled(name).is_some())
+    {
+        let sign = oauth::SIGNS.iter().find(|name| values.filled(name).is_some());
+        return Err(match sign {
+            Some(sign) if auto => option(format!(
+                "{sign} ({}) and {name} ({}) are both set",
+                values.source(sign),
+                values.source(name)
+            ))
+            .hint("keep one of them, or say which with AuthScheme"),
+            _ => option(format!("AuthScheme is OAuth, which does not use {name}"))
+                .hint(format!("leave {name} out ({}), or change AuthScheme", values.source(name))),
+        });
+    }
+    Ok(if values.text("OAuthVersion") == "1.0" {
+        let options = oauth::oauth1(values, site)?;
+        SignIn::new(
+            Credentials::OAuth1(Box::new(options)),
+            if auto {
+                "OAuth 1.0a (inferred from OAuthClientId)"
+            } else {
+                "OAuth 1.0a"
+            },
+        )
+    } else {
+        let options = oauth::oauth2(values, site)?;
+        SignIn::new(
+            Credentials::OAuth2(Box::new(options)),
+            match values.filled("OAuthAccessToken") {
+                _ if !auto => "OAuth 2.0",
+                Some(_) => "OAuth 2.0 (inferred from OAuthAccessToken)",
+                None => "OAuth 2.0 (inferred from OAuthClientId)",
+            },
+        )
+    })
+}
+
+fn single_sign_on(values: &OptionValues, site: &Url, scheme: &'static str) -> Result<SignIn> {
+    unused(values, &["APIToken"])?;
+    let options = sso::sso(values, site, scheme, user(values)?)?;
+    Ok(SignIn::new(Credentials::Sso(Box::new(options)), scheme))
+}
+
+/// AuthScheme=Auto without OAuth: the scheme follows from what is set.
 fn inferred(values: &OptionValues, site: &Url) -> Result<SignIn> {
     let has = |name| values.filled(name).is_some();
     match (has("Password"), has("APIToken")) {
@@ -84,7 +203,7 @@ fn api_token(values: &OptionValues, scheme: &'static str) -> Result<SignIn> {
         user: user(values)?,
         password: token(values)?,
     };
-    Ok(SignIn { credentials, scheme })
+    Ok(SignIn::new(credentials, scheme))
 }
 
 fn basic(values: &OptionValues, site: &Url, scheme: &'static str) -> Result<SignIn> {
@@ -94,13 +213,13 @@ fn basic(values: &OptionValues, site: &Url, scheme: &'static str) -> Result<Sign
         return Err(option("Password is set, but Atlassian Cloud accepts no passwords".into())
             .hint("create an API token at https://id.atlassian.com/manage-profile/security/api-tokens and set it in APIToken"));
     }
-    Ok(SignIn {
-        credentials: Credentials::Basic {
+    Ok(SignIn::new(
+        Credentials::Basic {
             user,
             password: password.into(),
         },
         scheme,
-    })
+    ))
 }
 
 fn bearer(values: &OptionValues, site: &Url, scheme: &'static str) -> Result<SignIn> {
@@ -111,10 +230,7 @@ fn bearer(values: &OptionValues, site: &Url, scheme: &'static str) -> Result<Sig
                 .hint("set User to the e-mail address of the account that the API token belongs to"),
         );
     }
-    Ok(SignIn {
-        credentials: Credentials::Bearer(token),
-        scheme,
-    })
+    Ok(SignIn::new(Credentials::Bearer(token), scheme))
 }
 
 fn user(values: &OptionValues) -> Result<String> {
@@ -150,7 +266,7 @@ fn missing(values: &OptionValues, name: &'static str) -> Error {
 
 /// An error if an option is set that the chosen scheme does not use.
 fn unused(values: &OptionValues, names: &[&'static str]) -> Result<()> {
-    match names.iter().copied().find(|name| values.filled(name).is_some()) {
+    match names.iter().copied().find(|name| values.differs(name)) {
         None => Ok(()),
         Some(name) => Err(option(format!(
             "AuthScheme is {}, which does not use {name}",

@@ -63,7 +63,7 @@ pub(crate) fn options_help() -> String {
 pub(crate) fn kind(row: &OptionRow) -> String {
     match row.kind {
         _ if row.secret => "secret".into(),
-        OptionKind::Text => "text".into(),
+        OptionKind::Text | OptionKind::Lines => "text".into(),
         OptionKind::Boolean => "true, false".into(),
         OptionKind::Url => "URL".into(),
         OptionKind::Path => "path".into(),

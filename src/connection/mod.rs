@@ -19,25 +19,40 @@ use values::OptionValues;
 
 mod credentials;
 pub(crate) mod docs;
+mod logging;
+mod oauth;
 mod option;
 mod parse;
 mod pseudo;
 mod registry;
+mod route;
 mod secret;
 mod site;
 mod sources;
+mod sso;
+mod store;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod uri;
 mod values;
 
-pub(crate) use credentials::Credentials;
+pub(crate) use credentials::{Credentials, Gateway};
+pub(crate) use logging::{LogOptions, LogPlace};
+pub(crate) use oauth::{Initiate, OAuth1Options, OAuth2Options, Signing, TokenPlace};
 pub(crate) use option::{OptionKind, OptionRow, Status};
+pub(crate) use parse::ConnectionString;
 pub(crate) use pseudo::PseudoColumns;
 pub(crate) use registry::OPTIONS;
+pub(crate) use route::{Hop, Protocol, Route};
 pub(crate) use secret::Secret;
-pub(crate) use sources::Source;
+pub(crate) use sources::{SecretPlace, Source};
+pub(crate) use sso::{Provider, SsoOptions};
+pub(crate) use store::{StoreFormat, StoreOptions, StorePlace};
 pub(crate) use suggest::closest;
+pub(crate) use tls::{ServerTrust, TlsOptions};
+pub(crate) use values::Kept;
 
 /// How to reach one site, complete and free of contradictions. `Debug` shows no secret.
 #[derive(Debug, Clone)]
@@ -45,6 +60,10 @@ pub struct Connection {
     values: OptionValues,
     site: Url,
     sign_in: SignIn,
+    profile: Option<String>,
+    log: Option<LogOptions>,
+    tls: TlsOptions,
+    route: Route,
     service_desk_ids: Vec<String>,
     request_language: Option<String>,
     attachment_dir: Option<PathBuf>,
@@ -69,10 +88,24 @@ impl Connection {
     /// An option in `text` wins over the environment; empty `text` stands for `JSMQL_CONNECTION`. Errors name the option and
     /// quote no value; only hints on URL show its host and path, once it is certain to hold no password.
     pub fn parse(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
-        let values = OptionValues::read(text, environment)?;
+        Self::parse_with(text, environment, Kept::NOTHING)
+    }
+
+    /// Reads a connection string together with the environment and what is kept: a profile, and secrets elsewhere.
+    pub(crate) fn parse_with(
+        text: &str,
+        environment: impl IntoIterator<Item = (String, String)>,
+        kept: Kept<'_>,
+    ) -> Result<Self> {
+        let profile = kept.profile.as_ref().map(|(name, _)| name.clone());
+        let values = OptionValues::read_with(text, environment, kept)?;
         let site = site::site(values.text("URL"), values.boolean("AllowInsecure"))?;
         Ok(Self {
             sign_in: sign_in(&values, &site)?,
+            profile,
+            log: logging::log(&values)?,
+            tls: tls::tls(&values)?,
+            route: route::route(&values, site.scheme() == "https")?,
             service_desk_ids: desk_ids(values.text("ServiceDeskID"))?,
             request_language: values.filled("RequestLanguage").map(language).transpose()?,
             attachment_dir: values.filled("AttachmentDir").map(PathBuf::from),
@@ -89,13 +122,60 @@ impl Connection {
     }
 
     /// What requests to the origin of [`Connection::site`], and to no other, carry.
-    pub fn credentials(&self) -> &Credentials {
+    pub(crate) fn credentials(&self) -> &Credentials {
         &self.sign_in.credentials
     }
 
     /// How the credentials were chosen, such as `APIToken (inferred from User and APIToken)`.
     pub fn scheme_text(&self) -> &'static str {
         self.sign_in.scheme
+    }
+
+    /// The name under which the connection is kept. None: it was given in full.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.profile.as_deref()
+    }
+
+    /// Where requests go, if not to the site itself.
+    pub(crate) fn gateway(&self) -> Option<&Gateway> {
+        self.sign_in.gateway.as_ref()
+    }
+
+    /// The log of the session. None: there is none.
+    pub(crate) fn log(&self) -> Option<&LogOptions> {
+        self.log.as_ref()
+    }
+
+    /// Every secret that an option holds, for whoever takes secrets out of texts.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = Secret> + '_ {
+        let filled = OPTIONS
+            .iter()
+            .filter(|row| row.secret)
+            .filter_map(|row| self.values.filled(row.name));
+        filled.map(Secret::from)
+    }
+
+    /// What the user should know about a connection that is allowed all the same.
+    pub(crate) fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        if self.tls.server == ServerTrust::Anything {
+            warnings
+                .push("SSLServerCert=* accepts every server: anybody on the way can read the credentials and change the answers");
+        }
+        if self.values.boolean("AllowInsecure") && self.site.scheme() == "http" {
+            warnings.push("AllowInsecure=true: credentials and answers cross the network unencrypted");
+        }
+        warnings
+    }
+
+    /// What is presented to the server, and accepted from it.
+    pub(crate) fn tls(&self) -> &TlsOptions {
+        &self.tls
+    }
+
+    /// The way to the site.
+    pub(crate) fn route(&self) -> &Route {
+        &self.route
     }
 
     /// The service desks that tables are limited to where a query names none. Empty: no limit is set, all desks are read.
@@ -139,6 +219,11 @@ impl Connection {
     /// Whether filters, limits and columns reach the site.
     pub fn pushdown(&self) -> bool {
         self.values.boolean("Pushdown")
+    }
+
+    /// Whether custom fields become columns; `None` where nobody said so, and each table does as it is best for it.
+    pub fn include_custom_fields(&self) -> Option<bool> {
+        (*self.values.source("IncludeCustomFields") != Source::Default).then(|| self.values.boolean("IncludeCustomFields"))
     }
 
     /// The folder with further schema files; neither it nor its files are known to exist.
@@ -218,6 +303,11 @@ impl Connection {
         let value = self.values.integer(name).and_then(|value| value.try_into().ok());
         value.expect("the registry bounds this option between 0 and a number that fits 32 bits")
     }
+}
+
+/// An error unless every key of `string` is an option, or says where a secret is kept.
+pub(crate) fn check_names(string: &ConnectionString) -> Result<()> {
+    sources::pairs(string.to_text().expose(), Source::ConnectionString).map(drop)
 }
 
 /// The ids in a list separated by commas, each once.

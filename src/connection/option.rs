@@ -40,6 +40,8 @@ pub enum Status {
 pub enum OptionKind {
     /// Any text on one line.
     Text,
+    /// Any text, also of several lines.
+    Lines,
     /// A whole number in this range, both ends included.
     Integer {
         /// Smallest value.
@@ -118,7 +120,8 @@ impl OptionRow {
     /// unset must not lift the limit. The reason never quotes the value: `Timeout=5 APIToken=…`, a forgotten `;`, would print
     /// the token.
     pub(super) fn canonical(&self, text: &str) -> Result<String, String> {
-        if text.chars().any(char::is_control) {
+        let allowed = |c: char| self.kind == OptionKind::Lines && matches!(c, '\n' | '\r' | '\t');
+        if text.chars().any(|c| c.is_control() && !allowed(c)) {
             return Err("holds a line break or another control character".into());
         }
         let word = text.trim();
@@ -126,7 +129,7 @@ impl OptionRow {
             return Ok(word.to_owned());
         }
         match self.kind {
-            OptionKind::Text | OptionKind::Path => Ok(text.to_owned()),
+            OptionKind::Text | OptionKind::Lines | OptionKind::Path => Ok(text.to_owned()),
             OptionKind::Url => Ok(word.to_owned()),
             OptionKind::Boolean => match word.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "on" | "1" => Ok("true".into()),

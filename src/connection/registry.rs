@@ -3,7 +3,7 @@
 //! Besides its own options it lists every property of the commercial drivers' connection strings, so that such a string either
 //! works or is told, property by property, what does not. It knows no values; what options mean together is for `Connection`.
 
-use super::option::OptionKind::{Boolean, Choice, Integer, Path, Text, Url};
+use super::option::OptionKind::{Boolean, Choice, Integer, Lines, Path, Text, Url};
 use super::option::{Category, OptionKind, OptionRow, Status, normalise};
 
 /// A whole number not below zero.
@@ -11,12 +11,6 @@ const COUNT: OptionKind = Integer { min: 0, max: i64::MAX };
 const PORT: OptionKind = Integer { min: 0, max: 65_535 };
 
 /// What is still to come, said once for all options that wait for it.
-const CROWD_OKTA: &str = "signing in with Crowd or Okta";
-const OAUTH: &str = "signing in with OAuth";
-const CLIENT_CERTIFICATES: &str = "presenting a client certificate";
-const SERVER_CERTIFICATES: &str = "trusting further server certificates";
-const PROXIES: &str = "reaching the site through a proxy";
-const LOG_FILES: &str = "writing log files";
 const CATALOG_FILTER: &str = "hiding tables from the catalog";
 const LOCAL_COPY: &str = "keeping a local copy of tables";
 
@@ -76,78 +70,79 @@ macro_rules! options {
 options! {
     Authentication {
         Works "URL": Url, "", "Root of the site, such as `https://acme.atlassian.net` or `https://help.example.com/jira`. Required. `http` is for loopback only, see AllowInsecure.";
-        Works "AuthScheme": Choice(SCHEMES), "Auto", "How to sign in. `Auto` looks at what is set: User and APIToken is `APIToken`, APIToken alone is `PAT`, User and Password is `Basic`. `Anonymous` is never guessed. `OAuth`, `Crowd` and `Okta` are still to come.";
+        Works "AuthScheme": Choice(SCHEMES), "Auto", "How to sign in. `Auto` looks at what is set: User and APIToken is `APIToken`, APIToken alone is `PAT`, User and Password is `Basic`. OAuthAccessToken, OAuthRefreshToken or OAuthClientId is `OAuth`. `Anonymous`, `Crowd` and `Okta` are never guessed.";
         Works "User": Text, "", "E-mail address (Cloud) or user name (Data Center) of the account. Empty with `PAT`: the token names the account.";
         Works "Password": Text, "" secret, "Password of a Data Center account. Atlassian Cloud takes none: use APIToken.";
         Works "APIToken" | "PersonalAccessToken" | "PAT": Text, "" secret, "API token of an Atlassian account (Cloud), or the personal access token (Data Center) where AuthScheme is `PAT`.";
+        Works "ScopedToken": Boolean, "false", "Whether APIToken has scopes or belongs to a service account: such tokens work only through Atlassian's gateway, with the site's CloudId.";
         Works "AllowInsecure": Boolean, "false", "Whether URL may be `http` to another machine. Credentials then cross the network unencrypted.";
     }
     Sso {
-        Later(CROWD_OKTA) "SSOLoginURL": Url, "", "Sign-in page of the identity provider.";
-        Later(CROWD_OKTA) "SSOProperties": Text, "" secret, "Further settings of the identity provider, `name=value;…`.";
-        Later(CROWD_OKTA) "SSOExchangeUrl": Url, "", "The site's endpoint that takes the SAML answer, such as `https://jira.example.net/plugins/servlet/samlconsumer`.";
-        Later(CROWD_OKTA) "SSOAppName": Text, "", "Name of the Crowd application.";
-        Later(CROWD_OKTA) "SSOAppPassword": Text, "" secret, "Password of the Crowd application.";
+        Works "SSOLoginURL": Url, "", "The page of the identity provider that signs in to the site: the address of the site's tile in Okta, or the sign-in page of Crowd.";
+        Works "SSOProperties": Text, "" secret, "Further settings of the identity provider, `name=value;…`. Okta: `Domain`, where it differs from that of SSOLoginURL, and `APIToken`. Secret, since it may hold a token.";
+        Works "SSOExchangeUrl": Url, "", "The site's endpoint that takes the SAML answer, such as `https://jira.example.net/plugins/servlet/samlconsumer`.";
+        Works "SSOAppName": Text, "", "Name of the Crowd application in whose name Crowd is asked.";
+        Works "SSOAppPassword": Text, "" secret, "Password of the Crowd application.";
     }
     OAuth {
-        Later(OAUTH) "InitiateOAuth": Choice(&["OFF", "GETANDREFRESH", "REFRESH"]), "OFF", "Who gets the tokens: the caller (`OFF`), jsmql with a browser (`GETANDREFRESH`), or the caller once and jsmql from then on (`REFRESH`).";
-        Later(OAUTH) "OAuthVersion": Choice(&["1.0", "2.0"]), "2.0", "Version of OAuth; 1.0 is for self-hosted sites.";
-        Later(OAUTH) "OAuthClientId": Text, "", "Client id (2.0) or consumer key (1.0) of the OAuth app.";
-        Later(OAUTH) "OAuthClientSecret": Text, "" secret, "Client secret of the OAuth app.";
-        Later(OAUTH) "OAuthAccessToken": Text, "" secret, "Access token.";
-        Later(OAUTH) "OAuthAccessTokenSecret": Text, "" secret, "Secret of an OAuth 1.0 access token.";
-        Later(OAUTH) "Scope": Text, "", "Scopes to ask for, separated by spaces. Empty: all that jsmql uses.";
-        Later(OAUTH) "OAuthSettingsLocation": Path, "", "File that keeps the tokens.";
-        Later(OAUTH) "CallbackURL": Url, "http://localhost:33333", "Redirect URL of the OAuth app.";
-        Later(OAUTH) "CloudId": Text, "", "Atlassian's id of the site. Empty: looked up by URL.";
-        Later(OAUTH) "OAuthVerifier": Text, "" secret, "Code got from a browser on another machine.";
-        Later(OAUTH) "AuthToken": Text, "" secret, "OAuth 1.0 request token.";
-        Later(OAUTH) "AuthKey": Text, "" secret, "Secret of the OAuth 1.0 request token.";
-        Later(OAUTH) "OAuthRefreshToken": Text, "" secret, "Refresh token.";
-        Later(OAUTH) "OAuthExpiresIn": COUNT, "", "Lifetime of the access token in seconds.";
-        Later(OAUTH) "OAuthTokenTimestamp": COUNT, "", "When the access token was issued, in Unix milliseconds.";
-        Later(OAUTH) "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds.";
-        Later(OAUTH) "CertificateStore": Text, "" secret, "File or content with the RSA key of OAuth 1.0. Secret, since it may hold the key itself.";
-        Later(OAUTH) "CertificateStorePassword": Text, "" secret, "Password of CertificateStore.";
-        Later(OAUTH) "CertificateSubject": Text, "", "Which certificate of the store: its subject or a part of it; `*` is the first.";
+        Works "InitiateOAuth": Choice(&["OFF", "GETANDREFRESH", "REFRESH"]), "OFF", "Who gets the tokens: the caller (`OFF`), jsmql with a browser (`GETANDREFRESH`, see `jsmql login`), or the caller once and jsmql from then on (`REFRESH`).";
+        Works "OAuthVersion": Choice(&["1.0", "2.0"]), "2.0", "Version of OAuth; `1.0` (1.0a) is for self-hosted sites.";
+        Works "OAuthClientId": Text, "", "Client id (2.0) or consumer key (1.0) of the OAuth app.";
+        Works "OAuthClientSecret": Text, "" secret, "Client secret of the OAuth app. With OAuth 1.0 it means HMAC-SHA1 signatures.";
+        Works "OAuthAccessToken": Text, "" secret, "Access token.";
+        Works "OAuthAccessTokenSecret": Text, "" secret, "Secret of an OAuth 1.0 access token.";
+        Works "Scope": Text, "", "Scopes to ask for, separated by spaces. Empty: all that jsmql uses, and `offline_access`.";
+        Works "OAuthSettingsLocation": Path, "", "Where the tokens are kept: a file (readable by its owner only), `memory://name` or `keyring://name`. Empty: a file of its own for each site, client and profile in the folder `jsmql/tokens` of the user's configuration.";
+        Works "CallbackURL": Url, "http://localhost:33333", "Redirect URL of the OAuth app. `http://localhost` with a port is listened on by jsmql; with any other, the code is copied to OAuthVerifier.";
+        Works "CloudId": Text, "", "Atlassian's id of the site. Empty: looked up by URL. Set with an API token it means ScopedToken.";
+        Works "OAuthVerifier": Text, "" secret, "Code of a sign-in in a browser on another machine; `jsmql login` shows the address and takes it.";
+        Works "AuthToken": Text, "" secret, "OAuth 1.0 request token that OAuthVerifier belongs to. Empty: the one that `jsmql login` kept.";
+        Works "AuthKey": Text, "" secret, "Secret of the OAuth 1.0 request token.";
+        Works "OAuthRefreshToken": Text, "" secret, "Refresh token to begin with. Once it is exchanged the newer one in OAuthSettingsLocation is used.";
+        Works "OAuthExpiresIn": COUNT, "", "Lifetime of OAuthAccessToken in seconds. Empty: it is used until the site refuses it.";
+        Works "OAuthTokenTimestamp": COUNT, "", "When OAuthAccessToken was issued, in Unix milliseconds. Empty: now.";
+        Works "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds. `…FILE` takes a path, `…BLOB` the content. It must hold an RSA private key.";
+        Works "CertificateStore": Lines, "" secret, "File or content with the RSA key of OAuth 1.0. Secret, since it may hold the key itself.";
+        Works "CertificateStorePassword": Text, "" secret, "Password of CertificateStore.";
+        Works "CertificateSubject": Text, "", "Which certificate of CertificateStore: its whole subject, else a part of it. Empty or `*`: the first with a key.";
     }
     Tls {
-        Later(CLIENT_CERTIFICATES) "SSLClientCert": Text, "" secret, "File or content with the client certificate and its key. Secret, since it may hold the key itself.";
-        Later(CLIENT_CERTIFICATES) "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds.";
-        Later(CLIENT_CERTIFICATES) "SSLClientCertPassword": Text, "" secret, "Password of SSLClientCert.";
-        Later(CLIENT_CERTIFICATES) "SSLClientCertSubject": Text, "*", "Which certificate of the store: its subject or a part of it; `*` is the first.";
-        Later(SERVER_CERTIFICATES) "SSLServerCert": Text, "", "Server certificate to trust besides those of the system.";
+        Works "SSLClientCert": Lines, "" secret, "Client certificate and its private key: a file, or the content in base64 or PEM, as SSLClientCertType says. Secret, since it may hold the key itself.";
+        Works "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds. `…FILE` takes a path, `…BLOB` the content. It must hold a private key and its certificate: PFX (PKCS #12), JKS or PEM.";
+        Works "SSLClientCertPassword": Text, "" secret, "Password of SSLClientCert, its keys included.";
+        Works "SSLClientCertSubject": Text, "*", "Which certificate of SSLClientCert: its whole subject, else a part of it; `*` is the first with a key.";
+        Works "SSLServerCert": Lines, "", "What is accepted from the server besides the certificates that the system trusts: a PEM file or PEM text with certificates (the server's own, or those of an authority) or a public key, the certificate's thumbprint (MD5, SHA-1 or SHA-256 in hexadecimal), or `*` for anything, which protects nothing.";
     }
     Firewall {
-        Later(PROXIES) "FirewallType": Choice(&["NONE", "TUNNEL", "SOCKS4", "SOCKS5"]), "NONE", "Protocol of the firewall.";
-        Later(PROXIES) "FirewallServer": Text, "", "Host of the firewall.";
-        Later(PROXIES) "FirewallPort": PORT, "0", "Port of the firewall; 0 is the usual one of FirewallType.";
-        Later(PROXIES) "FirewallUser": Text, "", "User at the firewall.";
-        Later(PROXIES) "FirewallPassword": Text, "" secret, "Password at the firewall.";
+        Works "FirewallType": Choice(&["NONE", "TUNNEL", "SOCKS4", "SOCKS5"]), "NONE", "Protocol of the firewall: HTTP CONNECT (`TUNNEL`) or SOCKS.";
+        Works "FirewallServer": Text, "", "Host of the firewall.";
+        Works "FirewallPort": PORT, "0", "Port of the firewall. 0: the usual one, 80 for `TUNNEL` and 1080 for SOCKS.";
+        Works "FirewallUser": Text, "", "User at the firewall. Empty: none is needed.";
+        Works "FirewallPassword": Text, "" secret, "Password at the firewall; not for `SOCKS4`, which has none.";
     }
     Proxy {
-        Later(PROXIES) "UseProxySettings": Boolean, "false", "Whether to take the proxy from the program that runs jsmql.";
-        Later(PROXIES) "ProxyAutoDetect": Boolean, "false", "Whether to take the proxy from the system.";
-        Later(PROXIES) "ProxyServer": Text, "", "Host of the proxy.";
-        Later(PROXIES) "ProxyPort": PORT, "80", "Port of the proxy.";
-        Later(PROXIES) "ProxyAuthScheme": Choice(&["BASIC", "DIGEST", "NEGOTIATE", "NTLM", "PROPRIETARY", "NONE"]), "BASIC", "How to sign in at the proxy.";
-        Later(PROXIES) "ProxyUser": Text, "", "User at the proxy.";
-        Later(PROXIES) "ProxyPassword": Text, "" secret, "Password at the proxy.";
-        Later(PROXIES) "ProxySSLType": Choice(&["AUTO", "ALWAYS", "NEVER", "TUNNEL"]), "AUTO", "Whether the connection to the proxy is encrypted.";
-        Later(PROXIES) "ProxyExceptions": Text, "", "Hosts reached without the proxy, separated by `;`.";
+        Works "UseProxySettings": Boolean, "true", "The same as ProxyAutoDetect, under the name of another program.";
+        Works "ProxyAutoDetect": Boolean, "true", "Whether the proxy of the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY), or else of the system (Windows, macOS), is used where neither ProxyServer nor FirewallType names one. A site on this machine is always reached directly. `false`: no proxy.";
+        Works "ProxyServer": Text, "", "Host of the HTTP proxy.";
+        Works "ProxyPort": PORT, "80", "Port of the proxy.";
+        Works "ProxyAuthScheme": Choice(&["BASIC", "DIGEST", "NEGOTIATE", "NTLM", "PROPRIETARY", "NONE"]), "BASIC", "How to sign in at the proxy with ProxyUser. `NEGOTIATE`, `NTLM` and `PROPRIETARY` are refused: use a relay such as cntlm on this machine.";
+        Works "ProxyUser": Text, "", "User at the proxy. Empty: none is needed.";
+        Works "ProxyPassword": Text, "" secret, "Password at the proxy.";
+        Works "ProxySSLType": Choice(&["AUTO", "ALWAYS", "NEVER", "TUNNEL"]), "AUTO", "`ALWAYS`: the proxy itself is spoken to in TLS. `TUNNEL`: plain `http`, too, goes through CONNECT. `AUTO`: a tunnel for `https`, none for `http`. `NEVER`: the same, and `https` is refused.";
+        Works "ProxyExceptions": Text, "", "Hosts and domains reached without the proxy, separated by `;`.";
     }
     Logging {
-        Later(LOG_FILES) "Logfile": Path, "", "File to log to.";
-        Later(LOG_FILES) "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log, 1 to 5.";
-        Later(LOG_FILES) "LogModules": Text, "", "Parts to log, separated by `;`. Empty: all.";
-        Later(LOG_FILES) "MaxLogFileSize": Text, "100MB", "Size at which a log file is closed and the next begun.";
-        Later(LOG_FILES) "MaxLogFileCount": Integer { min: -1, max: i64::MAX }, "-1", "How many log files to keep; -1 is all.";
+        Works "Logfile": Path, "", "File to log to, readable by its owner only, or `STDOUT://` or `STDERR://`. Empty: no log. Secrets are never logged.";
+        Works "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log: 1 what went wrong, 2 statements and sign-ins too, 3 each request, 4 the headers of answers, 5 bodies.";
+        Works "LogModules": Text, "", "Parts to log, separated by `;`: `SQL`, `HTTP`, `AUTH`. Empty: all.";
+        Works "MaxLogFileSize": Text, "100MB", "Size at which the log file is closed, by the name with `.1` behind it, and the next begun.";
+        Works "MaxLogFileCount": Integer { min: -1, max: i64::MAX }, "-1", "How many closed log files to keep. -1: all.";
     }
     Schema {
         Works "SchemaDir": Path, "", "Folder with further schema files (TOML). Empty: only the built-in tables.";
         Works "PseudoColumns": Text, "", "Which input columns `SELECT *` shows too: `table=column,…`, where `*` stands for all. Empty: none. By name they can always be selected.";
         Works "ServiceDeskID": Text, "", "Id of the service desk that tables are limited to where a query names none, or several separated by commas. Empty: all desks.";
-        Later("showing the custom fields of the issues table") "IncludeCustomFields": Boolean, "false", "Whether custom fields become columns.";
+        Works "IncludeCustomFields": Boolean, "true", "Whether custom fields become columns. Tables of issues show them unless it is false; requests and queue_issues only where it is set to true, since it costs a request that their callers may not be allowed.";
         Later(CATALOG_FILTER) "BrowsableSchemas": Text, "", "Schemas to list, separated by commas. Empty: all.";
         Later(CATALOG_FILTER) "Tables": Text, "", "Tables to list, separated by commas. Empty: all.";
         Later(CATALOG_FILTER) "Views": Text, "", "Views to list, separated by commas. Empty: all.";
@@ -245,7 +240,7 @@ mod tests {
         ServiceDeskID,Timeout,Pagesize,Other,Readonly,RTK,BatchSize,ConnectionLifeTime,PoolIdleTimeout,PoolMaxSize,\
         PoolMinSize,PoolWaitTime,UseConnectionPooling,ConnectOnOpen,UserDefinedViews,MaxThreads,Timezone,UseDefaultOrderBy,\
         UseDisplayNames,UseSimpleNames,KeyColumnOperators,SupportEnhancedSQL,\
-        AllowInsecure,MaxRequests,MaxConcurrency,Pushdown,SchemaDir,RequireWhere,MaxWriteRows,OnRowError,DryRun,MaxBodySize,AttachmentDir,MaxUploadSize";
+        AllowInsecure,ScopedToken,MaxRequests,MaxConcurrency,Pushdown,SchemaDir,RequireWhere,MaxWriteRows,OnRowError,DryRun,MaxBodySize,AttachmentDir,MaxUploadSize";
 
     #[test]
     fn every_known_name_is_registered_once() {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 /// A password, token or whole connection string.
 ///
 /// `Debug` and `Display` print `***`, or nothing at all where the secret is empty: that it is empty is worth knowing and no secret.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {

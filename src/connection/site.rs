@@ -81,6 +81,22 @@ pub(super) fn site(text: &str, allow_insecure: bool) -> Result<Url> {
     Ok(url)
 }
 
+/// A page that the option `name` leads to and that passwords may be sent to: https, or http to this machine.
+pub(super) fn page(name: &str, text: &str, allow_insecure: bool) -> Result<Url> {
+    let wrong =
+        |what: String| Error::new(ErrorKind::Option, format!("{name} {what}")).hint("write the whole address, with https://");
+    let url = Url::parse(text.trim()).map_err(|reason| wrong(format!("cannot be read: {reason}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("holds a user name or password".into()));
+    }
+    match url.scheme() {
+        "https" if url.host().is_some() => Ok(url),
+        "http" if is_loopback(&url) || allow_insecure => Ok(url),
+        "http" => Err(wrong("is http, which would send the password unencrypted".into())),
+        _ => Err(wrong("does not begin with https://".into())),
+    }
+}
+
 /// Whether this is a site of Atlassian Cloud under its own name.
 pub(super) fn is_cloud(site: &Url) -> bool {
     site.domain()

@@ -4,11 +4,12 @@
 
 use std::fmt;
 
-use super::option::OptionRow;
+use super::option::{OptionRow, normalise};
 use super::parse::ConnectionString;
 use super::registry::OPTIONS;
 use super::secret::Secret;
 use super::suggest::closest;
+use super::uri;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the environment variables of jsmql begin with.
@@ -23,6 +24,8 @@ pub enum Source {
     ConnectionString,
     /// The environment variable of this name.
     Environment(String),
+    /// The profile of this name.
+    Profile(String),
 }
 
 impl fmt::Display for Source {
@@ -31,6 +34,7 @@ impl fmt::Display for Source {
             Source::Default => f.write_str("default"),
             Source::ConnectionString => f.write_str("connection string"),
             Source::Environment(name) => f.write_str(name),
+            Source::Profile(name) => write!(f, "profile {name}"),
         }
     }
 }
@@ -39,9 +43,73 @@ impl fmt::Display for Source {
 #[derive(Debug, Clone)]
 pub(super) struct Written {
     pub(super) row: &'static OptionRow,
-    /// A secret whatever the option: a forgotten `;` puts the token into any other value.
-    pub(super) value: Secret,
+    pub(super) value: Value,
     pub(super) source: Source,
+}
+
+/// What was written for an option.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    /// The value. A secret whatever the option: a forgotten `;` puts the token into any other value.
+    Text(Secret),
+    /// Where a secret is kept.
+    Kept(SecretPlace),
+}
+
+/// Where a secret is kept that is not written out: `APITokenFile`, `APITokenCommand` and so on, for every secret option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretPlace {
+    /// The first line of a file.
+    File(String),
+    /// The first line that a program prints.
+    Command(String),
+    /// An environment variable.
+    Variable(String),
+    /// The keyring of the operating system.
+    Keyring(String),
+}
+
+/// A secret option and where its value is kept, if `name` says so: the option's name with the place behind it.
+fn kept(name: &str, value: &Secret) -> Option<(&'static OptionRow, SecretPlace)> {
+    type Place = fn(String) -> SecretPlace;
+    let places: [(&str, Place); 4] = [
+        ("file", SecretPlace::File),
+        ("command", SecretPlace::Command),
+        ("variable", SecretPlace::Variable),
+        ("keyring", SecretPlace::Keyring),
+    ];
+    let name = normalise(name);
+    places.into_iter().find_map(|(suffix, place)| {
+        let row = OptionRow::find(name.strip_suffix(suffix)?).filter(|row| row.secret)?;
+        Some((row, place(value.expose().trim().to_owned())))
+    })
+}
+
+/// The options of a profile, in its own spellings.
+pub(super) fn profile(name: &str, pairs: Vec<(String, Secret)>) -> Result<Vec<Written>> {
+    let mut options: Vec<Written> = Vec::new();
+    for (key, value) in pairs {
+        let option = written(&key, &value, &Source::Profile(name.to_owned()))
+            .ok_or_else(|| unknown(&key, options.last()).hint(format!("it stands in the profile {name}")))?;
+        if options.iter().any(|known| known.row.name == option.row.name) {
+            return Err(twice(option.row, &format!("in the profile {name}")));
+        }
+        options.push(option);
+    }
+    Ok(options)
+}
+
+/// The option of this key, or where its value is kept. None: there is no such option.
+fn written(key: &str, value: &Secret, source: &Source) -> Option<Written> {
+    let (row, value) = match OptionRow::find(key) {
+        Some(row) => (row, Value::Text(value.clone())),
+        None => kept(key, value).map(|(row, place)| (row, Value::Kept(place)))?,
+    };
+    Some(Written {
+        row,
+        value,
+        source: source.clone(),
+    })
 }
 
 /// What the environment says.
@@ -54,20 +122,19 @@ pub(super) struct Environment {
 
 /// The options of a connection string.
 pub(super) fn pairs(text: &str, source: Source) -> Result<Vec<Written>> {
-    let string = ConnectionString::parse(text)?;
+    let string = match uri::parse(text) {
+        Some(string) => string?,
+        None => ConnectionString::parse(text)?,
+    };
     let mut options: Vec<Written> = Vec::new();
     for (key, value) in string.pairs() {
-        let Some(row) = OptionRow::find(key) else {
+        let Some(option) = written(key, value, &source) else {
             return Err(unknown(key, options.last()));
         };
-        if options.iter().any(|option| option.row.name == row.name) {
-            return Err(twice(row, "in the connection string"));
+        if options.iter().any(|known| known.row.name == option.row.name) {
+            return Err(twice(option.row, "in the connection string"));
         }
-        options.push(Written {
-            row,
-            value: value.clone(),
-            source: source.clone(),
-        });
+        options.push(option);
     }
     Ok(options)
 }
@@ -85,18 +152,14 @@ pub(super) fn variables(environment: impl IntoIterator<Item = (String, String)>)
             continue;
         }
         let rest = name[PREFIX.len()..].to_ascii_uppercase();
-        if let Some(row) = OptionRow::find(&rest) {
-            if let Some(other) = single.iter().find(|option| option.row.name == row.name) {
-                return Err(twice(row, &format!("in the environment: {} and {name}", other.source)));
+        if let Some(option) = written(&rest, &value, &Source::Environment(name.clone())) {
+            if let Some(other) = single.iter().find(|known| known.row.name == option.row.name) {
+                return Err(twice(option.row, &format!("in the environment: {} and {name}", other.source)));
             }
-            single.push(Written {
-                row,
-                value,
-                source: Source::Environment(name),
-            });
+            single.push(option);
         } else if rest == "CONNECTION" {
             whole = Some((value, Source::Environment(name)));
-        } else if rest != "LOG" && !rest.starts_with("TEST_") {
+        } else if !["LOG", "PROFILE", "CONFIG"].contains(&rest.as_str()) && !rest.starts_with("TEST_") {
             // Other programs own no JSMQL_ variable, so this is a slip; ignored, it would change what a statement does.
             let error = Error::new(
                 ErrorKind::Option,

@@ -25,6 +25,7 @@ fn shown(connection: &Connection) -> String {
         Credentials::Anonymous => "anonymous".into(),
         Credentials::Basic { user, password } => format!("basic {user} {}", password.expose()),
         Credentials::Bearer(token) => format!("bearer {}", token.expose()),
+        other => format!("{other:?}"),
     }
 }
 
@@ -209,25 +210,9 @@ fn contradictions_name_the_options() {
             "copy",
         ),
         (
-            cloud("AuthScheme=OAuth"),
-            "AuthScheme is OAuth, and signing in that way is still to come",
-            "set AuthScheme to APIToken",
-        ),
-        (
-            cloud("AuthScheme=crowd;User=a;Password=c4n4ry"),
-            "AuthScheme is Crowd",
-            "set AuthScheme to APIToken",
-        ),
-        (cloud("AuthScheme=OKTA"), "AuthScheme is Okta", "set AuthScheme to APIToken"),
-        (
             cloud("AuthScheme=LDAP"),
             "AuthScheme must be one of Auto, APIToken",
             "default, Auto",
-        ),
-        (
-            cloud("OAuthAccessToken=c4n4ry"),
-            "signing in with OAuth is still to come",
-            "sign in with User and APIToken",
         ),
         (
             parse("User=a;APIToken=c4n4ry"),
@@ -327,12 +312,48 @@ fn options_tell_value_and_source() {
 #[test]
 fn secrets_show_up_nowhere() {
     for row in OPTIONS.iter().filter(|row| row.secret) {
+        let sso = "URL=https://jira.example.net;User=a;Password=p;SSOLoginURL=https://sso.example.net/x;\
+            SSOExchangeUrl=https://jira.example.net/saml";
         let account = match row.name {
-            "APIToken" => "URL=https://acme.atlassian.net;User=a",
-            _ => "URL=https://jira.example.net;User=a",
+            "APIToken" => "URL=https://acme.atlassian.net;User=a".to_owned(),
+            "Password" => "URL=https://jira.example.net;User=a".to_owned(),
+            "SSOProperties" => format!("{sso};AuthScheme=Okta"),
+            "SSOAppPassword" => format!("{sso};AuthScheme=Crowd;SSOAppName=x"),
+            "OAuthAccessTokenSecret" | "AuthToken" | "AuthKey" | "CertificateStore" | "CertificateStorePassword" => {
+                let mut text =
+                    "URL=https://jira.example.net;OAuthVersion=1.0;OAuthClientId=c;InitiateOAuth=GETANDREFRESH".to_owned();
+                for (name, other) in [
+                    ("OAuthAccessTokenSecret", "OAuthAccessToken=t;OAuthClientSecret=s"),
+                    ("AuthToken", "AuthKey=k;OAuthClientSecret=s"),
+                    ("AuthKey", "AuthToken=k;OAuthClientSecret=s"),
+                    ("CertificateStore", "CertificateStoreType=PFXBLOB"),
+                    ("CertificateStorePassword", "CertificateStoreType=PFXFILE;CertificateStore=x"),
+                ] {
+                    if name == row.name {
+                        text = format!("{text};{other}");
+                    }
+                }
+                text
+            }
+            "OAuthAccessToken" => "URL=https://jira.example.net".to_owned(),
+            "OAuthClientSecret" | "OAuthVerifier" | "OAuthRefreshToken" => {
+                "URL=https://jira.example.net;OAuthClientId=c;InitiateOAuth=GETANDREFRESH".to_owned()
+            }
+            "SSLClientCertPassword" => "URL=https://jira.example.net;AuthScheme=Anonymous;SSLClientCert=x".to_owned(),
+            "ProxyPassword" => "URL=https://jira.example.net;AuthScheme=Anonymous;ProxyServer=p;ProxyUser=u".to_owned(),
+            "FirewallPassword" => {
+                "URL=https://jira.example.net;AuthScheme=Anonymous;FirewallType=SOCKS5;FirewallServer=p;FirewallUser=u".to_owned()
+            }
+            _ => "URL=https://jira.example.net;AuthScheme=Anonymous".to_owned(),
         };
-        let texts = [format!("{account};{}={CANARY}", row.name), account.to_owned()];
-        let environments = [vec![], vec![(row.variable(), CANARY.to_owned())]];
+        // As a list of properties, which is what one of these options takes.
+        let canary = if row.name == "SSOProperties" {
+            "APIToken=c4n4ry"
+        } else {
+            CANARY
+        };
+        let texts = [format!("{account};{}='{canary}'", row.name), account];
+        let environments = [vec![], vec![(row.variable(), canary.to_owned())]];
         for (text, environment) in texts.into_iter().zip(environments) {
             let seen = match Connection::parse(&text, environment) {
                 Ok(connection) => format!("{connection:?} {:?}", connection.options().collect::<Vec<_>>()),

@@ -4,24 +4,58 @@
 //!
 //! # Precedence
 //!
-//! Connection string, then environment (`JSMQL_<NAME>`), then default, option by option. `JSMQL_CONNECTION` takes the place of an
-//! empty connection string as a whole: merged into another one it would send the credentials of one site to the other.
+//! Connection string, then environment (`JSMQL_<NAME>`), then profile, then default, option by option. `JSMQL_CONNECTION` takes the
+//! place of an empty connection string as a whole: merged into another one it would send the credentials of one site to the other.
+//! For the same reason it is not read beside a profile, and only one of them may name the site.
 
-use super::option::{Category, Status};
+use super::option::{OptionRow, Status};
 use super::registry::row;
-use super::sources::{Source, Written, pairs, variables};
+use super::secret::Secret;
+use super::sources::{SecretPlace, Source, Value, Written, pairs, profile, variables};
 use crate::error::{Error, ErrorKind, Result};
 
 /// All options that somebody set, at most once each, every value in canonical spelling.
 #[derive(Debug, Clone)]
-pub(super) struct OptionValues(Vec<Written>);
+pub(super) struct OptionValues(Vec<Set>);
+
+/// An option that somebody set, its value in canonical spelling.
+#[derive(Debug, Clone)]
+struct Set {
+    row: &'static OptionRow,
+    value: Secret,
+    source: Source,
+}
+
+/// What options come from besides the connection string and the environment.
+pub(crate) struct Kept<'k> {
+    /// A profile: its name and its pairs.
+    pub(crate) profile: Option<(String, Vec<(String, Secret)>)>,
+    /// Gets a secret from where it is kept; asked only for options that count.
+    pub(crate) secret: &'k dyn Fn(&SecretPlace) -> Result<Secret>,
+}
+
+impl Kept<'_> {
+    /// No profile, and secrets only where they are written out.
+    pub(super) const NOTHING: Kept<'static> = Kept {
+        profile: None,
+        secret: &|_| {
+            Err(Error::new(ErrorKind::Unsupported, "secrets kept elsewhere cannot be read here").hint("write the secret out"))
+        },
+    };
+}
 
 impl OptionValues {
     /// Reads the connection string and the environment.
+    #[cfg(test)]
     pub(super) fn read(text: &str, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        Self::read_with(text, environment, Kept::NOTHING)
+    }
+
+    /// Reads the connection string, the environment, and what is kept.
+    pub(super) fn read_with(text: &str, environment: impl IntoIterator<Item = (String, String)>, kept: Kept<'_>) -> Result<Self> {
         let environment = variables(environment)?;
         let mut written = match environment.whole {
-            Some((whole, source)) if text.trim().is_empty() => pairs(whole.expose(), source)?,
+            Some((whole, source)) if text.trim().is_empty() && kept.profile.is_none() => pairs(whole.expose(), source)?,
             _ => pairs(text, Source::ConnectionString)?,
         };
         for option in environment.single {
@@ -29,7 +63,24 @@ impl OptionValues {
                 written.push(option);
             }
         }
-        written.into_iter().map(checked).collect::<Result<_>>().map(Self)
+        if let Some((name, pairs)) = kept.profile {
+            for option in profile(&name, pairs)? {
+                match written.iter().find(|known| known.row.name == option.row.name) {
+                    None => written.push(option),
+                    Some(other) if option.row.name == "URL" => {
+                        let message = format!("URL is set by {} and by {}", other.source, option.source);
+                        return Err(Error::new(ErrorKind::Option, message)
+                            .hint("a profile signs in to its own site only: leave out one of them"));
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        let resolved = written.into_iter().map(|option| resolved(option, kept.secret));
+        resolved
+            .map(|option| option.and_then(checked))
+            .collect::<Result<_>>()
+            .map(Self)
     }
 
     /// The value of the option, which may be its default.
@@ -60,19 +111,24 @@ impl OptionValues {
         self.written(name).is_some()
     }
 
+    /// Whether the option has another value than its default.
+    pub(super) fn differs(&self, name: &'static str) -> bool {
+        self.text(name) != row(name).default
+    }
+
     /// Who set the option.
     pub(super) fn source(&self, name: &'static str) -> &Source {
         self.written(name).map_or(&Source::Default, |written| &written.source)
     }
 
-    fn written(&self, name: &'static str) -> Option<&Written> {
+    fn written(&self, name: &'static str) -> Option<&Set> {
         self.0.iter().find(|written| written.row.name == name)
     }
 }
 
 /// The option with its value in canonical spelling; an error if the value is wrong, or the option is not for use.
-fn checked(written: Written) -> Result<Written> {
-    let Written { row, value, source } = written;
+fn checked(set: Set) -> Result<Set> {
+    let Set { row, value, source } = set;
     let canonical = row.canonical(value.expose());
     // Whether the value of an option not for use is well written helps nobody, so its status goes first.
     let obstacle = match row.status {
@@ -82,12 +138,7 @@ fn checked(written: Written) -> Result<Written> {
         Status::Refused(reason) => Some(format!("{} cannot be set: {reason}", row.name)),
     };
     if let Some(message) = obstacle {
-        return Err(Error::new(ErrorKind::Unsupported, message).hint(match row.category {
-            Category::Sso | Category::OAuth => {
-                format!("leave it out ({source}) and sign in with User and APIToken, or AuthScheme=PAT")
-            }
-            _ => format!("leave it out ({source})"),
-        }));
+        return Err(Error::new(ErrorKind::Unsupported, message).hint(format!("leave it out ({source})")));
     }
     let value = canonical.map_err(|reason| {
         let error = Error::new(ErrorKind::Option, format!("{} {reason}", row.name));
@@ -97,7 +148,33 @@ fn checked(written: Written) -> Result<Written> {
         }
     })?;
     let value = value.into();
-    Ok(Written { row, value, source })
+    Ok(Set { row, value, source })
+}
+
+/// The option with its value, got from where it is kept.
+fn resolved(written: Written, secret: &dyn Fn(&SecretPlace) -> Result<Secret>) -> Result<Set> {
+    let Written { row, value, source } = written;
+    let value = match value {
+        Value::Text(text) => text,
+        // Connection strings travel in documents and workbooks; opening one must not run programs.
+        Value::Kept(SecretPlace::Command(_)) if source == Source::ConnectionString => {
+            let message = format!(
+                "{}Command is set in the connection string, which must not run programs",
+                row.name
+            );
+            return Err(
+                Error::new(ErrorKind::Option, message).hint(format!("set it in a profile, or in {}_COMMAND", row.variable()))
+            );
+        }
+        Value::Kept(place) => secret(&place).map_err(|error| {
+            let kind = error.kind();
+            let hint = error
+                .hint_text()
+                .map_or_else(|| format!("it is set by: {source}"), str::to_owned);
+            Error::new(kind, format!("{} cannot be got: {}", row.name, error.message())).hint(hint)
+        })?,
+    };
+    Ok(Set { row, value, source })
 }
 
 #[cfg(test)]
@@ -155,23 +232,10 @@ mod tests {
     fn an_option_not_for_use_says_so_unless_it_has_its_default() {
         for (text, fragment, hint) in [
             (
-                "SSLClientCert=canary",
-                "SSLClientCert is set, but presenting a client certificate is still to come",
-                "connection string",
-            ),
-            (
-                "InitiateOAuth=REFRESH",
-                "signing in with OAuth is still to come",
-                "sign in with User and APIToken",
-            ),
-            ("ProxyServer=canary", "through a proxy is still to come", "leave it out"),
-            ("Logfile=canary", "writing log files is still to come", "leave it out"),
-            (
-                "SSLServerCert='-----BEGIN\ncanary'",
-                "trusting further server certificates is still to come",
+                "AutoCache=yes",
+                "keeping a local copy of tables is still to come",
                 "leave it out",
             ),
-            ("Verbosity=canary", "writing log files is still to come", "leave it out"),
             ("RTK=canary", "RTK cannot be set: jsmql needs no licence key", "leave it out"),
             ("PoolMaxSize=5", "use MaxConcurrency", "leave it out"),
             ("Location=/canary", "name their folder in SchemaDir", "leave it out"),

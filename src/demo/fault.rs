@@ -42,6 +42,12 @@ kinds! {
     Endless "endless" "The last page does not say so.";
     Foreign "foreign-next" "The link to the next page leads to another host.";
     Reorder "reorder" "With every page of the request list, a request of a later page moves to the front.";
+    TokenExpired "token-expired" "The token of the next page of a search has expired.";
+    NarrowRefused "narrow-refused" "Issues are given a hundred at a time, however few fields are asked for.";
+    Vanish "vanish" "Every seventh issue of a search is deleted before it is fetched.";
+    StaleSearch "stale-search" "A search does not see changes, except of issues that it is told to reconcile.";
+    FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
+    ManyFields "many-fields" "The site has five thousand more custom fields.";
     Gone "gone" "The children of every third request answer 404, as if it had just been deleted.";
 }
 
@@ -111,6 +117,11 @@ impl Faults {
             faults,
             asked: Mutex::default(),
         }
+    }
+
+    /// Whether a fault was asked for at all.
+    pub(super) fn include(&self, kind: Kind) -> bool {
+        self.faults.iter().any(|fault| fault.kind == kind)
     }
 
     /// The faults that this request meets. An address that is read fails at most once under `every`, so that a retry succeeds; many

@@ -12,6 +12,13 @@ pub(super) fn document(fill: impl FnOnce(&mut Object)) -> Vec<u8> {
     out
 }
 
+/// The document whose top is an array.
+pub(super) fn list(fill: impl FnOnce(&mut Array)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1024);
+    array(&mut out, fill);
+    out
+}
+
 /// An object being written.
 pub(super) struct Object<'a> {
     out: &'a mut Vec<u8>,

@@ -3,19 +3,24 @@
 //! Newcomers, tests and benches all use it. It knows nothing of the rest of the crate: it is the other side of the wire, and what it
 //! says is taken from the vendor's API description and from recorded answers, oddities included.
 //!
-//! [`route`] tells reading from writing: [`raise`], [`act`], [`admin`] and [`upload`] change the state, everything else only reads it.
+//! `route` tells reading from writing: `raise`, `act`, `admin` and `upload` change the state, everything else only reads it.
 //!
 //! [`state`] holds the facts (made by [`chance`], so that a site of a million requests costs no memory), [`route`] finds the answer to
 //! a request, [`server`] speaks HTTP, [`fault`] breaks what [`server`] would have said.
 
 mod act;
+mod adf;
 mod admin;
 mod answer;
 mod body;
 mod chance;
 mod date;
 mod desk;
+mod directory;
 mod fault;
+mod field;
+mod issue;
+mod jql;
 mod json;
 mod knowledge;
 mod limit;
@@ -26,6 +31,7 @@ mod platform;
 mod raise;
 mod request;
 mod route;
+mod search;
 mod server;
 mod state;
 mod ticket;
@@ -38,6 +44,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use fault::Fault;
+pub use jql::ZONES;
 pub use server::Served;
 
 /// E-mail address of the account that the demo site knows.
@@ -60,10 +67,12 @@ pub struct DemoOptions {
     pub rate_limit: Option<u32>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
+    /// Time zone of the caller's profile, in which JQL reads dates: one of [`ZONES`].
+    pub time_zone: String,
 }
 
 impl Default for DemoOptions {
-    /// Any free port, seed 7, 300 requests, at once, no limit, no faults.
+    /// Any free port, seed 7, 300 requests, at once, no limit, no faults, Europe/Berlin.
     fn default() -> Self {
         Self {
             port: 0,
@@ -72,6 +81,7 @@ impl Default for DemoOptions {
             latency: Duration::ZERO,
             rate_limit: None,
             faults: Vec::new(),
+            time_zone: ZONES[0].into(),
         }
     }
 }

@@ -20,6 +20,14 @@ pub(super) struct Quirks {
     pub(super) endless: bool,
     /// The link to the next page leads to another host.
     pub(super) foreign: bool,
+    /// A token of a next page has expired.
+    pub(super) expired: bool,
+    /// A hundred issues at a time, however little is asked of each.
+    pub(super) hundred: bool,
+    /// Some issues are deleted between being found and being fetched.
+    pub(super) vanish: bool,
+    /// A search does not see changes.
+    pub(super) stale: bool,
 }
 
 /// Places of a block that are all visible or all hidden, where rows are hidden.
@@ -84,6 +92,40 @@ pub(super) fn page(asked: &Asked, total: usize, cap: usize, mut write: impl FnMu
         });
         o.array("values", |a| shown.into_iter().for_each(|row| write(a, row)));
     }))
+}
+
+/// Answers one page of a list of `/rest/api`: under a name, with the offset and the total; `last` is whether it also says that it ends.
+pub(super) fn platform_page(
+    asked: &Asked,
+    total: usize,
+    cap: usize,
+    rows: &str,
+    last: bool,
+    mut write: impl FnMut(&mut Array, usize),
+) -> Answer {
+    let bound = |name: &str, default: usize| asked.one(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (start, mut many) = (bound("startAt", 0), bound("maxResults", 50).min(cap));
+    if asked.paging.short {
+        many = many.div_ceil(2);
+    }
+    let end = start.saturating_add(many).min(total);
+    Answer::json(json::document(|o| {
+        o.int("maxResults", many as i64);
+        o.int("startAt", start as i64);
+        o.int("total", total as i64);
+        if last {
+            o.flag("isLast", end >= total);
+        }
+        o.array(rows, |a| (start..end).for_each(|row| write(a, row)));
+    }))
+}
+
+/// Answers one page of a list of `/rest/api` that is nothing but an array.
+pub(super) fn bare_page(asked: &Asked, total: usize, cap: usize, mut write: impl FnMut(&mut Array, usize)) -> Answer {
+    let bound = |name: &str, default: usize| asked.one(name).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let (start, many) = (bound("startAt", 0), bound("maxResults", 50).min(cap));
+    let end = start.saturating_add(many).min(total);
+    Answer::json(json::list(|a| (start..end).for_each(|row| write(a, row))))
 }
 
 /// The address of another page of the same list.

@@ -32,7 +32,7 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
             o.maybe("emailAddress", dana.email.as_ref());
             o.text("displayName", &dana.name);
             o.flag("active", true);
-            o.maybe("timeZone", dana.time_zone);
+            o.text("timeZone", state.zone().name);
             o.text("locale", "en_GB");
         })),
         ["mypermissions"] => {
@@ -52,6 +52,6 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
                 });
             }))
         }
-        _ => Answer::refuse_platform(404, format_args!("null for uri: {}{}", asked.base, asked.path)),
+        _ => super::directory::answer(state, asked, rest),
     }
 }

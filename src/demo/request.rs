@@ -499,7 +499,7 @@ pub(super) fn fill_approval(o: &mut Object, state: &State, ticket: &Ticket, appr
 }
 
 /// An `SlaInformationDTO`. A third of the calendar is working time; the facilities desk is an old one that says less.
-fn fill_sla(o: &mut Object, ticket: &Ticket, sla: &Sla, asked: &Asked) {
+pub(super) fn fill_sla(o: &mut Object, ticket: &Ticket, sla: &Sla, asked: &Asked) {
     let old = ticket.desk == 2;
     if !old {
         o.text("id", sla.id);

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Asked};
 use super::date::{OPENING, Stamp};
 use super::state::State;
-use super::{act, admin, desk, json, knowledge, organization, page, platform, request, upload};
+use super::{act, admin, desk, json, knowledge, organization, page, platform, request, search, upload};
 
 /// Changes the site as a caller asks who has signed in.
 pub(super) fn change(state: &mut State, asked: &Asked) -> Answer {
@@ -41,10 +41,13 @@ pub(super) fn answer(state: &State, asked: &Asked) -> Answer {
         ["rest", "api", "2" | "3" | "latest", rest @ ..] => rest,
         _ => return unknown(asked),
     };
-    if asked.method == "GET" {
-        platform::answer(state, asked, here)
-    } else {
-        refuse_method(asked)
+    match (asked.method.as_str(), here) {
+        (_, ["search"]) => search::removed(),
+        (_, ["search", "jql" | "approximate-count"] | ["issue", "bulkfetch"] | ["changelog", "bulkfetch"] | ["issue", _, ..]) => {
+            search::answer(state, asked, here)
+        }
+        ("GET", _) => platform::answer(state, asked, here),
+        _ => refuse_method(asked),
     }
 }
 

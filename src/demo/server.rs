@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::answer::{Answer, Asked};
 use super::date::MINUTE;
 use super::fault::{Faults, Kind, instead};
+use super::jql::zone;
 use super::limit::Limit;
 use super::page::Quirks;
 use super::state::State;
@@ -58,12 +59,16 @@ const REMEMBERED: usize = 100_000;
 
 impl Server {
     pub(super) fn new(url: String, options: DemoOptions) -> Self {
+        let faults = Faults::new(options.faults);
+        let mut state = State::new(options.seed, options.requests, zone(&options.time_zone));
+        state.gone = faults.include(Kind::FieldGone).then_some("customfield_10301");
+        state.more_fields = if faults.include(Kind::ManyFields) { 5_000 } else { 0 };
         Self {
             url,
             latency: options.latency,
             limit: options.rate_limit.map(Limit::new),
-            faults: Faults::new(options.faults),
-            state: RwLock::new(State::new(options.seed, options.requests)),
+            faults,
+            state: RwLock::new(state),
             served: Mutex::default(),
             under_way: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
@@ -127,6 +132,10 @@ impl Server {
                 repeat: has(Kind::Repeat),
                 endless: has(Kind::Endless),
                 foreign: has(Kind::Foreign),
+                expired: has(Kind::TokenExpired),
+                hundred: has(Kind::NarrowRefused),
+                vanish: has(Kind::Vanish),
+                stale: has(Kind::StaleSearch),
             },
             segments,
         };
@@ -208,7 +217,8 @@ impl Head {
 
     /// Whether the request may change something.
     fn writes(&self) -> bool {
-        self.method != "GET"
+        // The platform's POSTs only read: searches that are too long for an address.
+        self.method != "GET" && !self.path().starts_with("/rest/api/")
     }
 
     fn path(&self) -> &str {
@@ -258,7 +268,9 @@ async fn exchange(server: &Server, request: Request<Incoming>) -> Result<Respons
     if !server.latency.is_zero() {
         tokio::time::sleep(server.latency).await;
     }
-    let met = server.faults.meet(&head.address, head.writes());
+    // What is read by POST is told apart by its body.
+    let address = format!("{} {}", head.address, String::from_utf8_lossy(&head.body));
+    let met = server.faults.meet(&address, head.writes());
     let broken = |kind: Kind| met.contains(&kind);
     if broken(Kind::Hang) {
         std::future::pending::<()>().await;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::chance::Chance;
 use super::date::NOW;
 use super::desk::{Desk, desks};
+use super::jql::Zone;
 use super::organization::{Organization, organizations};
 use super::person::{Person, people};
 use super::ticket::{self, Attachment, Ticket};
@@ -18,6 +19,12 @@ pub(super) struct State {
     pub(super) people: Vec<Person>,
     pub(super) desks: Vec<Desk>,
     pub(super) organizations: Vec<Organization>,
+    /// The zone of the caller's profile, in which JQL reads dates.
+    zone: &'static Zone,
+    /// A field that was deleted although the list of fields still names it.
+    pub(super) gone: Option<&'static str>,
+    /// Made-up fields beyond those of the site.
+    pub(super) more_fields: usize,
     /// The desks as they were when chance made the requests: what is added later must not change them.
     first_desks: Vec<Desk>,
     /// Who was made a customer of a desk, or no longer is one: desk and person.
@@ -40,13 +47,16 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(seed: u64, requests: usize) -> Self {
+    pub(super) fn new(seed: u64, requests: usize, zone: &'static Zone) -> Self {
         let chance = Chance::new(seed);
         Self {
             chance,
             people: people(chance),
             desks: desks(),
             organizations: organizations(),
+            zone,
+            gone: None,
+            more_fields: 0,
             first_desks: desks(),
             customers: HashMap::new(),
             temporary: HashMap::new(),
@@ -58,6 +68,43 @@ impl State {
             changed: HashMap::new(),
             lists: Mutex::default(),
         }
+    }
+
+    /// Where the facts that requests do not have come from.
+    pub(super) fn chance(&self) -> Chance {
+        self.chance
+    }
+
+    /// How many requests there are.
+    pub(super) fn total(&self) -> usize {
+        self.total
+    }
+
+    /// The zone of the caller's profile.
+    pub(super) fn zone(&self) -> &'static Zone {
+        self.zone
+    }
+
+    /// Whether the field was deleted.
+    pub(super) fn lacks(&self, field: &str) -> bool {
+        self.gone == Some(field)
+    }
+
+    /// The `index`-th request as the search index knows it: as it was before it changed.
+    pub(super) fn indexed(&self, index: usize) -> Arc<Ticket> {
+        Arc::new(ticket::generate(self.chance, &self.desks, index, self.total))
+    }
+
+    /// Something that is costly to find out, kept under a name until a request changes.
+    pub(super) fn found(&self, name: &str, find: impl FnOnce() -> Vec<usize>) -> Arc<Vec<usize>> {
+        if let Some(list) = self.lists.lock().ok().and_then(|lists| lists.get(name).cloned()) {
+            return list;
+        }
+        let list = Arc::new(find());
+        if let Ok(mut lists) = self.lists.lock() {
+            lists.insert(name.to_owned(), list.clone());
+        }
+        list
     }
 
     /// The `index`-th request.

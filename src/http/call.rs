@@ -1,14 +1,17 @@
 //! One call: a request with all its attempts, waits and limits. The loop between the pure parts and the wire.
 
+use super::bridge::Bridge;
 use super::client::Shared;
 use super::exchange::{Answer, exchange};
 use super::gate::{Admission, Endpoint};
 use super::refusal;
 use super::retry::{Decision, Outcome, decide};
+use super::scope;
 use super::throttle::{Scope, Throttle};
+use super::trace::{trace_answer, trace_attempt};
 use super::transport::{Failure, lost_error, unsent_error};
 use super::unknown::OutcomeUnknown;
-use super::{Request, Response, Safety, Statement, Terms};
+use super::{Proof, Request, Response, Safety, Statement, Terms};
 use crate::error::{Error, ErrorKind, RequestContext, Result};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -35,6 +38,12 @@ pub(super) struct Call<'c> {
     /// Of the newest answer.
     status: Option<u16>,
     trace_id: Option<String>,
+    /// What the newest attempt proved itself with, if that changes.
+    proof: Option<Proof>,
+    /// Whether the site refused a proof and got another: once is enough.
+    renewed: bool,
+    /// Whether the site wants a CAPTCHA solved before anything else.
+    locked: bool,
 }
 
 /// Why a call does not go on, or an attempt failed.
@@ -70,6 +79,9 @@ impl<'c> Call<'c> {
             doubt: false,
             status: None,
             trace_id: None,
+            proof: None,
+            renewed: false,
+            locked: false,
         }
     }
 
@@ -100,6 +112,10 @@ impl<'c> Call<'c> {
             };
             // Not held while sleeping: a waiting request must not keep a healthy one from being sent.
             drop(permit);
+            let failed = match self.renewal(failed).await {
+                None => continue,
+                Some(failed) => failed,
+            };
             let Some((until, cost)) = self.retry(&failed) else {
                 return Err(failed);
             };
@@ -131,7 +147,14 @@ impl<'c> Call<'c> {
 
     /// Sends the request once.
     async fn attempt(&mut self) -> Result<Answer, Failed> {
-        let wire = self.shared.wire(self.request, self.terms)?;
+        let root = self.interruptible(self.shared.root()).await??;
+        let mut wire = self.shared.wire(root, self.request, self.terms)?;
+        if let Some(signer) = self.shared.options.authorization.signer() {
+            let proof = self.interruptible(signer.proof(self.request.method, wire.url())).await??;
+            let (name, value) = proof.header()?;
+            wire.headers_mut().insert(name, value);
+            self.proof = Some(proof);
+        }
         self.statement.spend()?;
         self.attempts += 1;
         let mut entry = self.shared.log.begin(self.request, self.statement, self.attempts);
@@ -144,19 +167,19 @@ impl<'c> Call<'c> {
                 (None, 0, Err(interrupted.into()))
             }
         };
-        entry.ended(
-            status,
-            bytes,
-            judged.as_ref().err().map(|failed| failed.error.message().to_owned()),
-        );
+        let error = judged.as_ref().err().map(|failed| failed.error.message().to_owned());
+        trace_attempt(self.request, status, bytes, entry.elapsed(), self.attempts, error.as_deref());
+        entry.ended(status, bytes, error);
         judged
     }
 
     /// Looks at a whole answer.
     fn judge(&mut self, answer: Answer) -> Result<Answer, Failed> {
+        trace_answer(&answer);
         self.status = Some(answer.status);
         let trace_id = answer.header("x-arequestid").or_else(|| answer.header("atl-traceid"));
         self.trace_id = trace_id.map(|id| id.chars().take(LONGEST_TRACE).collect());
+        self.locked = refusal::is_locked(&answer);
         let options = &self.shared.options;
         if (200..300).contains(&answer.status) || self.terms.accepts.contains(&answer.status) {
             if let Some(error) = refusal::unusable(&answer, self.terms, options) {
@@ -178,7 +201,12 @@ impl<'c> Call<'c> {
         };
         self.doubt |= outcome.maybe_processed();
         Err(Failed {
-            error: refusal::status_error(&answer, &throttle, options, now),
+            error: if refusal::lacks_scope(&answer) {
+                let reads = self.request.safety == Safety::Read;
+                refusal::scope_error(scope::needed(self.request.method, &self.request.template, reads))
+            } else {
+                refusal::status_error(&answer, &throttle, options, now)
+            },
             outcome: Some(outcome),
             cause: None,
         })
@@ -194,13 +222,13 @@ impl<'c> Call<'c> {
     fn failed(&mut self, failure: Failure) -> (Option<u16>, usize, Result<Answer, Failed>) {
         let options = &self.shared.options;
         let (status, bytes, outcome, error, cause) = match failure {
-            Failure::Unsent(cause) => (
-                None,
-                0,
-                Some(Outcome::Unsent),
-                unsent_error(&options.base, &cause),
-                Some(cause),
-            ),
+            Failure::Unsent(cause) => {
+                let trouble = self.shared.bridge.as_ref().and_then(Bridge::trouble);
+                let error = trouble.unwrap_or_else(|| unsent_error(options, &cause));
+                // A proxy that does not accept an account is not asked again: it may count the failures.
+                let outcome = (error.kind() != ErrorKind::Authentication).then_some(Outcome::Unsent);
+                (None, 0, outcome, error, Some(cause))
+            }
             Failure::Lost { status, error: cause } => (status, 0, Some(Outcome::Lost), lost_error(status, &cause), Some(cause)),
             Failure::TooLarge { status, bytes } => (Some(status), bytes, None, refusal::too_large(options), None),
             Failure::Unkept(error) => (Some(200), 0, None, error, None),
@@ -208,8 +236,30 @@ impl<'c> Call<'c> {
         self.status = status;
         self.trace_id = None;
         // An answer that is too large is an answer all the same: the site did what it was asked.
-        self.doubt |= outcome.is_none_or(Outcome::maybe_processed);
+        self.doubt |= outcome.map_or(status.is_some(), Outcome::maybe_processed);
         (status, bytes, Err(Failed { error, outcome, cause }))
+    }
+
+    /// None: the site refused the proof, and there is a better one to try. Nothing was done, so a write, too, may be sent again.
+    async fn renewal(&mut self, failed: Failed) -> Option<Failed> {
+        let signer = self.shared.options.authorization.signer();
+        let (Some(signer), Some(proof), false) = (signer, self.proof.take(), self.renewed) else {
+            return Some(failed);
+        };
+        // A lock-out counts every further attempt, and a write that may have been done is not sent again.
+        let in_doubt = self.doubt && self.request.safety != Safety::Read;
+        if failed.error.kind() != ErrorKind::Authentication || self.locked || in_doubt {
+            return Some(failed);
+        }
+        self.renewed = true;
+        match self.interruptible(signer.renew(&proof)).await {
+            Ok(Ok(true)) => {
+                self.doubt = false;
+                None
+            }
+            Ok(Ok(false)) => Some(failed),
+            Ok(Err(error)) | Err(error) => Some(error.into()),
+        }
     }
 
     /// When to send again and what that costs, if at all. Tells the gate what the site asked for.

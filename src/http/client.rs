@@ -1,18 +1,21 @@
 //! The client of one site: the connection pool and what all calls share.
 
+use super::bridge::Bridge;
 use super::budget::Budget;
 use super::call::Call;
 use super::gate::Gate;
 use super::jitter::Jitter;
 use super::link::{Link, root_path};
 use super::log::RequestLog;
-use super::{ClientOptions, Method, Request, Response, Statement, Terms};
+use super::{ClientOptions, Method, Request, Response, Statement, Terms, route, tls};
+use crate::connection::Route;
 use crate::error::{Error, ErrorKind, Result};
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
+use tracing::instrument::WithSubscriber;
 use url::Url;
 
 /// Probes that keep firewalls from forgetting a connection, and that find a dead one.
@@ -22,8 +25,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 ///
 /// # Design
 ///
-/// Redirects are never followed, so credentials never leave the configured origin. A proxy is taken from the environment
-/// (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`), except for a site on this machine. One thing is repeated below this module and not
+/// Redirects are never followed, so credentials never leave the configured origin. One thing is repeated below this module and not
 /// counted as an attempt: a request that a closing HTTP connection provably did not take (an idle connection closed, an HTTP/2
 /// stream refused).
 #[derive(Clone)]
@@ -35,6 +37,11 @@ pub(super) struct Shared {
     pub(super) http: reqwest::Client,
     /// For files that a site keeps elsewhere: has no credentials.
     pub(super) stranger: reqwest::Client,
+    /// Where requests go, where that is not the site itself.
+    root: OnceCell<Url>,
+    /// Live as long as the connections through them.
+    pub(super) bridge: Option<Bridge>,
+    _stranger_bridge: Option<Bridge>,
     pub(super) log: RequestLog,
     pub(super) gate: Gate,
     pub(super) permits: Semaphore,
@@ -56,45 +63,26 @@ impl Client {
         if let Some(value) = options.authorization.header()? {
             headers.insert(AUTHORIZATION, value);
         }
-        let mut builder = reqwest::Client::builder()
+        let (builder, bridge) = transport(&options)?;
+        let http = builder
             .default_headers(headers)
             .user_agent(&options.user_agent)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(options.connect_timeout)
             .pool_max_idle_per_host(options.max_concurrency)
             .tcp_keepalive(KEEPALIVE)
-            .tcp_nodelay(true);
-        if options.is_loopback() {
-            builder = builder.no_proxy();
-        }
-        if options.base.scheme() == "http" {
-            // Plain HTTP needs no certificates: reading the system's takes a moment, and a bare container has none.
-            builder = builder.tls_certs_only([]);
-        }
-        let mut strange = reqwest::Client::builder()
-            .user_agent(&options.user_agent)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(options.connect_timeout);
-        if options.is_loopback() {
-            strange = strange.no_proxy();
-        }
-        if options.base.scheme() == "http" {
-            strange = strange.tls_certs_only([]);
-        }
-        let http = builder.build().and_then(|http| Ok((http, strange.build()?)));
-        let (http, stranger) = http.map_err(|error| {
-            Error::new(
-                ErrorKind::Tls,
-                "secure connections are not possible: the system's certificates cannot be read",
-            )
-            .hint("install the package ca-certificates, or set SSL_CERT_FILE to a file of certificates")
-            .source(error)
-        })?;
+            .tcp_nodelay(true)
+            .build()
+            .map_err(no_certificates)?;
+        let (stranger, stranger_bridge) = stranger(&options)?;
         Ok(Self(Arc::new(Shared {
             permits: Semaphore::new(options.max_concurrency.min(Semaphore::MAX_PERMITS)),
             options,
             http,
             stranger,
+            root: OnceCell::new(),
+            bridge,
+            _stranger_bridge: stranger_bridge,
             log: RequestLog::default(),
             gate: Gate::default(),
             budget: Budget::full(),
@@ -113,7 +101,11 @@ impl Client {
 
     /// As [`send`](Self::send), with what is special about the request.
     pub(crate) async fn send_on(&self, request: &Request, terms: &Terms, statement: &Arc<Statement>) -> Result<Response> {
-        Call::new(&self.0, request, terms, statement).run().await
+        let call = Call::new(&self.0, request, terms, statement).run();
+        match &self.0.options.log {
+            Some(log) => call.with_subscriber(log.clone()).await,
+            None => call.await,
+        }
     }
 
     /// The newest attempts of all statements.
@@ -123,7 +115,11 @@ impl Client {
 
     /// Takes apart a link the site supplied; an error of kind `Decode` if it leads to another origin or outside the base path.
     pub(crate) fn follow(&self, link: &str) -> Result<Link> {
-        Link::parse(&self.0.options.base, link)
+        // The gateway's answers name either the gateway or the site; only path and query are taken from them.
+        match self.0.root.get() {
+            Some(root) => Link::parse(root, link).or_else(|_| Link::parse(&self.0.options.base, link)),
+            None => Link::parse(&self.0.options.base, link),
+        }
     }
 
     /// Most requests in flight at a time.
@@ -140,16 +136,62 @@ impl fmt::Debug for Client {
     }
 }
 
+/// A builder with the TLS configuration and the proxy of `options`, and the bridge that lives as long as the client.
+pub(super) fn transport(options: &ClientOptions) -> Result<(reqwest::ClientBuilder, Option<Bridge>)> {
+    let (mut builder, bridge) = route::apply(reqwest::Client::builder(), options)?;
+    if let Some(config) = tls::config(&options.tls)? {
+        builder = builder.tls_backend_preconfigured(config);
+    } else if options.base.scheme() == "http" && !matches!(options.route, Route::Through(_)) && options.is_loopback() {
+        // Plain HTTP needs no certificates: reading the system's takes a moment, and a bare container has none.
+        builder = builder.tls_certs_only([]);
+    }
+    Ok((builder.tls_version_min(reqwest::tls::Version::TLS_1_2), bridge))
+}
+
+/// A client for other origins: through the same proxy, but with neither the credentials nor the client certificate of the site.
+fn stranger(options: &ClientOptions) -> Result<(reqwest::Client, Option<Bridge>)> {
+    let (mut builder, bridge) = route::apply(reqwest::Client::builder(), options)?;
+    if options.base.scheme() == "http" && options.is_loopback() {
+        builder = builder.tls_certs_only([]);
+    }
+    let client = builder
+        .user_agent(&options.user_agent)
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(options.connect_timeout)
+        .tls_version_min(reqwest::tls::Version::TLS_1_2)
+        .build()
+        .map_err(no_certificates)?;
+    Ok((client, bridge))
+}
+
+/// The error for a client that cannot be built.
+pub(super) fn no_certificates(error: reqwest::Error) -> Error {
+    Error::new(
+        ErrorKind::Tls,
+        "secure connections are not possible: the system's certificates cannot be read",
+    )
+    .hint("install the package ca-certificates, or set SSL_CERT_FILE to a file of certificates")
+    .source(error)
+}
+
 impl Shared {
+    /// The root that requests go to: the site's own, or the gateway's once it is known.
+    pub(super) async fn root(&self) -> Result<&Url> {
+        match &self.options.locator {
+            None => Ok(&self.options.base),
+            Some(locator) => self.root.get_or_try_init(|| locator.root()).await,
+        }
+    }
+
     /// The request in reqwest's terms.
-    pub(super) fn wire(&self, request: &Request, terms: &Terms) -> Result<reqwest::Request> {
+    pub(super) fn wire(&self, root: &Url, request: &Request, terms: &Terms) -> Result<reqwest::Request> {
         let method = match request.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
             Method::Delete => reqwest::Method::DELETE,
         };
-        let mut wire = reqwest::Request::new(method, address(&self.options.base, request)?);
+        let mut wire = reqwest::Request::new(method, address(root, request)?);
         if let Some(body) = &request.body {
             wire.headers_mut()
                 .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

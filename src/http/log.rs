@@ -1,12 +1,15 @@
 //! The request log of a client: the newest attempts, for `sys.requests`. Holds no headers and no bodies, so no secrets.
 
-use super::{Method, Request, Statement};
+use super::{Method, Request, Safety, Statement};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Entries kept: some 3 MB, and more than anybody scrolls.
 const CAPACITY: usize = 10_000;
+
+/// Characters of a body that are kept.
+const LONGEST_BODY: usize = 1_000;
 
 /// One attempt, as it was sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +22,8 @@ pub struct LoggedRequest {
     pub method: &'static str,
     /// Path below the site's root, as sent.
     pub path: String,
-    /// Query as `name=value&…`, readable: not percent-encoded, control characters escaped. No form to parse.
+    /// Query as `name=value&…`, readable: not percent-encoded, control characters escaped. No form to parse. For a POST that only
+    /// reads, the beginning of its body.
     pub query: String,
     /// HTTP status, if an answer began to arrive.
     pub status: Option<u16>,
@@ -66,7 +70,11 @@ impl RequestLog {
                 .map_or(0, |elapsed| elapsed.as_millis() as i64),
             method: Method::as_str(request.method),
             path: request.path.clone(),
-            query: readable(&request.query),
+            query: match (&request.body, request.safety) {
+                // What a POST reads by stands in its body: JQL, fields, ids, and no secrets.
+                (Some(body), Safety::Read) => readable_body(body),
+                _ => readable(&request.query),
+            },
             status: None,
             elapsed_ms: 0.0,
             bytes: 0,
@@ -92,6 +100,11 @@ pub(super) struct Attempt<'l> {
 }
 
 impl Attempt<'_> {
+    /// Time since it was sent.
+    pub(super) fn elapsed(&self) -> std::time::Duration {
+        self.began.elapsed()
+    }
+
     /// Notes how the attempt ended; the entry is written when this is dropped.
     pub(super) fn ended(&mut self, status: Option<u16>, bytes: usize, error: Option<String>) {
         if let Some(entry) = &mut self.entry {
@@ -109,6 +122,16 @@ impl Drop for Attempt<'_> {
         self.statement.attempt_ended(entry.bytes);
         self.log.push(entry);
     }
+}
+
+/// The beginning of a body, on one line.
+fn readable_body(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let mut short: String = text.chars().take(LONGEST_BODY).filter(|c| !c.is_control()).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
 }
 
 fn readable(query: &[(impl AsRef<str>, String)]) -> String {
@@ -134,7 +157,6 @@ fn readable(query: &[(impl AsRef<str>, String)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Safety;
 
     fn request() -> Request {
         Request {

@@ -10,6 +10,7 @@
 //! `exchange` sends one attempt, `call` loops over attempts, `client` owns what calls share.
 
 mod authorization;
+mod bridge;
 mod budget;
 mod call;
 mod client;
@@ -24,23 +25,30 @@ mod refusal;
 mod request;
 mod response;
 mod retry;
+mod route;
+pub(crate) mod scope;
 mod statement;
 mod terms;
 mod throttle;
+mod tls;
+mod trace;
 mod transport;
 mod unknown;
+mod wire;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use crate::connection::Secret;
-pub(crate) use authorization::Authorization;
+pub(crate) use authorization::{Authorization, Proof, ProofKind, Signer};
+use bridge::Bridge;
 pub(crate) use client::Client;
 pub use log::LoggedRequest;
-pub(crate) use options::ClientOptions;
+pub(crate) use options::{ClientOptions, Locator};
 pub(crate) use request::{Method, Request, Safety};
 pub(crate) use response::Response;
 pub(crate) use retry::RetryPolicy;
 pub(crate) use statement::Statement;
 pub(crate) use terms::{Content, Terms, Upload};
 pub(crate) use unknown::is_outcome_unknown;
+pub(crate) use wire::{Wire, WireAnswer, WireRequest};

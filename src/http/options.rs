@@ -1,7 +1,11 @@
 //! What a client must be told: plain values, checked when the client is made.
 
 use super::{Authorization, RetryPolicy};
+use crate::connection::{Route, TlsOptions};
 use crate::error::{Error, ErrorKind, Result};
+use async_trait::async_trait;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use url::{Host, Url};
 
@@ -12,6 +16,14 @@ pub(crate) struct ClientOptions {
     pub base: Url,
     /// Credentials, sent to `base` and nowhere else.
     pub authorization: Authorization,
+    /// Finds the root that requests go to where it is not `base`: the gateway of Atlassian Cloud, by the site's cloud id.
+    pub locator: Option<Arc<dyn Locator>>,
+    /// What is presented to the server, and accepted from it.
+    pub tls: TlsOptions,
+    /// The way to the site.
+    pub route: Route,
+    /// The log of the session. None: events go where the embedding program sends them.
+    pub log: Option<tracing::Dispatch>,
     /// `Accept-Language` of every request.
     pub language: Option<String>,
     /// Most requests in flight at a time, over all statements; at least 1.
@@ -28,12 +40,23 @@ pub(crate) struct ClientOptions {
     pub retry: RetryPolicy,
 }
 
+/// Finds the root that requests go to.
+#[async_trait]
+pub(crate) trait Locator: fmt::Debug + Send + Sync {
+    /// The root. Asked once; a failure is asked again by the next request.
+    async fn root(&self) -> Result<Url>;
+}
+
 impl ClientOptions {
     /// The defaults for a site: anonymous, 16 requests at a time, 120 s per request, 10 s to connect, answers up to 64 MiB.
     pub(crate) fn site(base: Url) -> Self {
         Self {
             base,
             authorization: Authorization::None,
+            locator: None,
+            log: None,
+            tls: TlsOptions::default(),
+            route: Route::default(),
             language: None,
             max_concurrency: 16,
             timeout: Some(Duration::from_secs(120)),

@@ -3,6 +3,7 @@
 use super::exchange::Answer;
 use super::link::origin;
 use super::throttle::Throttle;
+use super::transport::account_hint;
 use super::{ClientOptions, Terms, envelope};
 use crate::error::{Error, ErrorKind};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -15,6 +16,13 @@ pub(super) fn status_error(answer: &Answer, throttle: &Throttle, options: &Clien
     let status = answer.status;
     if (300..400).contains(&status) {
         return redirect_error(answer, options);
+    }
+    if is_locked(answer) {
+        return Error::new(
+            ErrorKind::Authentication,
+            "the site wants a CAPTCHA solved after too many failed logins; the request was not repeated",
+        )
+        .hint("log in to the site in a browser once, correct the credentials, and run the statement again");
     }
     let words = envelope::message(answer.content_type(), &answer.body);
     let kind = match status {
@@ -83,13 +91,42 @@ pub(super) fn gate_closed(wait: Duration, now: SystemTime) -> Error {
 
 const RATE_HINT: &str = "run the statement again later, narrow it, or lower option MaxConcurrency";
 
+/// Whether Atlassian's gateway refused because the token lacks a scope. Its status is that of a wrong token, its words are not.
+pub(super) fn lacks_scope(answer: &Answer) -> bool {
+    matches!(answer.status, 401 | 403)
+        && answer.body.len() < 4096
+        && String::from_utf8_lossy(&answer.body)
+            .to_ascii_lowercase()
+            .contains("scope does not match")
+}
+
+/// The error for a token without the scope that the request needs.
+pub(super) fn scope_error(needed: Option<&str>) -> Error {
+    Error::new(ErrorKind::Permission, "the token lacks a scope for this request").hint(match needed {
+        Some(scope) => format!(
+            "it needs the scope {scope} (or the granular scopes of the operation): add it to the OAuth app or API token, and run jsmql login again"
+        ),
+        None => "add the scopes of the operation to the OAuth app or API token, and run jsmql login again".to_owned(),
+    })
+}
+
+/// Whether the account is locked until somebody solves a CAPTCHA. Every further attempt prolongs it.
+pub(super) fn is_locked(answer: &Answer) -> bool {
+    let reason = answer.header("x-authentication-denied-reason").unwrap_or_default();
+    reason.to_ascii_uppercase().contains("CAPTCHA")
+}
+
 /// Jira's login filter says what it thought of our credentials, whatever the status of the answer.
 fn login_refused(answer: &Answer, options: &ClientOptions) -> bool {
     let reason = answer.header("x-seraph-loginreason").unwrap_or_default();
-    !options.authorization.is_none()
-        && ["AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"]
-            .iter()
-            .any(|bad| reason.contains(bad))
+    // A session that has ended leaves no reason; the name of the caller shows it.
+    let stranger = answer
+        .header("x-ausername")
+        .is_some_and(|name| name.eq_ignore_ascii_case("anonymous"));
+    let refused = ["AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"]
+        .iter()
+        .any(|bad| reason.contains(bad));
+    !options.authorization.is_none() && (refused || stranger)
 }
 
 fn redirect_error(answer: &Answer, options: &ClientOptions) -> Error {
@@ -128,9 +165,10 @@ pub(super) fn is_login(target: &Url) -> bool {
 
 fn hint(kind: ErrorKind, status: u16, has_words: bool, options: &ClientOptions) -> Option<&'static str> {
     Some(match (kind, status) {
-        (_, 407) => "the proxy wants credentials: set HTTPS_PROXY=http://user:password@host:port, or NO_PROXY for this site",
+        (_, 407) => account_hint(options),
         (ErrorKind::Authentication, _) => credentials_hint(options),
         (_, 403) if !has_words => "an empty refusal means: no Jira Service Management licence, or not a service project",
+        (_, 403) if options.locator.is_some() => "the account lacks a permission, or the token a scope, for this: see jsmql test",
         (_, 403) => "the account lacks a permission, or the token a scope, for this",
         (_, 404) => "it does not exist, or the account may not see it; check the key, and option URL with its context path",
         (_, 410) => "the site no longer offers this operation; look for a newer version of jsmql",
@@ -143,14 +181,17 @@ fn hint(kind: ErrorKind, status: u16, has_words: bool, options: &ClientOptions) 
 }
 
 fn credentials_hint(options: &ClientOptions) -> &'static str {
-    let gateway = options.base.host_str() == Some("api.atlassian.com");
+    if let Some(signer) = options.authorization.signer() {
+        return signer.hint();
+    }
+    let gateway = options.locator.is_some() || options.base.host_str() == Some("api.atlassian.com");
     match (options.authorization.is_none(), gateway) {
         (true, _) => "the site wants to know who asks: set options User and APIToken",
         (false, true) => {
             "check options User and APIToken, that the token has not expired, and that it has the scopes for this operation"
         }
         (false, false) => {
-            "check options User and APIToken and that the token has not expired; a token with scopes needs URL=https://api.atlassian.com/ex/jira/<cloudId>"
+            "check options User and APIToken and that the token has not expired; a token with scopes, or of a service account, needs ScopedToken=true"
         }
     }
 }

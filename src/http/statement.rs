@@ -1,8 +1,9 @@
 //! One SQL statement as HTTP sees it: what it may spend, what it spent, and whether it was cancelled.
 
 use crate::error::{Error, ErrorKind, Result};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,7 @@ pub(crate) struct Statement {
     bytes: AtomicU64,
     waited_micros: AtomicU64,
     rows: AtomicU64,
+    warnings: Mutex<BTreeMap<String, u64>>,
 }
 
 impl Statement {
@@ -33,6 +35,7 @@ impl Statement {
             bytes: AtomicU64::new(0),
             waited_micros: AtomicU64::new(0),
             rows: AtomicU64::new(0),
+            warnings: Mutex::default(),
         })
     }
 
@@ -80,6 +83,21 @@ impl Statement {
     /// Notes `n` more decoded rows.
     pub(crate) fn add_rows(&self, n: u64) {
         self.rows.fetch_add(n, Relaxed);
+    }
+
+    /// Notes that something is worth knowing about the rows, `count` times; `{}` in the text stands for how often.
+    pub(crate) fn warn(&self, text: impl Into<String>, count: u64) {
+        let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        *warnings.entry(text.into()).or_default() += count;
+    }
+
+    /// What is worth knowing about the rows so far.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        warnings
+            .iter()
+            .map(|(text, count)| text.replacen("{}", &count.to_string(), 1))
+            .collect()
     }
 
     /// Cancels it: requests in flight are aborted, later ones are refused. For ever.

@@ -1,6 +1,8 @@
 //! The client against a site of raw bytes: each fault gives the right bytes or a typed error.
 
+mod proxy;
 mod site;
+mod tls;
 
 use super::*;
 use crate::error::{Error, ErrorKind, Result};

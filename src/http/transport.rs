@@ -1,10 +1,11 @@
 //! What a failure below HTTP means: no route, no TLS, a broken connection. Never prints a URL: reqwest's own text would.
 
+use super::ClientOptions;
 use super::link::origin;
+use crate::connection::Route;
 use crate::error::{Error, ErrorKind};
 use std::error::Error as StdError;
 use std::io;
-use url::Url;
 
 /// A failed attempt without a usable answer.
 #[derive(Debug)]
@@ -41,28 +42,70 @@ impl Failure {
     }
 }
 
-/// The error for a connection to `base` that could not be made.
-pub(super) fn unsent_error(base: &Url, error: &reqwest::Error) -> Error {
-    let site = origin(base);
+/// The error for a connection that could not be made.
+pub(super) fn unsent_error(options: &ClientOptions, error: &reqwest::Error) -> Error {
+    let site = origin(&options.base);
     let cause = innermost(error);
+    let through = match &options.route {
+        Route::Through(hop) => format!(" through the proxy {}:{}", hop.host, hop.port),
+        _ => String::new(),
+    };
+    if ["authorization required", "authentication failed", "credentials"]
+        .iter()
+        .any(|words| cause.contains(words))
+    {
+        let message = format!(
+            "the proxy{} did not accept user and password: {cause}",
+            through.trim_start_matches(" through the proxy")
+        );
+        return Error::new(ErrorKind::Authentication, message).hint(account_hint(options));
+    }
     if error.is_dns() {
-        return Error::new(ErrorKind::Unreachable, format!("cannot find the host of {site}: {cause}"))
-            .hint("check the spelling of option URL, and the network connection");
+        return Error::new(
+            ErrorKind::Unreachable,
+            format!("cannot find the host of {site}{through}: {cause}"),
+        )
+        .hint("check the spelling of option URL, and the network connection");
     }
     if error.is_timeout() {
-        return Error::new(ErrorKind::Unreachable, format!("cannot connect to {site}: no answer in time"))
-            .hint("check option URL, the network connection, and whether a proxy is needed (HTTPS_PROXY)");
+        return Error::new(
+            ErrorKind::Unreachable,
+            format!("cannot connect to {site}{through}: no answer in time"),
+        )
+        .hint("check option URL, the network connection, and whether a proxy is needed (ProxyServer, or HTTPS_PROXY)");
+    }
+    if let Some(alert) = alert(error) {
+        return ended(&alert);
     }
     if is_tls(error) {
-        return Error::new(ErrorKind::Tls, format!("cannot make a secure connection to {site}: {cause}"))
-            .hint("check that option URL names the host of the certificate; a private authority must be trusted by the operating system");
+        return Error::new(ErrorKind::Tls, format!("cannot make a secure connection to {site}{through}: {cause}"))
+            .hint("check that option URL names the host of the certificate; a private authority must be trusted by the operating system, or named in SSLServerCert");
     }
-    Error::new(ErrorKind::Unreachable, format!("cannot connect to {site}: {cause}"))
-        .hint("check host and port of option URL, and whether a proxy is needed or in the way (HTTPS_PROXY, NO_PROXY)")
+    Error::new(ErrorKind::Unreachable, format!("cannot connect to {site}{through}: {cause}")).hint(match &options.route {
+        Route::Through(hop) => format!("check {} and its port, and whether it lets you reach the site", hop.option),
+        _ => {
+            "check host and port of option URL, and whether a proxy is needed (ProxyServer, HTTPS_PROXY) or in the way (NO_PROXY)"
+                .to_owned()
+        }
+    })
+}
+
+/// Which options hold the account at the proxy.
+pub(super) fn account_hint(options: &ClientOptions) -> &'static str {
+    match &options.route {
+        Route::Through(hop) if hop.option == "FirewallServer" => "check FirewallUser and FirewallPassword",
+        Route::Through(_) => "check ProxyUser and ProxyPassword, and ProxyAuthScheme",
+        _ => {
+            "the proxy wants credentials: set ProxyServer, ProxyUser and ProxyPassword, or HTTPS_PROXY=http://user:password@host:port, or ProxyAutoDetect=false to do without it"
+        }
+    }
 }
 
 /// The error for a connection that broke.
 pub(super) fn lost_error(status: Option<u16>, error: &reqwest::Error) -> Error {
+    if let Some(alert) = alert(error) {
+        return ended(&alert);
+    }
     let when = if status.is_some() {
         "in the middle of the answer"
     } else {
@@ -73,6 +116,19 @@ pub(super) fn lost_error(status: Option<u16>, error: &reqwest::Error) -> Error {
         format!("the connection broke {when}: {}", innermost(error)),
     )
     .hint("run the statement again; if it happens often, look at proxies between here and the site")
+}
+
+fn ended(alert: &str) -> Error {
+    Error::new(ErrorKind::Tls, format!("the server ended the secure connection: {alert}"))
+        .hint("the server may want a client certificate, or another one: set SSLClientCert")
+}
+
+/// The TLS alert by which a server says why it does not go on.
+fn alert(error: &reqwest::Error) -> Option<String> {
+    causes(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>()? {
+        alert @ rustls::Error::AlertReceived(_) => Some(alert.to_string()),
+        _ => None,
+    })
 }
 
 /// The last cause in the chain says it best ("Connection refused"); the outer ones say "error sending request".

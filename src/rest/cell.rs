@@ -66,6 +66,27 @@ impl Cell {
         &mut self.list
     }
 
+    /// A whole number, a date or a timestamp.
+    pub(super) fn whole(&self) -> Option<i64> {
+        match self.state {
+            State::Integer(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A floating point number.
+    pub(super) fn float(&self) -> Option<f64> {
+        match self.state {
+            State::Float(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Values of a list.
+    pub(super) fn items(&self) -> &[String] {
+        if self.state == State::List { &self.list } else { &[] }
+    }
+
     /// The value as the text that predicates and paths use; `None` for NULL and lists.
     pub(super) fn canonical(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self.state {

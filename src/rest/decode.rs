@@ -3,7 +3,7 @@
 //! A [`Decoder`] lives as long as a list is read, so that it knows which rows it has seen. A value of the wrong type is an error that
 //! names the column: guessing would be a wrong answer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -13,8 +13,10 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::value::RawValue;
 
 use super::cell::{Builder, Cell};
+use super::clause::Test;
+use super::field;
 use super::seen::Seen;
-use super::shape::{Node, PageWord, Shape, Slot};
+use super::shape::{Node, PageWord, Shape, Slot, entry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Codec, Kind};
 
@@ -23,8 +25,12 @@ use crate::schema::{Codec, Kind};
 pub(crate) struct PageInfo {
     /// Whether it says that it is the last page.
     pub(crate) last: Option<bool>,
-    /// Link to the next page.
+    /// Link to the next page, or its token.
     pub(crate) next: Option<String>,
+    /// How many rows all pages have together.
+    pub(crate) total: Option<u64>,
+    /// Values of another type than their column, by column.
+    pub(crate) misfits: BTreeMap<String, u64>,
     /// Elements in the page.
     pub(crate) received: usize,
     /// Elements that were not seen before.
@@ -41,7 +47,7 @@ pub(crate) struct Decoder {
     shape: Shape,
     schema: SchemaRef,
     output: Vec<usize>,
-    checks: Vec<(usize, Arc<BTreeSet<String>>)>,
+    checks: Vec<Check>,
     /// Slots that tell which parent an embedded page belongs to.
     follow: Vec<usize>,
     builders: Vec<Builder>,
@@ -54,6 +60,9 @@ pub(crate) struct Decoder {
     starts: Vec<usize>,
     /// Whether the embedded page of each level was seen, and whether it was whole.
     whole: Vec<bool>,
+    /// Rows of the embedded page of each level: how many there are, and how many came.
+    totals: Vec<Option<u64>>,
+    came: Vec<u64>,
     seen: Seen,
     /// What was seen in the present pass, where a list is read again to find what its reordering hid.
     pass: Option<Seen>,
@@ -62,6 +71,31 @@ pub(crate) struct Decoder {
     /// Whether the answer had a place for rows at all.
     found: bool,
     problem: Option<String>,
+}
+
+/// What a value of a slot must be for its row to come out.
+#[derive(Debug, Clone)]
+pub(super) enum Check {
+    Among(usize, Arc<BTreeSet<String>>),
+    Test(usize, Test),
+}
+
+impl Check {
+    fn slot(&self) -> usize {
+        match self {
+            Self::Among(slot, _) | Self::Test(slot, _) => *slot,
+        }
+    }
+
+    fn passes(&self, cells: &[Cell]) -> bool {
+        match self {
+            Self::Among(slot, values) => {
+                let value = cells[*slot].canonical();
+                value.is_some_and(|value| values.contains(value.as_ref()))
+            }
+            Self::Test(slot, test) => test.passes(&cells[*slot]),
+        }
+    }
 }
 
 /// A row, or the place of a cut page, that waits for the objects around it to end: their values may come later in the text.
@@ -76,7 +110,7 @@ impl Decoder {
         shape: Shape,
         schema: SchemaRef,
         output: Vec<usize>,
-        checks: Vec<(usize, Arc<BTreeSet<String>>)>,
+        checks: Vec<Check>,
         follow: Vec<usize>,
         limit: Option<usize>,
     ) -> Self {
@@ -94,6 +128,8 @@ impl Decoder {
             pending: Vec::new(),
             starts: vec![0; levels],
             whole: vec![false; levels],
+            totals: vec![None; levels],
+            came: vec![0; levels],
             seen: Seen::default(),
             pass: None,
             key: String::new(),
@@ -148,6 +184,11 @@ impl Decoder {
     /// The slot of a column of the last table, if that column alone tells the elements of a page apart.
     pub(super) fn is_identity(&self, slot: usize) -> bool {
         self.shape.identity == [slot]
+    }
+
+    /// Lets no more rows come out than this.
+    pub(super) fn allow(&mut self, rows: usize) {
+        self.budget = self.budget.min(rows);
     }
 
     /// Rows that may still come out.
@@ -220,8 +261,11 @@ impl Decoder {
         self.clear_level(level);
         self.starts[level] = self.pending.len();
         self.found = true;
+        self.came[level] += 1;
         if level < self.shape.depth() {
             self.whole[level + 1] = !self.shape.paged[level + 1];
+            self.totals[level + 1] = None;
+            self.came[level + 1] = 0;
         }
         if let (Some(slot), Some(label)) = (self.shape.label, label) {
             self.cells[slot].set_text(label);
@@ -239,6 +283,11 @@ impl Decoder {
             self.page.fresh += 1;
         }
         let depth = self.shape.depth();
+        if level < depth
+            && let Some(total) = self.totals[level + 1]
+        {
+            self.whole[level + 1] = self.came[level + 1] >= total;
+        }
         if level == depth {
             if depth == 1 && self.shape.levels[0].is_empty() {
                 // The common case: nothing to wait for.
@@ -305,12 +354,7 @@ impl Decoder {
             match pending.cut {
                 None => self.emit(&pending.cells)?,
                 Some(level) => {
-                    let belongs = |(slot, values): &(usize, Arc<BTreeSet<String>>)| {
-                        self.shape.slots[*slot].level > level
-                            || pending.cells[*slot]
-                                .canonical()
-                                .is_some_and(|value| values.contains(value.as_ref()))
-                    };
+                    let belongs = |check: &Check| self.shape.slots[check.slot()].level > level || check.passes(&pending.cells);
                     if !self.checks.iter().all(belongs) {
                         continue;
                     }
@@ -328,11 +372,18 @@ impl Decoder {
         Ok(())
     }
 
+    /// Counts a value of another type than its column.
+    fn misfit(&mut self, column: &str) {
+        match self.page.misfits.get_mut(column) {
+            Some(count) => *count += 1,
+            None => {
+                self.page.misfits.insert(column.to_owned(), 1);
+            }
+        }
+    }
+
     fn emit(&mut self, cells: &[Cell]) -> Result<(), String> {
-        let passes = |(slot, values): &(usize, Arc<BTreeSet<String>>)| {
-            cells[*slot].canonical().is_some_and(|value| values.contains(value.as_ref()))
-        };
-        if self.budget == 0 || !self.checks.iter().all(passes) {
+        if self.budget == 0 || !self.checks.iter().all(|check| check.passes(cells)) {
             return Ok(());
         }
         for (builder, &slot) in self.builders.iter_mut().zip(&self.output) {
@@ -372,9 +423,12 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
             return input.deserialize_any(ObjectVisitor { node, state });
         }
         let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
+        let direct = |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail));
         match &node.leaves[..] {
             [] => input.deserialize_any(ObjectVisitor { node, state }),
-            [(slot, preference)] if plain && state.shape.slots[*slot].kind != Kind::Json => input.deserialize_any(LeafVisitor {
+            // What is taken from the place of rows is taken from each of them.
+            _ if node.rows.is_some() => input.deserialize_any(ObjectVisitor { node, state }),
+            [(slot, preference)] if plain && direct(&state.shape.slots[*slot]) => input.deserialize_any(LeafVisitor {
                 slot: *slot,
                 preference: *preference,
                 state,
@@ -382,22 +436,7 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
             leaves => {
                 // Several things are taken from one place: keep its text and read it once for each.
                 let raw = <&RawValue as serde::Deserialize>::deserialize(input)?;
-                for &(slot, preference) in leaves {
-                    if state.shape.slots[slot].kind == Kind::Json {
-                        if raw.get() != "null" && preference <= state.cells[slot].preference {
-                            state.cells[slot].set_text(raw.get());
-                            state.cells[slot].preference = preference;
-                        }
-                        continue;
-                    }
-                    let mut text = serde_json::Deserializer::from_str(raw.get());
-                    text.deserialize_any(LeafVisitor {
-                        slot,
-                        preference,
-                        state: &mut *state,
-                    })
-                    .map_err(serde::de::Error::custom)?;
-                }
+                read_leaves(leaves, raw, state).map_err(serde::de::Error::custom)?;
                 if plain {
                     return Ok(());
                 }
@@ -407,6 +446,54 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
             }
         }
     }
+}
+
+/// Takes the values of several slots from one place.
+fn read_leaves(leaves: &[(usize, usize)], raw: &RawValue, state: &mut Decoder) -> Result<(), serde_json::Error> {
+    for &(slot, preference) in leaves {
+        let Slot {
+            kind,
+            codec,
+            lenient,
+            name,
+            ..
+        } = &state.shape.slots[slot];
+        let better = preference <= state.cells[slot].preference;
+        if *kind == Kind::Json {
+            if raw.get() != "null" && better {
+                state.cells[slot].set_text(raw.get());
+                state.cells[slot].preference = preference;
+            }
+            continue;
+        }
+        match codec {
+            None | Some(Codec::UrlTail) => {
+                serde_json::Deserializer::from_str(raw.get()).deserialize_any(LeafVisitor {
+                    slot,
+                    preference,
+                    state: &mut *state,
+                })?;
+            }
+            Some(_) if raw.get() == "null" || !better => {}
+            Some(codec) => {
+                let cell = &mut state.cells[slot];
+                cell.preference = preference;
+                if field::read(cell, *kind, codec, raw.get()) {
+                    continue;
+                }
+                cell.clear();
+                let name = name.clone();
+                if *lenient {
+                    state.misfit(&name);
+                } else {
+                    let what = format!("column {name}: the answer has something else than the API promises");
+                    state.problem.get_or_insert(what);
+                    return Err(serde::de::Error::custom("unexpected value"));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Walks into an object, or over an array of rows.
@@ -422,7 +509,13 @@ impl ObjectVisitor<'_> {
             (Some((1, PageWord::Last)), Word::Boolean(last)) => self.state.page.last = Some(last),
             (Some((level, PageWord::Last)), Word::Boolean(last)) => self.state.whole[level] = last,
             (Some((1, PageWord::Next)), Word::Text(link)) => self.state.page.next = Some(link.to_owned()),
+            (Some((1, PageWord::Total)), Word::Number(total)) => self.state.page.total = total,
+            (Some((level, PageWord::Total)), Word::Number(total)) => self.state.totals[level] = total,
             (_, Word::Null) => {}
+            _ if self.node.lenient => {
+                let state = self.state;
+                misfits_below(self.node, state);
+            }
             _ => {
                 let what = if self.node.rows.is_some() { "rows" } else { "an object" };
                 self.state
@@ -435,12 +528,52 @@ impl ObjectVisitor<'_> {
     }
 }
 
+/// Counts what could not be read below a node.
+fn misfits_below(node: &Node, state: &mut Decoder) {
+    for (slot, _) in &node.leaves {
+        let name = state.shape.slots[*slot].name.clone();
+        state.misfit(&name);
+    }
+    node.children.iter().for_each(|(_, child)| misfits_below(child, state));
+}
+
+impl ObjectVisitor<'_> {
+    /// An array whose elements are told apart by one of their members.
+    fn entries<'de, A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        while let Some(element) = elements.next_element::<&RawValue>()? {
+            for (key, child) in &self.node.children {
+                let Some((member, wanted)) = entry(key) else { continue };
+                if member_is(element.get(), member, wanted) {
+                    NodeSeed {
+                        node: child,
+                        state: &mut *self.state,
+                    }
+                    .deserialize(&mut serde_json::Deserializer::from_str(element.get()))
+                    .map_err(serde::de::Error::custom)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an object has a member with this text.
+fn member_is(json: &str, member: &str, wanted: &str) -> bool {
+    let object: Result<std::collections::HashMap<std::borrow::Cow<'_, str>, &RawValue>, _> = serde_json::from_str(json);
+    object.is_ok_and(|object| {
+        object
+            .get(member)
+            .is_some_and(|value| serde_json::from_str::<String>(value.get()).is_ok_and(|text| text == wanted))
+    })
+}
+
 /// A JSON scalar.
 #[derive(Clone, Copy)]
 enum Word<'a> {
     Null,
     Boolean(bool),
-    Number,
+    /// A number; its value where it can count something.
+    Number(Option<u64>),
     Text(&'a str),
     Array,
 }
@@ -450,7 +583,7 @@ impl Word<'_> {
         match self {
             Self::Null => "null",
             Self::Boolean(_) => "a boolean",
-            Self::Number => "a number",
+            Self::Number(_) => "a number",
             Self::Text(_) => "a text",
             Self::Array => "an array",
         }
@@ -491,6 +624,12 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         if self.node.rows.is_none() {
+            if self.node.children.iter().any(|(key, _)| entry(key).is_some()) {
+                return self.entries(elements);
+            }
+            if self.node.lenient {
+                while elements.next_element::<IgnoredAny>()?.is_some() {}
+            }
             return self.scalar(Word::Array);
         }
         self.state.found |= matches!(self.node.rows, Some((1, _)));
@@ -513,15 +652,15 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
     }
 
     fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
-        self.scalar(Word::Number)
+        self.scalar(Word::Number(None))
     }
 
-    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
-        self.scalar(Word::Number)
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.scalar(Word::Number(Some(value)))
     }
 
     fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
-        self.scalar(Word::Number)
+        self.scalar(Word::Number(None))
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
@@ -540,15 +679,13 @@ impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
         let Self { node, state } = self;
-        let (Some((level, label)), [(slot, preference)]) = (&node.rows, &node.leaves[..]) else {
+        let (Some((level, label)), false) = (&node.rows, node.leaves.is_empty()) else {
             return input.deserialize_map(ObjectVisitor { node, state });
         };
+        // The element itself is a value.
+        let raw = <&RawValue as serde::Deserialize>::deserialize(input)?;
         state.begin_row(*level, label.as_deref());
-        input.deserialize_any(LeafVisitor {
-            slot: *slot,
-            preference: *preference,
-            state: &mut *state,
-        })?;
+        read_leaves(&node.leaves, raw, state).map_err(serde::de::Error::custom)?;
         state.end_row(*level).map_err(|what| {
             state.problem.get_or_insert(what);
             serde::de::Error::custom("unusable row")
@@ -601,6 +738,12 @@ impl LeafVisitor<'_> {
 
     fn mismatch<E: serde::de::Error>(self, got: &str) -> Result<(), E> {
         let slot = &self.state.shape.slots[self.slot];
+        if slot.lenient {
+            let name = slot.name.clone();
+            self.state.cells[self.slot].clear();
+            self.state.misfit(&name);
+            return Ok(());
+        }
         let expected = match slot.kind {
             Kind::Text => "a text",
             Kind::Boolean => "true or false",
@@ -635,8 +778,8 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
         let Some((slot, cell)) = self.cell() else { return Ok(()) };
         match slot.kind {
             Kind::Text => match slot.codec {
-                None => cell.set_text(value),
                 Some(Codec::UrlTail) => cell.set_text(url_tail(value)),
+                _ => cell.set_text(value),
             },
             Kind::List => cell.set_list().push(value.to_owned()),
             // Sites write an empty text where they mean nothing.
@@ -720,16 +863,20 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
         let is_list = self.state.shape.slots[self.slot].kind == Kind::List;
         if !is_list {
+            while elements.next_element::<IgnoredAny>()?.is_some() {}
             return self.mismatch("an array");
         }
-        let mut items = Vec::new();
+        let (mut items, mut wrong) = (Vec::new(), false);
         while let Some(item) = elements.next_element::<Item>()? {
             match item {
                 Item::Text(text) => items.push(text),
                 Item::Number(number) => items.push(number.to_string()),
                 Item::Boolean(value) => items.push(value.to_string()),
-                Item::Other(_) => return self.mismatch("an array of something else than texts"),
+                Item::Other(_) => wrong = true,
             }
+        }
+        if wrong {
+            return self.mismatch("an array of something else than texts");
         }
         if let Some((_, cell)) = self.cell() {
             *cell.set_list() = items;
@@ -740,6 +887,7 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let is_date = self.state.shape.slots[self.slot].kind == Kind::Timestamp;
         if !is_date {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
             return self.mismatch("an object");
         }
         // A date object: epochMillis is exact, `jira` has milliseconds, `iso8601` seconds, `friendly` is for people.
@@ -747,9 +895,21 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             keys += 1;
             match key.as_ref() {
-                "epochMillis" => millis = map.next_value::<Option<i64>>()?,
-                "jira" => jira = map.next_value::<Option<String>>()?,
-                "iso8601" => iso = map.next_value::<Option<String>>()?,
+                "epochMillis" => {
+                    millis = map
+                        .next_value::<&RawValue>()
+                        .map(|raw| serde_json::from_str(raw.get()).ok())?
+                }
+                "jira" => {
+                    jira = map
+                        .next_value::<&RawValue>()
+                        .map(|raw| serde_json::from_str::<String>(raw.get()).ok())?
+                }
+                "iso8601" => {
+                    iso = map
+                        .next_value::<&RawValue>()
+                        .map(|raw| serde_json::from_str::<String>(raw.get()).ok())?
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -787,7 +947,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// `2026-03-01T10:20:30.123+0100` in milliseconds since 1970; the offset may lack its colon or be `Z`.
-fn epoch_millis(text: &str) -> Option<i64> {
+pub(super) fn epoch_millis(text: &str) -> Option<i64> {
     use chrono::DateTime;
     DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z")
         .or_else(|_| DateTime::parse_from_rfc3339(text))

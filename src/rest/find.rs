@@ -64,6 +64,7 @@ async fn look(scope: &Scope, find: &Find, table: &Arc<Table>, given: &[Option<Va
         columns: &columns,
         known: &known,
         parent_known: None,
+        filter: None,
         limit: None,
     };
     let read = plan(&question, scope.site.context())?;

@@ -3,25 +3,33 @@
 //! [`plan`] decides which endpoint answers what is asked (pure), [`request`] writes the request, [`shape`] and [`decode`] turn the
 //! answer into Arrow rows, [`read`] drives pages and children. This floor knows Arrow and the schema; it knows no DataFusion.
 
+mod adf;
 mod answer;
 mod cell;
+pub(crate) mod clause;
 mod decode;
 mod encode;
+mod field;
 mod files;
 mod find;
 pub(crate) mod invoke;
+mod jql;
 #[doc(hidden)]
 pub mod measure;
+mod metadata;
 pub(crate) mod outcome;
 mod pace;
 mod pages;
 pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod request;
+pub(crate) mod search;
 mod seen;
 mod shape;
 pub(crate) mod site;
+mod sweep;
 pub(crate) mod value;
 pub(crate) mod write;
 
 pub(crate) use cell::{arrow_field, arrow_schema};
+pub(crate) use jql::jql;

@@ -21,14 +21,29 @@ pub(super) enum Next {
 /// # Errors
 /// The page says neither that it is the last nor where the next begins, it makes no progress, or its link leads to another site.
 pub(super) fn next(client: &Client, table: &Table, start: usize, page: &PageInfo) -> Result<Next> {
-    if table.page.style == PageStyle::Single || page.last == Some(true) {
-        return Ok(Next::End);
-    }
     let broken = |what: &str| {
         Error::new(ErrorKind::Decode, what)
             .hint("the rows would not be complete, so none are given")
             .table(&table.name)
     };
+    if table.page.style == PageStyle::Single || page.last == Some(true) {
+        return Ok(Next::End);
+    }
+    if table.page.style == PageStyle::Array {
+        // The site may hide rows of a page, but not all of them: the list ends with an empty page.
+        return Ok(match page.received {
+            0 => Next::End,
+            received => Next::Start(start + received),
+        });
+    }
+    if let Some(total) = page.total.filter(|_| page.last.is_none() && table.page.total.is_some()) {
+        let next = start + page.received;
+        return match (page.received, (next as u64) < total) {
+            (_, false) => Ok(Next::End),
+            (0, true) => Err(broken("a page that is not the last leads nowhere")),
+            (_, true) => Ok(Next::Start(next)),
+        };
+    }
     let link = page.next.as_deref().map(|link| client.follow(link)).transpose()?;
     if page.last.is_none() && link.is_none() {
         return Err(broken(

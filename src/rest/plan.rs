@@ -7,6 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::clause::Test;
+use super::search::{Filter, Search};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{Column, Endpoint, Origin, Table};
 
@@ -85,6 +87,8 @@ pub(crate) enum Path {
     Embedded(Embedded),
     /// One call per row of another read.
     Fan(Box<Fan>),
+    /// JQL finds the rows, or those that carry them.
+    Search(Box<Search>),
     /// The site does not answer this unless more columns are bound, which a join may still do: message and hint.
     Unbound(String, String),
 }
@@ -124,8 +128,20 @@ pub(crate) struct Read {
     pub(crate) path: Path,
     /// Rows whose values are not among these are dropped: a site may read a filter more widely than SQL does.
     pub(crate) checks: Known,
+    /// Rows whose values do not pass these are dropped.
+    pub(crate) tests: Vec<(usize, Test)>,
     /// No more rows than this are needed.
     pub(crate) limit: Option<usize>,
+    /// Where to ask for the keys that the list does not show: a list may hold only the caller's own rows, a key reaches every visible one.
+    pub(crate) unlisted: Option<EndpointRef>,
+}
+
+impl Read {
+    /// Columns whose values are needed: of the rows that come out, or to tell whether they do.
+    pub(crate) fn needed(&self) -> impl Iterator<Item = usize> + '_ {
+        let tested = self.tests.iter().map(|(column, _)| *column);
+        self.columns.iter().copied().chain(self.checks.columns()).chain(tested)
+    }
 }
 
 /// What is asked of a table.
@@ -136,6 +152,8 @@ pub(crate) struct Question<'a> {
     pub(crate) known: &'a Known,
     /// What a join knows about the columns of the parent: any row that matters belongs to such a parent.
     pub(crate) parent_known: Option<&'a Known>,
+    /// What else is asked of a table that is searched.
+    pub(crate) filter: Option<&'a Filter>,
     pub(crate) limit: Option<usize>,
 }
 
@@ -185,12 +203,15 @@ pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read
             context,
         )?
     };
+    let unlisted = unlisted(table, &path, &known);
     Ok(Read {
         table: table.clone(),
         columns: columns.to_vec(),
         path,
         checks,
+        tests: question.filter.map(|filter| filter.tests.clone()).unwrap_or_default(),
         limit,
+        unlisted,
     })
 }
 
@@ -206,6 +227,20 @@ fn checks_of(table: &Table, known: &Known) -> Known {
         }
     }
     checks
+}
+
+/// The endpoint for keys that a list of the whole site was read for, in place of asking for each of them.
+fn unlisted(table: &Table, path: &Path, known: &Known) -> Option<EndpointRef> {
+    match path {
+        Path::Calls(calls) if calls.iter().all(|call| is_list_of_site(table, call)) => {
+            best_get(table, known).and_then(|gets| gets.first().map(|call| call.endpoint))
+        }
+        _ => None,
+    }
+}
+
+fn is_list_of_site(table: &Table, call: &Call) -> bool {
+    matches!(call.endpoint, EndpointRef::List(_)) && call.endpoint.of(table).placeholders().next().is_none()
 }
 
 fn check_inputs(table: &Table, known: &Known) -> Result<()> {
@@ -257,6 +292,17 @@ fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
             format!("add WHERE {} = '…', or join on it", column.name),
         ));
     }
+    if table.search.is_some() {
+        let filter = question.filter.cloned().unwrap_or_default();
+        return Ok(Path::Search(Box::new(Search {
+            root: table.clone(),
+            chain: Vec::new(),
+            root_known: known.clone(),
+            known: Known::default(),
+            clauses: filter.clauses,
+            order: filter.order,
+        })));
+    }
     let details = columns.iter().any(|&column| table.columns[column].detail);
     let get = best_get(table, known);
     let list = if details { None } else { best_list(table, known) };
@@ -271,14 +317,26 @@ fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
                 .first()
                 .is_some_and(|call| call.endpoint.of(table).placeholders().next().is_some());
             let pages = if pages == usize::MAX && short { list.len() } else { pages };
-            Ok(Path::Calls(if get.len() <= pages { get } else { list }))
+            // One pass over a list of the site tells which keys it does not show; several passes could not be told apart.
+            let by_identity = get
+                .iter()
+                .all(|call| call.endpoint.of(table).placeholders().eq(table.identity.iter().copied()));
+            let told = list.len() == 1 && by_identity || !list.iter().any(|call| is_list_of_site(table, call));
+            Ok(Path::Calls(if get.len() <= pages || !told { get } else { list }))
         }
         (Some(calls), None) => Ok(Path::Calls(calls)),
         (None, Some(calls)) => {
             // Many parents one by one, or one pass over the lists that carry their rows.
-            if calls.len() > 1
-                && let Some(embedded) = embedded(question, &above(question), context)?
-            {
+            let carried = if calls.len() > 1 {
+                embedded(question, &above(question), context)?
+            } else {
+                None
+            };
+            // A search takes the keys of many parents at once.
+            if let Some(search @ Path::Search(_)) = carried {
+                return Ok(search);
+            }
+            if let Some(Path::Embedded(embedded)) = carried {
                 let pages = embedded.calls.iter().map(|call| context.sizes.pages(&embedded.root, call));
                 if pages.sum::<Option<usize>>().is_some_and(|pages| pages < calls.len()) {
                     return Ok(Path::Embedded(embedded));
@@ -488,8 +546,8 @@ fn through_parent(question: &Question<'_>, context: Context<'_>) -> Result<Path>
     };
     let Some(parent) = &table.parent else { return unreachable() };
     let above = above(question);
-    if let Some(embedded) = embedded(question, &above, context)? {
-        return Ok(Path::Embedded(embedded));
+    if let Some(carried) = embedded(question, &above, context)? {
+        return Ok(carried);
     }
     let bound = |column: usize| parent.columns.iter().any(|&(here, _)| here == column);
     let reachable = |endpoint: &Endpoint| {
@@ -508,13 +566,19 @@ fn through_parent(question: &Question<'_>, context: Context<'_>) -> Result<Path>
     if details && list.is_some() {
         return details_of(question, context);
     }
-    let source_columns: Vec<usize> = parent.columns.iter().map(|&(_, there)| there).collect();
+    let source_columns: Vec<usize> = parent
+        .columns
+        .iter()
+        .map(|&(_, there)| there)
+        .chain(table.unless.iter().map(|(there, _)| *there))
+        .collect();
     let source = plan(
         &Question {
             table: &parent.table,
             columns: &source_columns,
             known: &above,
             parent_known: None,
+            filter: None,
             limit: None,
         },
         context,
@@ -567,7 +631,7 @@ fn through_parent(question: &Question<'_>, context: Context<'_>) -> Result<Path>
 }
 
 /// The parent's list carries the rows, if nothing is asked that the embedded form lacks.
-fn embedded(question: &Question<'_>, above: &Known, context: Context<'_>) -> Result<Option<Embedded>> {
+fn embedded(question: &Question<'_>, above: &Known, context: Context<'_>) -> Result<Option<Path>> {
     let Question {
         table, columns, known, ..
     } = *question;
@@ -587,26 +651,34 @@ fn embedded(question: &Question<'_>, above: &Known, context: Context<'_>) -> Res
             columns: &[],
             known: above,
             parent_known: None,
+            filter: None,
             limit: None,
         },
         context,
     )?;
-    let embedded = match carrier.path {
-        Path::Calls(calls) if calls.iter().all(|call| matches!(call.endpoint, EndpointRef::List(_))) => Embedded {
-            root: parent.table.clone(),
-            calls,
-            chain: vec![table.clone()],
-            root_known: carrier.checks,
-            known: known.clone(),
-        },
+    let carried = match carrier.path {
+        Path::Search(mut search) => {
+            search.chain.push(table.clone());
+            search.known = known.clone();
+            Path::Search(search)
+        }
+        Path::Calls(calls) if calls.iter().all(|call| matches!(call.endpoint, EndpointRef::List(_))) => {
+            Path::Embedded(Embedded {
+                root: parent.table.clone(),
+                calls,
+                chain: vec![table.clone()],
+                root_known: carrier.checks,
+                known: known.clone(),
+            })
+        }
         Path::Embedded(mut outer) => {
             outer.chain.push(table.clone());
             outer.known = known.clone();
-            outer
+            Path::Embedded(outer)
         }
         Path::Empty | Path::Calls(_) | Path::Fan(_) | Path::Unbound(..) => return Ok(None),
     };
-    Ok(Some(embedded))
+    Ok(Some(carried))
 }
 
 impl Read {
@@ -632,6 +704,11 @@ impl Read {
             Path::Calls(calls) => calls.iter().all(taken),
             Path::Fan(fan) if fan.source.table.name == self.table.name => fan.source.sends(column),
             Path::Fan(fan) => taken(&fan.call) || above().is_some_and(|above| fan.source.sends(above)),
+            // Whatever the site finds, the rows are checked as they are read.
+            Path::Search(search) => {
+                let definition = &self.table.columns[column];
+                search.chain.is_empty() || matches!(definition.origin, Origin::Json { .. }) || above().is_some()
+            }
             Path::Embedded(embedded) => {
                 embedded.chain.len() == 1
                     && above().is_some_and(|above| embedded.calls.iter().all(|call| call.values.contains_key(&above)))
@@ -675,6 +752,7 @@ mod tests {
             columns: &columns,
             known: &known,
             parent_known: None,
+            filter: None,
             limit: None,
         };
         plan(&question, Context { sizes, desks: &[] }).map(|read| show(&read))
@@ -712,6 +790,7 @@ mod tests {
                 )
             }
             Path::Fan(fan) => format!("{} per [{}]", call(&read.table, &fan.call), show(&fan.source)),
+            Path::Search(search) => format!("search {:?}", search.jql(&[], &Default::default())),
         }
     }
 

@@ -13,7 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::decode::{Decoder, PageInfo};
+use super::decode::{Check, Decoder, PageInfo};
 use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
@@ -46,6 +46,10 @@ pub(crate) struct Stats {
     pub(crate) waited_ms: AtomicU64,
     pub(crate) duplicates: AtomicU64,
     pub(crate) followed: AtomicU64,
+    /// Rows asked for by id or key that the site did not give.
+    pub(crate) missing: AtomicU64,
+    /// Values of another type than their column.
+    pub(crate) misfits: AtomicU64,
 }
 
 impl Stats {
@@ -117,14 +121,14 @@ pub(crate) fn open(scope: Scope, read: Read) -> Batches {
         .boxed()
 }
 
-struct Reader {
-    scope: Scope,
-    read: Arc<Read>,
+pub(super) struct Reader {
+    pub(super) scope: Scope,
+    pub(super) read: Arc<Read>,
     sender: mpsc::Sender<RecordBatch>,
 }
 
 /// The consumer has gone or needs no more rows: an early, orderly end.
-enum Stop {
+pub(super) enum Stop {
     Enough,
     Failed(Error),
 }
@@ -144,6 +148,7 @@ impl Reader {
             Path::Calls(calls) => self.calls(calls).await,
             Path::Fan(fan) => self.fan(&read.table, fan).await,
             Path::Embedded(embedded) => self.embedded(embedded).await,
+            Path::Search(search) => self.search(search).await,
         };
         match outcome {
             Ok(()) | Err(Stop::Enough) => Ok(()),
@@ -156,7 +161,7 @@ impl Reader {
         let read = &self.read;
         let table = &read.table;
         // What is bound by the request is echoed, what is checked must be decoded.
-        let columns: Vec<usize> = read.columns.iter().copied().chain(read.checks.columns()).collect();
+        let columns: Vec<usize> = read.needed().collect();
         let shape = shape::compile(
             std::slice::from_ref(table),
             &columns,
@@ -165,7 +170,9 @@ impl Reader {
         );
         let slot = |column: &usize| shape.slot(0, *column);
         let output = read.columns.iter().filter_map(slot).collect();
-        let checks = checks(&read.checks, |column| shape.slot(0, column));
+        let mut checks = checks(&read.checks, |column| shape.slot(0, column));
+        let tests = read.tests.iter();
+        checks.extend(tests.filter_map(|(column, test)| Some(Check::Test(shape.slot(0, *column)?, test.clone()))));
         let echoed = echoed(table, &shape);
         let schema = super::arrow_schema(table, &read.columns);
         Listing {
@@ -184,6 +191,35 @@ impl Reader {
         self.scope.afford(calls.len() as u64)?;
         let mut listing = self.decoder(first.endpoint);
         self.run_calls(stream::iter(calls.iter().cloned().map(Ok)).boxed(), &mut listing, None)
+            .await?;
+        match self.read.unlisted {
+            Some(get) => self.unlisted(get, &listing).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Asks for the keys that a list was to show and did not.
+    async fn unlisted(&self, get: EndpointRef, listing: &Listing) -> Result<(), Stop> {
+        let table = &self.read.table;
+        // The plan has seen to it that this one column tells the rows of the list apart.
+        let key = get.of(table).placeholders().next();
+        let Some((key, values)) = key.and_then(|key| Some((key, self.read.checks.get(key)?))) else {
+            return Ok(());
+        };
+        let missing: Vec<Call> = values
+            .iter()
+            .filter(|value| !listing.decoder.has_seen(value))
+            .map(|value| Call {
+                endpoint: get,
+                values: BTreeMap::from([(key, value.clone())]),
+                query: Vec::new(),
+            })
+            .collect();
+        self.scope.afford(missing.len() as u64)?;
+        let budget = listing.decoder.budget();
+        let mut listing = self.decoder(get);
+        listing.decoder.allow(budget);
+        self.run_calls(stream::iter(missing.into_iter().map(Ok)).boxed(), &mut listing, None)
             .await
     }
 
@@ -191,9 +227,21 @@ impl Reader {
         let mut listing = self.decoder(fan.call.endpoint);
         let bind = fan.bind.clone();
         let template = fan.call.clone();
+        // These columns of the parent follow those that are bound.
+        let unless: Vec<(usize, String)> = match fan.source.table.name == table.name {
+            true => Vec::new(),
+            false => table
+                .unless
+                .iter()
+                .map(|(_, value)| value.clone())
+                .enumerate()
+                .map(|(nth, value)| (bind.len() + nth, value))
+                .collect(),
+        };
         let calls = open(self.scope.clone(), fan.source.clone())
             .map_ok(move |batch| {
                 let calls: Vec<Result<Call>> = (0..batch.num_rows())
+                    .filter(|&row| !unless.iter().any(|(position, value)| holds(&batch, *position, row, value)))
                     .map(|row| call_of_row(&template, &bind, &batch, row))
                     .collect();
                 stream::iter(calls)
@@ -308,6 +356,18 @@ impl Reader {
         AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await }))
     }
 
+    /// Says which values could not be read.
+    pub(super) fn note_misfits(&self, page: &mut PageInfo) {
+        for (column, count) in std::mem::take(&mut page.misfits) {
+            self.scope.stats.misfits.fetch_add(count, Relaxed);
+            let text = format!(
+                "{}: {{}} values of {column} are of another type than the column, and NULL",
+                self.read.table.name
+            );
+            self.scope.statement.warn(text, count);
+        }
+    }
+
     async fn decode(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo, Stop> {
         let page = self.absorb(listing, response)?;
         self.emit(listing, false).await?;
@@ -317,6 +377,7 @@ impl Reader {
     /// Takes the rows out of an answer.
     fn absorb(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo> {
         let mut page = listing.decoder.read(&response.body)?;
+        self.note_misfits(&mut page);
         listing.cut.append(&mut page.cut);
         self.scope
             .stats
@@ -326,7 +387,7 @@ impl Reader {
     }
 
     /// Hands over the rows, when they are worth it or must go.
-    async fn emit(&self, listing: &mut Listing, all: bool) -> Result<(), Stop> {
+    pub(super) async fn emit(&self, listing: &mut Listing, all: bool) -> Result<(), Stop> {
         let done = listing.decoder.budget() == 0;
         if (all || done || !listing.sent || listing.decoder.waiting() >= BATCH_ROWS)
             && let Some(batch) = listing.decoder.take()?
@@ -347,6 +408,8 @@ impl Reader {
         }
         let mut duplicates = page.received - page.fresh;
         let mut count = 1;
+        // Where the site says how many rows there are, no page is asked for beyond them.
+        let total = page.total.and_then(|total| usize::try_from(total).ok()).unwrap_or(usize::MAX);
         let mut expected = match pages::next(client, &table, first.start, &page)? {
             Next::Start(start) => Some(start),
             Next::End | Next::Query(_) => None,
@@ -370,7 +433,8 @@ impl Reader {
         while let Some(start) = expected {
             let budget = listing.decoder.budget();
             let asked = |queue: &VecDeque<_>| count + queue.len();
-            while queue.len() < window && ahead - start < budget && (queue.is_empty() || asked(&queue) < known) {
+            while queue.len() < window && ahead - start < budget && (queue.is_empty() || (ahead < total && asked(&queue) < known))
+            {
                 let rows = stride.min(most).min(budget - (ahead - start));
                 queue.push_back((ahead, self.send(&table, call, &listing.wants, Span { start: ahead, rows })?));
                 ahead += stride;
@@ -551,16 +615,7 @@ impl Reader {
         let calls = stream::iter(embedded.calls.iter().cloned().map(Ok)).boxed();
         self.run_calls(calls, &mut listing, None).await?;
 
-        let mut follow_up: Vec<Known> = Vec::new();
-        for values in &listing.cut {
-            let mut known = embedded.known.clone();
-            for (&column, value) in bound.iter().zip(values) {
-                if let Some(value) = value {
-                    known.restrict(column, [value.clone()]);
-                }
-            }
-            follow_up.push(known);
-        }
+        let mut follow_up = cut(&embedded.known, &bound, &listing);
         // Parents that were asked for by key but did not come by in the list.
         if let Some((column, slot)) = wanted_keys
             && listing.decoder.is_identity(slot)
@@ -575,6 +630,17 @@ impl Reader {
         self.follow(table, follow_up, listing.decoder.budget()).await
     }
 
+    /// Reads what a search did not carry whole, from its own endpoint.
+    pub(super) async fn follow_cut(&self, table: &Arc<Table>, known: &Known, listing: &Listing) -> Result<(), Stop> {
+        let bound: Vec<usize> = table
+            .parent
+            .iter()
+            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
+            .collect();
+        self.follow(table, cut(known, &bound, listing), listing.decoder.budget())
+            .await
+    }
+
     /// Reads what an embedded pass did not give whole, from its own endpoint.
     async fn follow(&self, table: &Arc<Table>, known: Vec<Known>, mut budget: usize) -> Result<(), Stop> {
         let limit = self.read.limit;
@@ -586,6 +652,7 @@ impl Reader {
                 columns: &self.read.columns,
                 known,
                 parent_known: None,
+                filter: None,
                 limit: limit.map(|_| budget),
             };
             reads.push(plan(&question, self.scope.site.context())?);
@@ -616,11 +683,13 @@ pub(crate) fn embedded_wants(read: &Read, embedded: &Embedded) -> Wants {
     let mut wants = Wants::default();
     let mut expansion = String::new();
     for table in &embedded.chain {
-        let Some(embed) = &table.embed else { continue };
+        let Some(expand) = table.embed.as_ref().and_then(|embed| embed.expand.as_ref()) else {
+            continue;
+        };
         if !expansion.is_empty() {
             expansion.push('.');
         }
-        expansion.push_str(&embed.expand);
+        expansion.push_str(expand);
         wants.expand.push(expansion.clone());
     }
     let columns: Vec<usize> = read.columns.iter().copied().chain(read.checks.columns()).collect();
@@ -631,26 +700,31 @@ pub(crate) fn embedded_wants(read: &Read, embedded: &Embedded) -> Wants {
 }
 
 /// A list being read: its decoder and what the decoder needs to hear about each call.
-struct Listing {
-    table: Arc<Table>,
-    wants: Wants,
-    decoder: Decoder,
+pub(super) struct Listing {
+    pub(super) table: Arc<Table>,
+    pub(super) wants: Wants,
+    pub(super) decoder: Decoder,
     /// (column, slot) of the values that are echoed from the request.
-    echoed: Vec<(usize, usize)>,
+    pub(super) echoed: Vec<(usize, usize)>,
     /// Whether each call has rows of its own, whose identities mean nothing in another call.
-    apart: bool,
+    pub(super) apart: bool,
     /// Whether the first batch has gone out.
-    sent: bool,
+    pub(super) sent: bool,
     /// Cut embedded pages, as values of the follow slots.
-    cut: Vec<Vec<Option<String>>>,
+    pub(super) cut: Vec<Vec<Option<String>>>,
 }
 
 impl Listing {
     fn begin(&mut self, call: &Call) -> Result<()> {
+        self.begin_values(&call.values)
+    }
+
+    /// Begins a list whose rows echo these values.
+    pub(super) fn begin_values(&mut self, values: &BTreeMap<usize, String>) -> Result<()> {
         let values = self
             .echoed
             .iter()
-            .map(|&(column, slot)| (slot, call.values.get(&column).map(String::as_str)));
+            .map(|&(column, slot)| (slot, values.get(&column).map(String::as_str)));
         if self.apart {
             self.decoder.restart();
         }
@@ -660,26 +734,49 @@ impl Listing {
     }
 }
 
-type InFlight = AbortOnDropHandle<Result<Response>>;
+/// What an embedded pass did not carry whole.
+fn cut(known: &Known, bound: &[usize], listing: &Listing) -> Vec<Known> {
+    let of_row = |values: &Vec<Option<String>>| {
+        let mut known = known.clone();
+        for (&column, value) in bound.iter().zip(values) {
+            if let Some(value) = value {
+                known.restrict(column, [value.clone()]);
+            }
+        }
+        known
+    };
+    listing.cut.iter().map(of_row).collect()
+}
 
-async fn arrived(in_flight: InFlight) -> Result<Response> {
+/// Whether a value of a batch is this one.
+fn holds(batch: &RecordBatch, position: usize, row: usize, value: &str) -> bool {
+    let column = batch.column(position);
+    let options = arrow::util::display::FormatOptions::default();
+    column.is_valid(row)
+        && arrow::util::display::ArrayFormatter::try_new(column, &options)
+            .is_ok_and(|format| format.value(row).to_string() == value)
+}
+
+pub(super) type InFlight = AbortOnDropHandle<Result<Response>>;
+
+pub(super) async fn arrived(in_flight: InFlight) -> Result<Response> {
     in_flight
         .await
         .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
 }
 
 /// Columns of the first table of a shape whose values the request knows, and their slots.
-fn echoed(table: &Table, shape: &Shape) -> Vec<(usize, usize)> {
+pub(super) fn echoed(table: &Table, shape: &Shape) -> Vec<(usize, usize)> {
     (0..table.columns.len())
         .filter(|&column| table.columns[column].origin == Origin::Request)
         .filter_map(|column| shape.slot(0, column).map(|slot| (column, slot)))
         .collect()
 }
 
-fn checks(known: &Known, slot: impl Fn(usize) -> Option<usize>) -> Vec<(usize, Arc<std::collections::BTreeSet<String>>)> {
+pub(super) fn checks(known: &Known, slot: impl Fn(usize) -> Option<usize>) -> Vec<Check> {
     known
         .columns()
-        .filter_map(|column| Some((slot(column)?, known.get(column)?.clone())))
+        .filter_map(|column| Some(Check::Among(slot(column)?, known.get(column)?.clone())))
         .collect()
 }
 

@@ -66,6 +66,9 @@ pub(super) fn request(site: &Site, table: &Table, call: &Call, wants: &Wants, sp
     for (name, value) in table.query.iter().chain(&call.query).chain(&wants.ask) {
         push(name, value);
     }
+    for (name, column) in &endpoint.query {
+        push(name, call.values.get(column).map_or("", String::as_str));
+    }
     if !wants.expand.is_empty() {
         push("expand", &wants.expand.join(","));
     }
@@ -177,9 +180,21 @@ pub(crate) fn describe(table: &Table, call: &Call, wants: &Wants) -> String {
         }
     }
     let expand = (!wants.expand.is_empty()).then(|| ("expand".to_owned(), wants.expand.join(",")));
+    let bound: Vec<_> = endpoint
+        .query
+        .iter()
+        .map(|(name, column)| {
+            let value = call.values.get(column).cloned();
+            (
+                name.clone(),
+                value.unwrap_or_else(|| format!("{{{}}}", table.columns[*column].name)),
+            )
+        })
+        .collect();
     for (index, (name, value)) in table
         .query
         .iter()
+        .chain(&bound)
         .chain(&call.query)
         .chain(&wants.ask)
         .chain(&expand)

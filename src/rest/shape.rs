@@ -18,6 +18,8 @@ pub(super) struct Slot {
     pub(super) level: usize,
     /// NULL is an error.
     pub(super) key: bool,
+    /// A value of another type is NULL and counted.
+    pub(super) lenient: bool,
 }
 
 /// What happens at one place of the answer.
@@ -30,6 +32,13 @@ pub(super) struct Node {
     pub(super) rows: Option<(usize, Option<Arc<str>>)>,
     /// The value here says something about the page of that level.
     pub(super) page: Option<(usize, PageWord)>,
+    /// Something else than an object here is no value, and counted.
+    pub(super) lenient: bool,
+}
+
+/// A segment of a path that names an element of an array by the value of one of its members: `[fieldId=customfield_10001]`.
+pub(super) fn entry(segment: &str) -> Option<(&str, &str)> {
+    segment.strip_prefix('[')?.strip_suffix(']')?.split_once('=')
 }
 
 /// What a page says about itself.
@@ -37,6 +46,7 @@ pub(super) struct Node {
 pub(super) enum PageWord {
     Last,
     Next,
+    Total,
 }
 
 /// The compiled tree.
@@ -92,9 +102,12 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
         let rows = &root.page.rows;
         prefixes.push(rows.clone());
         node_at(&mut shape.root, rows).rows = Some((1, None));
-        if root.page.style != PageStyle::Single {
+        if !matches!(root.page.style, PageStyle::Single | PageStyle::Array) {
             node_at(&mut shape.root, &root.page.last).page = Some((1, PageWord::Last));
             node_at(&mut shape.root, &root.page.next).page = Some((1, PageWord::Next));
+            if let Some(total) = &root.page.total {
+                node_at(&mut shape.root, total).page = Some((1, PageWord::Total));
+            }
         }
         if root.page.style != PageStyle::Single {
             for &column in &root.identity {
@@ -112,12 +125,18 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
         {
             let level = shape.levels.len();
             shape.levels.push(Vec::new());
-            shape.paged.push(true);
+            // Where the list of the child has no pages, an embedded one is whole.
+            shape.paged.push(table.page.style != PageStyle::Single);
             let around = prefixes.concat();
             let joined = |path: &JsonPath| [around.clone(), embed.at.clone(), path.clone()].concat();
-            node_at(&mut shape.root, &joined(&table.page.rows)).rows = Some((level, None));
-            node_at(&mut shape.root, &joined(&table.page.last)).page = Some((level, PageWord::Last));
-            prefixes.push([embed.at.clone(), table.page.rows.clone()].concat());
+            node_at(&mut shape.root, &joined(&embed.rows)).rows = Some((level, None));
+            if table.page.style != PageStyle::Single {
+                match &table.page.total {
+                    Some(total) => node_at(&mut shape.root, &joined(total)).page = Some((level, PageWord::Total)),
+                    None => node_at(&mut shape.root, &joined(&table.page.last)).page = Some((level, PageWord::Last)),
+                }
+            }
+            prefixes.push([embed.at.clone(), embed.rows.clone()].concat());
         }
         if position + 1 == chain.len() && !table.each.is_empty() {
             let level = shape.levels.len();
@@ -159,7 +178,7 @@ impl Shape {
         }
         let slot = self.slots.len();
         let (codec, level) = match &definition.origin {
-            Origin::Json { level, codec, .. } => (*codec, if *level == 0 { position } else { position + level }),
+            Origin::Json { level, codec, .. } => (codec.clone(), if *level == 0 { position } else { position + level }),
             Origin::Request => (None, 0),
             Origin::Label => (None, self.depth()),
         };
@@ -169,6 +188,7 @@ impl Shape {
             codec,
             level,
             key: definition.key,
+            lenient: definition.lenient,
         });
         self.slot_of.insert((position, column), slot);
         match &definition.origin {
@@ -176,8 +196,15 @@ impl Shape {
                 self.levels[level].push(slot);
                 for (preference, path) in paths.iter().enumerate() {
                     for around in self.places(chain, prefixes, position, level) {
+                        let outer = around.len();
                         let at = [around, path.clone()].concat();
                         node_at(&mut self.root, &at).leaves.push((slot, preference));
+                        if definition.lenient {
+                            // Objects on the way to the value, not those around the row.
+                            for length in outer + 1..at.len() {
+                                node_at(&mut self.root, &at[..length]).lenient = true;
+                            }
+                        }
                     }
                 }
             }

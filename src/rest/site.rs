@@ -3,8 +3,10 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
+use super::metadata::Metadata;
 use super::outcome::WriteLog;
 use super::pace::Paces;
 use super::plan::{Call, Context, Sizes};
@@ -49,6 +51,10 @@ pub(crate) struct Site {
     pub(crate) writes: WriteLog,
     paces: Mutex<Paces>,
     sizes: Mutex<HashMap<String, usize>>,
+    /// The fields of the site.
+    pub(crate) metadata: Metadata,
+    /// The site has refused a batch larger than it takes for certain.
+    small_batches: AtomicBool,
 }
 
 impl Site {
@@ -68,6 +74,8 @@ impl Site {
             writes: WriteLog::default(),
             paces: Mutex::default(),
             sizes: Mutex::default(),
+            metadata: Metadata::default(),
+            small_batches: AtomicBool::new(false),
         }
     }
 
@@ -87,6 +95,14 @@ impl Site {
     /// Rows of a page that are asked for.
     pub(super) fn page_rows(&self, table: &Table) -> usize {
         self.page_size.map_or(table.page.max, |size| size.clamp(1, table.page.max))
+    }
+
+    pub(super) fn takes_large_batches(&self) -> bool {
+        !self.small_batches.load(Relaxed)
+    }
+
+    pub(super) fn refuse_large_batches(&self) {
+        self.small_batches.store(true, Relaxed);
     }
 
     /// Remembers how many pages a list took.

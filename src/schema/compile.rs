@@ -8,7 +8,10 @@ use super::file::{ApiFile, CodecFile, ColumnFile, FormatFile, KindFile, ListFile
 use super::operation::{Operation, Tables};
 use super::operation_file::ProcedureFile;
 use super::procedure::Procedure;
-use super::{Api, Catalog, Codec, Column, Embed, Example, Format, JsonPath, Kind, Origin, Page, Parent, Push, Source, Table};
+use super::{
+    Api, Catalog, Codec, Column, Custom, Embed, Example, Format, Jql, JsonPath, Kind, Lookup, Origin, Page, Parent, Push,
+    SlaPart, Source, Table,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Suffix, path and type of the columns of a user object. On Data Center users have a name and no account id.
@@ -185,7 +188,35 @@ impl Compiler<'_> {
             .map(|(label, path)| (label.clone(), json_path(path)))
             .collect();
         let level = if each.is_empty() { 1 } else { 2 };
-        let columns = columns(file, level)?;
+        let mut columns = columns(file, level)?;
+        for (name, column) in &file.columns {
+            if let Some(push) = &column.push
+                && let Some(by) = &push.lookup
+            {
+                let lookup = self.lookup(name, by, push.take.as_deref())?;
+                let index = find(&columns, name)?;
+                if let Some(push) = &mut columns[index].push {
+                    push.lookup = Some(lookup);
+                }
+            }
+        }
+        let search = file
+            .read
+            .search
+            .as_ref()
+            .map(|search| search.compile(|name| find(&columns, name)))
+            .transpose()?;
+        let mut custom = file
+            .custom
+            .as_ref()
+            .map(|custom| custom_of(file, custom, &columns))
+            .transpose()?;
+        if let (Some(custom), Some(like)) = (&mut custom, file.custom.as_ref().and_then(|custom| custom.like.as_ref())) {
+            if !self.files.contains_key(like.as_str()) {
+                return Err(format!("`custom.like` names the table `{like}`, which does not exist").into());
+            }
+            custom.like = Some(self.table(like).map_err(Problem::Elsewhere)?);
+        }
 
         let mut gets = Vec::new();
         for call in file.read.get.iter() {
@@ -201,13 +232,15 @@ impl Compiler<'_> {
             endpoint.ignores = ignores.iter().map(|name| find(&columns, name)).collect::<Result<_, _>>()?;
             lists.push(endpoint);
         }
-        if gets.is_empty() && lists.is_empty() {
-            return Err("`read` has neither `list` nor `get`".to_owned().into());
+        if gets.is_empty() && lists.is_empty() && search.is_none() && file.read.embed.is_none() {
+            return Err("`read` has neither `list`, `get`, `search` nor `embed`".to_owned().into());
         }
         for (index, column) in columns.iter().enumerate() {
             let in_path = |endpoint: &Endpoint| endpoint.placeholders().any(|placeholder| placeholder == index);
             let sent = column.push.is_some() || lists.iter().chain(&gets).any(in_path);
-            if column.origin == Origin::Request && !sent && !column.write_only {
+            // An embedded row takes it from the row around it.
+            let carried = file.read.embed.is_some() && file.columns.get(&column.name).is_some_and(|file| file.parent.is_some());
+            if column.origin == Origin::Request && !sent && !carried && !column.write_only {
                 return Err(format!("column `{}` is taken from the request, but no endpoint sends it", column.name).into());
             }
             if column.detail && gets.is_empty() {
@@ -234,13 +267,31 @@ impl Compiler<'_> {
         let parent = self.parent(file, &columns)?;
         let embed = match (&file.read.embed, &parent) {
             (None, _) => None,
-            (Some(embed), Some(_)) => Some(Embed {
+            (Some(embed), Some(_)) if embed.expand.is_some() != embed.field.is_some() => Some(Embed {
                 expand: embed.expand.clone(),
+                field: embed.field.clone(),
                 at: json_path(&embed.at),
+                rows: embed.rows.as_ref().map_or_else(|| page.rows.clone(), |rows| json_path(rows)),
             }),
+            (Some(_), Some(_)) => return Err("`embed` needs either `expand` or `field`".to_owned().into()),
             (Some(_), None) => return Err("`embed` needs a column with `parent`".to_owned().into()),
         };
-        if lists.is_empty() && embed.is_none() && parent.is_none() && gets.iter().all(|get| get.placeholders().next().is_some()) {
+        let unless = match &parent {
+            Some(parent) => file
+                .read
+                .unless
+                .iter()
+                .map(|(name, value)| Ok((find(&parent.table.columns, name)?, value.clone())))
+                .collect::<Result<Vec<_>, String>>()?,
+            None if file.read.unless.is_empty() => Vec::new(),
+            None => return Err("`unless` needs a column with `parent`".to_owned().into()),
+        };
+        if lists.is_empty()
+            && search.is_none()
+            && embed.is_none()
+            && parent.is_none()
+            && gets.iter().all(|get| get.placeholders().next().is_some())
+        {
             return Err("no endpoint can list the rows".to_owned().into());
         }
         let identity: Vec<usize> = match &file.read.identity[..] {
@@ -273,10 +324,28 @@ impl Compiler<'_> {
             parent,
             embed,
             identity,
+            search,
+            unless,
+            custom,
             insert,
             updates,
             delete,
             examples: Example::all(&file.examples),
+        })
+    }
+
+    /// The table and columns in which the JQL of an input is found.
+    fn lookup(&mut self, name: &str, by: &str, take: Option<&str>) -> Result<Lookup, Problem> {
+        let (table, by) = split_reference(name, by)?;
+        let take = take.ok_or_else(|| format!("column `{name}`: `lookup` needs `take`"))?;
+        if !self.files.contains_key(table.as_str()) {
+            return Err(format!("column `{name}` looks into the table `{table}`, which does not exist").into());
+        }
+        let table = self.table(&table).map_err(Problem::Elsewhere)?;
+        Ok(Lookup {
+            by: find(&table.columns, &by)?,
+            take: find(&table.columns, take)?,
+            table,
         })
     }
 
@@ -368,13 +437,14 @@ fn page(folder: &PageFile, own: &PageFile) -> Result<Page, String> {
         limit: word("limit", &own.limit, &folder.limit)?,
         last: json_path(&word("last", &own.last, &folder.last)?),
         next: json_path(&word("next", &own.next, &folder.next)?),
+        total: own.total.as_ref().or(folder.total.as_ref()).map(|path| json_path(path)),
         max: word("max", &own.max, &folder.max)?.max(1),
     })
 }
 
 fn columns(file: &TableFile, level: usize) -> Result<Vec<Column>, String> {
     let mut columns = Vec::new();
-    for (name, column) in &file.columns {
+    for (name, column) in file.columns.iter().filter(|(name, _)| !is_template(name)) {
         if !is_name(name) {
             return Err(format!("the column name `{name}` is not lower case snake_case"));
         }
@@ -384,13 +454,21 @@ fn columns(file: &TableFile, level: usize) -> Result<Vec<Column>, String> {
             columns.push(plain_column(name, column, level)?);
         }
     }
+    for column in &mut columns {
+        // Whatever stands in a field of an issue, it must not make the others unreadable.
+        column.lenient |= file.read.search.is_some() && !column.key;
+    }
     for (index, column) in columns.iter().enumerate() {
         if columns[..index].iter().any(|earlier| earlier.name == column.name) {
             return Err(format!("there are two columns `{}`", column.name));
         }
     }
     // A push may depend on columns that are declared later.
-    for (name, column) in &file.columns {
+    for (name, column) in file
+        .columns
+        .iter()
+        .filter(|(name, column)| !is_template(name) && column.kind != KindFile::User)
+    {
         if let Some(push) = &column.push {
             let with = push
                 .with
@@ -404,6 +482,60 @@ fn columns(file: &TableFile, level: usize) -> Result<Vec<Column>, String> {
         }
     }
     Ok(columns)
+}
+
+/// What the files say about columns that depend on the site.
+fn custom_of(file: &TableFile, custom: &super::custom::CustomFile, columns: &[Column]) -> Result<Custom, String> {
+    let fields = match custom.fields.strip_prefix("GET ") {
+        Some(path) if path.starts_with('/') && !path.contains(['{', '?']) => path.to_owned(),
+        _ => return Err(format!("`custom.fields` is `GET /path`, not `{}`", custom.fields)),
+    };
+    let (mut parts, mut templates) = (Vec::new(), Vec::new());
+    for (name, column) in &file.columns {
+        let Some(key) = &column.custom else {
+            if is_template(name) {
+                return Err(format!("column `{name}`: a template needs `custom`"));
+            }
+            continue;
+        };
+        if is_template(name) {
+            let mut template = plain_column(name, column, 1)?;
+            template.lenient = true;
+            templates.push((key.clone(), template));
+        } else if column.kind == KindFile::User {
+            return Err(format!("column `{name}`: a part of a field is no user"));
+        } else {
+            let index = find(columns, name)?;
+            let paths = match (&column.from, &columns[index].origin) {
+                (Some(_), Origin::Json { paths, .. }) => paths.clone(),
+                _ => vec![Vec::new()],
+            };
+            parts.push((index, key.clone(), paths));
+        }
+    }
+    let types = custom.types.iter().map(|(key, column)| {
+        let mut prototype = plain_column("field", column, 1)?;
+        // It is the value of the field itself, unless told otherwise.
+        if let (None, Origin::Json { paths, .. }) = (&column.from, &mut prototype.origin) {
+            *paths = vec![Vec::new()];
+        }
+        prototype.lenient = true;
+        Ok((key.clone(), prototype))
+    });
+    Ok(Custom {
+        fields,
+        at: custom.at.clone(),
+        needed: custom.needed,
+        parts,
+        templates,
+        types: types.collect::<Result<_, String>>()?,
+        like: None,
+    })
+}
+
+/// Whether a column name is a pattern for several columns.
+fn is_template(name: &str) -> bool {
+    name.contains("{name}")
 }
 
 pub(super) fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Result<Column, String> {
@@ -421,7 +553,8 @@ pub(super) fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Resul
     if file.flatten {
         return Err(format!("column `{name}`: `flatten` is for `type = \"user\"`"));
     }
-    if (file.input || file.push.is_some()) && !matches!(kind, Kind::Text | Kind::Boolean | Kind::Bigint) {
+    let in_address = file.input || file.push.as_ref().is_some_and(|push| push.jql.is_none());
+    if in_address && !matches!(kind, Kind::Text | Kind::Boolean | Kind::Bigint) {
         return Err(format!(
             "column `{name}`: only text, boolean and bigint columns can be sent to the site"
         ));
@@ -439,9 +572,15 @@ pub(super) fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Resul
     }
     let origin = match &file.from {
         None if file.input || file.write_only || file.parent.is_some() => Origin::Request,
-        None => json_origin(name, &[camel_case(name)], level, file.codec)?,
+        None if file.custom.is_some() || is_template(name) => json_origin(name, &[String::new()], level, codec_of(file)?)?,
+        None if file.property.is_some() => Origin::Json {
+            level,
+            paths: vec![vec!["properties".into(), file.property.clone().unwrap_or_default()]],
+            codec: codec_of(file)?,
+        },
+        None => json_origin(name, &[camel_case(name)], level, codec_of(file)?)?,
         Some(OneOrMany::One(label)) if label == "@each" => Origin::Label,
-        Some(from) => json_origin(name, &from.iter().cloned().collect::<Vec<_>>(), level, file.codec)?,
+        Some(from) => json_origin(name, &from.iter().cloned().collect::<Vec<_>>(), level, codec_of(file)?)?,
     };
     if origin == Origin::Label && level == 1 {
         return Err(format!("column `{name}`: `@each` needs `read.each`"));
@@ -471,14 +610,48 @@ pub(super) fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Resul
         ask: file.ask.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
         detail: file.detail,
         desk: file.desk,
+        property: file.property.clone(),
+        lenient: false,
         write_only: file.write_only,
         max_chars: file.max_chars,
     })
 }
 
+fn codec_of(file: &ColumnFile) -> Result<Option<Codec>, String> {
+    if !file.pick.is_empty() {
+        return match file.codec {
+            None => Ok(Some(Codec::Pick(file.pick.clone()))),
+            Some(_) => Err("`pick` is itself a codec".to_owned()),
+        };
+    }
+    Ok(file.codec.map(|codec| match codec {
+        CodecFile::UrlTail => Codec::UrlTail,
+        CodecFile::Adf => Codec::Adf,
+        CodecFile::Cascade => Codec::Cascade,
+        CodecFile::SlaBreached => Codec::Sla(SlaPart::Breached),
+        CodecFile::SlaRemaining => Codec::Sla(SlaPart::Remaining),
+        CodecFile::SlaBreachTime => Codec::Sla(SlaPart::BreachTime),
+        CodecFile::SlaCompleted => Codec::Sla(SlaPart::Completed),
+    }))
+}
+
 fn push_of(column: &str, file: &super::file::PushFile) -> Result<Push, String> {
-    if file.query.is_some() != file.when.is_empty() {
-        return Err(format!("column `{column}`: `push` needs either `query` or `when`"));
+    let ways = [
+        file.query.is_some(),
+        !file.when.is_empty(),
+        file.jql.is_some(),
+        file.raw,
+        file.lookup.is_some(),
+    ];
+    if ways.into_iter().filter(|way| *way).count() != 1 {
+        return Err(format!(
+            "column `{column}`: `push` needs one of `query`, `when`, `jql`, `raw` and `lookup`"
+        ));
+    }
+    if let Some(op) = file.exact.iter().find(|op| !file.ops.contains(op)) {
+        return Err(format!(
+            "column `{column}`: `push.exact` has {op:?}, which `push.ops` has not"
+        ));
     }
     let when = file
         .when
@@ -496,11 +669,27 @@ fn push_of(column: &str, file: &super::file::PushFile) -> Result<Push, String> {
         when,
         default: file.default.clone(),
         with: Vec::new(),
+        jql: file.jql.as_ref().map(|field| Jql {
+            field: field.clone(),
+            ops: file.ops.clone(),
+            exact: file.exact.clone(),
+            literal: file.literal,
+            values: file
+                .values
+                .iter()
+                .map(|(value, literal)| (value.clone(), literal.clone()))
+                .collect(),
+            order: file.order,
+            vague: file.vague,
+        }),
+        raw: file.raw,
+        lookup: None,
     })
 }
 
 pub(super) fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Result<Vec<Column>, String> {
-    if file.input || file.push.is_some() || file.parent.is_some() || file.codec.is_some() {
+    let in_address = file.push.as_ref().is_some_and(|push| push.jql.is_none());
+    if file.input || in_address || file.parent.is_some() || file.codec.is_some() {
         return Err(format!(
             "column `{name}`: a user takes only `from`, `key`, `expand`, `flatten` and `doc`"
         ));
@@ -538,13 +727,20 @@ pub(super) fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Resul
                 references: None,
                 input: false,
                 required: false,
-                push: None,
+                // The site looks people up by their account id.
+                push: if index == 0 {
+                    file.push.as_ref().map(|push| push_of(name, push)).transpose()?
+                } else {
+                    None
+                },
                 one_of: Vec::new(),
                 format: None,
                 expand: file.expand.clone(),
                 ask: Vec::new(),
                 detail: false,
                 desk: false,
+                property: None,
+                lenient: false,
                 write_only: false,
                 max_chars: None,
             })
@@ -552,7 +748,7 @@ pub(super) fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Resul
         .collect()
 }
 
-fn json_origin(column: &str, from: &[String], level: usize, codec: Option<CodecFile>) -> Result<Origin, String> {
+fn json_origin(column: &str, from: &[String], level: usize, codec: Option<Codec>) -> Result<Origin, String> {
     let ups = |path: &str| path.split('/').take_while(|part| *part == "..").count();
     let up = from.first().map_or(0, |path| ups(path));
     if from.is_empty() || from.iter().any(|path| ups(path) != up) {
@@ -564,7 +760,6 @@ fn json_origin(column: &str, from: &[String], level: usize, codec: Option<CodecF
         return Err(format!("column `{column}`: `{}` leaves the answer", from[0]));
     }
     let paths = from.iter().map(|path| json_path(path.trim_start_matches("../"))).collect();
-    let codec = codec.map(|CodecFile::UrlTail| Codec::UrlTail);
     Ok(Origin::Json {
         level: level - up,
         paths,

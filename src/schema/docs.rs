@@ -30,12 +30,15 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
     for endpoint in &table.gets {
         let _ = writeln!(text, "- get: `GET {}`", endpoint.template);
     }
+    if let Some(search) = &table.search {
+        let _ = writeln!(text, "- search: `POST {}`, then `POST {}`", search.call, search.bulk);
+    }
     if let (Some(embed), Some(parent)) = (&table.embed, &table.parent) {
-        let _ = writeln!(
-            text,
-            "- embedded in [{0}](#{0}) by `expand={1}`",
-            parent.table.name, embed.expand
-        );
+        let how = match (&embed.expand, &embed.field) {
+            (Some(expand), _) => format!("expand={expand}"),
+            (None, field) => format!("fields={}", field.as_deref().unwrap_or_default()),
+        };
+        let _ = writeln!(text, "- embedded in [{0}](#{0}) by `{how}`", parent.table.name);
     }
     let writes = [("insert", &table.insert), ("delete", &table.delete)];
     let writes = writes

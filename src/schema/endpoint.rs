@@ -32,6 +32,8 @@ pub(crate) struct Endpoint {
     /// The path as written: safe to log, and the name of the endpoint for rate limits.
     pub(crate) template: Arc<str>,
     pub(crate) segments: Vec<Segment>,
+    /// Query parameters whose values are columns.
+    pub(crate) query: Vec<(String, usize)>,
     /// Columns whose push this endpoint does not take.
     pub(crate) ignores: Vec<usize>,
 }
@@ -64,6 +66,18 @@ impl Endpoint {
         let Some(path) = template.strip_prefix('/') else {
             return Err(format!("the path `{template}` does not start with `/`"));
         };
+        let (path, parameters) = path.split_once('?').unwrap_or((path, ""));
+        let query = parameters
+            .split('&')
+            .filter(|pair| !pair.is_empty())
+            .map(|pair| {
+                let column = pair.split_once('=').and_then(|(name, value)| {
+                    let column = value.strip_prefix('{')?.strip_suffix('}')?;
+                    Some((name.to_owned(), columns.iter().position(|known| known.name == column)?))
+                });
+                column.ok_or_else(|| format!("the parameter `{pair}` of `{template}` is not of the form `name={{column}}`"))
+            })
+            .collect::<Result<_, _>>()?;
         let segments = path
             .split('/')
             .map(
@@ -82,17 +96,19 @@ impl Endpoint {
             .collect::<Result<_, _>>()?;
         Ok(Self {
             verb,
-            template: template.into(),
+            template: template.split('?').next().unwrap_or_default().into(),
             segments,
+            query,
             ignores: Vec::new(),
         })
     }
 
-    /// Columns that the path needs.
+    /// Columns that the address needs.
     pub(crate) fn placeholders(&self) -> impl Iterator<Item = usize> + '_ {
-        self.segments.iter().filter_map(|segment| match segment {
+        let in_path = self.segments.iter().filter_map(|segment| match segment {
             Segment::Column(column) => Some(*column),
             Segment::Literal(_) => None,
-        })
+        });
+        in_path.chain(self.query.iter().map(|(_, column)| *column))
     }
 }

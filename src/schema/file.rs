@@ -6,7 +6,9 @@
 use indexmap::IndexMap;
 use serde::Deserialize;
 
+use super::custom::CustomFile;
 use super::operation_file::OperationFile;
+use super::search::{JqlLiteral, JqlOp, SearchFile};
 
 /// One table of the site.
 #[derive(Debug, Deserialize)]
@@ -19,6 +21,9 @@ pub(super) struct TableFile {
     pub read: ReadFile,
     /// Columns in the order of `SELECT *`.
     pub columns: IndexMap<String, ColumnFile>,
+    /// Columns made from the fields of the site.
+    #[serde(default)]
+    pub custom: Option<CustomFile>,
     /// What INSERT does for each row.
     #[serde(default)]
     pub insert: Option<OperationFile>,
@@ -59,6 +64,12 @@ pub(super) struct ReadFile {
     /// Columns that tell the rows of a list apart where the key does not. Without it the key is unique.
     #[serde(default)]
     pub identity: Vec<String>,
+    /// The rows are found by JQL.
+    #[serde(default)]
+    pub search: Option<SearchFile>,
+    /// A row of the parent with this value in that column has no rows here: column = value.
+    #[serde(default)]
+    pub unless: IndexMap<String, String>,
 }
 
 /// A list endpoint: the call alone, or with the filters it does not take.
@@ -90,9 +101,13 @@ pub(super) struct ListDetail {
 #[serde(deny_unknown_fields)]
 pub(super) struct EmbedFile {
     /// Value of the parent's `expand` parameter that brings the rows.
-    pub expand: String,
+    pub expand: Option<String>,
+    /// Field of the parent that has the rows, where the parent is asked for fields.
+    pub field: Option<String>,
     /// Path of the embedded page inside a row of the parent.
     pub at: String,
+    /// Path of the array of rows inside of it, where it differs from `page.rows`.
+    pub rows: Option<String>,
 }
 
 /// How a list is paged. Every word has a folder-wide value in `_api.toml`.
@@ -110,8 +125,10 @@ pub(super) struct PageFile {
     pub limit: Option<String>,
     /// Path of the boolean that says: this is the last page.
     pub last: Option<String>,
-    /// Path of the link to the next page.
+    /// Path of the link to the next page, or of its token.
     pub next: Option<String>,
+    /// Path of the number of all rows, where a page says that instead of whether it is the last.
+    pub total: Option<String>,
     /// How many rows to ask for at most.
     pub max: Option<usize>,
 }
@@ -127,6 +144,10 @@ pub(crate) enum PageStyle {
     Link,
     /// There is one answer and no page.
     Single,
+    /// A bare array that says nothing about itself: the list ends with an empty one.
+    Array,
+    /// The answer has a token that asks for the next page.
+    Token,
 }
 
 /// One column.
@@ -164,6 +185,13 @@ pub(super) struct ColumnFile {
     pub format: Option<FormatFile>,
     /// How the JSON value becomes the column's value.
     pub codec: Option<CodecFile>,
+    /// The value is an object, or a list of objects, of which the first of these members that is there is taken.
+    #[serde(default)]
+    pub pick: Vec<String>,
+    /// `custom` key of the schema of the field of the site that has the value; `from` is then within the value of the field.
+    pub custom: Option<String>,
+    /// Entity property that has the value; asked for only when the column is selected.
+    pub property: Option<String>,
     /// Value of the `expand` parameter needed for this column; sent only when the column is selected.
     pub expand: Option<String>,
     /// Query parameters sent only when the column is selected.
@@ -203,6 +231,33 @@ pub(super) struct PushFile {
     /// The parameter is only taken together with these columns: bound to anything (`""`) or to the value named.
     #[serde(default)]
     pub with: IndexMap<String, String>,
+    /// Field in JQL that has the value.
+    pub jql: Option<String>,
+    /// Predicates that JQL answers with all the rows, at least, that SQL wants.
+    #[serde(default)]
+    pub ops: Vec<JqlOp>,
+    /// Those of `ops` that JQL answers with just the rows that SQL wants: they need no second look.
+    #[serde(default)]
+    pub exact: Vec<JqlOp>,
+    /// How a value is written in JQL.
+    #[serde(default, rename = "as")]
+    pub literal: JqlLiteral,
+    /// `value = "literal"`, where JQL spells a value differently. Other values are not sent.
+    #[serde(default)]
+    pub values: IndexMap<String, String>,
+    /// JQL sorts by the field as SQL does: it is never NULL and no text.
+    #[serde(default)]
+    pub order: bool,
+    /// A value that the site does not know may yet be that of some row: the predicate is then not sent.
+    #[serde(default)]
+    pub vague: bool,
+    /// The value is itself JQL.
+    #[serde(default)]
+    pub raw: bool,
+    /// The JQL is that of the row of another table: `table.column` that has the value.
+    pub lookup: Option<String>,
+    /// Column of that table with the JQL.
+    pub take: Option<String>,
 }
 
 /// Types of columns.
@@ -249,6 +304,18 @@ pub(super) enum FormatFile {
 pub(super) enum CodecFile {
     /// The last segment of a URL: ids that the API only gives inside links.
     UrlTail,
+    /// A document in the Atlassian Document Format as plain text.
+    Adf,
+    /// A cascading choice as `parent / child`.
+    Cascade,
+    /// Whether the ongoing cycle of an SLA, or else the last one, was missed.
+    SlaBreached,
+    /// Working time that remains of that cycle, in milliseconds; negative when it was missed.
+    SlaRemaining,
+    /// When the goal of that cycle is or was missed.
+    SlaBreachTime,
+    /// Working time that the last completed cycle took, in milliseconds.
+    SlaCompleted,
 }
 
 /// A statement for the documentation.

@@ -6,6 +6,7 @@
 mod compile;
 #[cfg(test)]
 mod coverage;
+mod custom;
 #[cfg(test)]
 mod docs;
 mod endpoint;
@@ -13,17 +14,20 @@ mod file;
 mod operation;
 mod operation_file;
 mod procedure;
+mod search;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
+pub(crate) use custom::{Custom, FieldMetadata, resolve};
 #[cfg(test)]
 pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Encoding, Find, Operation};
 pub(crate) use procedure::{Action, Procedure, Step};
+pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
 /// The schema files that are part of the program: path below `schemas/` and text.
 static EMBEDDED: &[(&str, &str)] = &include!(concat!(env!("OUT_DIR"), "/schemas.rs"));
@@ -72,13 +76,17 @@ impl Catalog {
         self.sources.get(index)
     }
 
+    /// The same catalog with other definitions of its tables, in the same order.
+    pub(crate) fn with(&self, tables: Vec<Arc<Table>>) -> Self {
+        Self { tables, ..self.clone() }
+    }
+
     /// Tables in the order of their names.
     pub(crate) fn tables(&self) -> &[Arc<Table>] {
         &self.tables
     }
 
     /// The table of that name.
-    #[cfg(test)]
     pub(crate) fn table(&self, name: &str) -> Option<&Arc<Table>> {
         self.tables
             .binary_search_by(|table| table.name.as_str().cmp(name))
@@ -126,7 +134,7 @@ pub(crate) struct Api {
 }
 
 /// One table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) doc: String,
@@ -147,6 +155,12 @@ pub(crate) struct Table {
     pub(crate) identity: Vec<usize>,
     /// Whether the key columns identify a row.
     pub(crate) unique: bool,
+    /// How rows are found by JQL, where they are.
+    pub(crate) search: Option<Search>,
+    /// Columns of the parent and the values with which it has no rows here.
+    pub(crate) unless: Vec<(usize, String)>,
+    /// Columns that depend on the site, until they are resolved.
+    pub(crate) custom: Option<Custom>,
     /// What writes a row.
     pub(crate) insert: Option<Operation>,
     /// What changes a row: one or several operations, each for some of the columns.
@@ -179,7 +193,7 @@ impl Table {
 }
 
 /// The table whose rows the rows of another belong to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Parent {
     pub(crate) table: Arc<Table>,
     /// Pairs of (column here, column of the parent).
@@ -187,16 +201,20 @@ pub(crate) struct Parent {
 }
 
 /// Where a row of the parent carries rows of this table.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Embed {
     /// Value of the parent's `expand` parameter.
-    pub(crate) expand: String,
+    pub(crate) expand: Option<String>,
+    /// Field of the parent.
+    pub(crate) field: Option<String>,
     /// Path of the embedded page.
     pub(crate) at: JsonPath,
+    /// Path of the rows inside of it.
+    pub(crate) rows: JsonPath,
 }
 
 /// One column.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Column {
     pub(crate) name: String,
     pub(crate) doc: String,
@@ -216,6 +234,10 @@ pub(crate) struct Column {
     pub(crate) ask: Vec<(String, String)>,
     pub(crate) detail: bool,
     pub(crate) desk: bool,
+    /// Entity property that has the value.
+    pub(crate) property: Option<String>,
+    /// A value of another type is NULL and a warning: the site lets anything stand in a field.
+    pub(crate) lenient: bool,
     /// NULL in every row that is read.
     pub(crate) write_only: bool,
     /// Most characters of a value that is written.
@@ -277,7 +299,7 @@ pub(crate) enum Origin {
 pub(crate) type JsonPath = Vec<String>;
 
 /// How an equality on a column reaches the site.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Push {
     pub(crate) query: Option<String>,
     pub(crate) repeat: bool,
@@ -286,6 +308,11 @@ pub(crate) struct Push {
     pub(crate) default: Option<String>,
     /// Columns that must be bound too: to anything, or to a value.
     pub(crate) with: Vec<(usize, Option<String>)>,
+    pub(crate) jql: Option<Jql>,
+    /// The value is JQL.
+    pub(crate) raw: bool,
+    /// The value stands for JQL that is found elsewhere.
+    pub(crate) lookup: Option<Lookup>,
 }
 
 /// What a value must look like to match a row.
@@ -314,10 +341,27 @@ impl Format {
 }
 
 /// How a JSON value becomes a column's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Codec {
     /// Last segment of a URL.
     UrlTail,
+    /// Text of a document.
+    Adf,
+    /// A choice and the choice below it.
+    Cascade,
+    /// A member of the object, or of each object of the list.
+    Pick(Vec<String>),
+    /// Part of an SLA.
+    Sla(SlaPart),
+}
+
+/// What of an SLA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlaPart {
+    Breached,
+    Remaining,
+    BreachTime,
+    Completed,
 }
 
 /// How a list is paged.
@@ -329,11 +373,13 @@ pub(crate) struct Page {
     pub(crate) limit: String,
     pub(crate) last: JsonPath,
     pub(crate) next: JsonPath,
+    /// Number of all rows, where the page says that.
+    pub(crate) total: Option<JsonPath>,
     pub(crate) max: usize,
 }
 
 /// A documented statement.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Example {
     pub(crate) doc: String,
     pub(crate) sql: String,

@@ -1,5 +1,6 @@
 //! A look at a site: who we are there, what it is, what we may do.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,8 +8,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
+use crate::connection::Route;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Method, Request, Safety, Statement};
+use crate::http::{Method, Request, Safety, Statement, scope};
 
 /// What a site told about itself and about us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,26 @@ pub struct Findings {
     pub service_desk: String,
     /// Time of one request on an open connection.
     pub round_trip: Duration,
+}
+
+/// Longest time to wait for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Tells what the steps find.
+struct Step<'r>(&'r mut (dyn FnMut(&'static str, Option<String>) + Send));
+
+impl Step<'_> {
+    fn found(&mut self, name: &'static str, what: String) {
+        (self.0)(name, Some(what));
+    }
+
+    /// What a step led to; a failure is told.
+    fn of<T>(&mut self, name: &'static str, outcome: Result<T>) -> Result<T> {
+        if outcome.is_err() {
+            (self.0)(name, None);
+        }
+        outcome
+    }
 }
 
 /// Permissions that decide what is visible.
@@ -68,19 +90,48 @@ impl Session {
     /// # Errors
     /// The site cannot be reached, does not accept the credentials, or has no Jira Service Management for this account.
     pub async fn check(&self) -> Result<Findings> {
-        let server: ServerInfo = self.look("/rest/api/2/serverInfo", &[]).await?;
-        let begin = Instant::now();
-        let myself: Myself = self.look("/rest/api/2/myself", &[]).await?;
-        let round_trip = begin.elapsed();
-        let granted: MyPermissions = self
-            .look("/rest/api/2/mypermissions", &[("permissions", PERMISSIONS)])
-            .await?;
-        let info: Info = self.look("/rest/servicedeskapi/info", &[]).await?;
-        // `/info` answers everybody; only a real resource shows whether the account may use the product.
-        let _: serde::de::IgnoredAny = self.look("/rest/servicedeskapi/servicedesk", &[("limit", "1")]).await?;
+        self.check_steps(&mut |_, _| ()).await
+    }
+
+    /// Does the same step by step: `report` hears each step with what was found, or without it if the step failed.
+    ///
+    /// # Errors
+    /// As for [`check`](Self::check), of the first step that failed.
+    pub async fn check_steps(&self, report: &mut (dyn FnMut(&'static str, Option<String>) + Send)) -> Result<Findings> {
+        let mut step = Step(report);
+        let reached = step.of("resolve", self.resolve().await)?;
+        step.found("resolve", reached);
+        let reached = step.of("connect", self.knock().await)?;
+        step.found("connect", reached);
         let unknown = || "unknown".to_owned();
+        // Answered to everybody: what fails here is the way to the site, its encryption included. With OAuth it is the token.
+        let begin = Instant::now();
+        let server: Result<ServerInfo> = self.look("/rest/api/2/serverInfo", &[]).await;
+        let name = match &server {
+            Err(error) if error.kind() == ErrorKind::Tls => "tls",
+            Err(error) if matches!(error.kind(), ErrorKind::Authentication | ErrorKind::Permission) => "authenticate",
+            _ => "http",
+        };
+        let server = step.of(name, server)?;
+        if self.connection().site().scheme() == "https" {
+            step.found("tls", "the certificate is accepted".into());
+        }
+        step.found(
+            "http",
+            format!("answers within {:.0} ms", begin.elapsed().as_secs_f64() * 1_000.0),
+        );
+        let begin = Instant::now();
+        let myself: Myself = step.of("authenticate", self.look("/rest/api/2/myself", &[]).await)?;
+        let round_trip = begin.elapsed();
+        step.found("authenticate", "the credentials are accepted".into());
         let id = myself.account_id.or(myself.name).unwrap_or_else(unknown);
-        Ok(Findings {
+        let permissions = self.look("/rest/api/2/mypermissions", &[("permissions", PERMISSIONS)]).await;
+        let granted: MyPermissions = step.of("permissions", permissions)?;
+        let info: Info = step.of("service desk", self.look("/rest/servicedeskapi/info", &[]).await)?;
+        // `/info` answers everybody; only a real resource shows whether the account may use the product.
+        let desks = self.look("/rest/servicedeskapi/servicedesk", &[("limit", "1")]).await;
+        let _: serde::de::IgnoredAny = step.of("licence", desks)?;
+        let findings = Findings {
             deployment: format!(
                 "{} {}",
                 server.deployment_type.map_or_else(unknown, |kind| if kind == "Server" {
@@ -99,7 +150,126 @@ impl Session {
                 .collect(),
             service_desk: format!("answers, version {}", info.version.unwrap_or_else(unknown)),
             round_trip,
-        })
+        };
+        step.found("deployment", findings.deployment.clone());
+        step.found("account", findings.account.clone());
+        step.found(
+            "permissions",
+            match findings.permissions.is_empty() {
+                true => "none of those asked for".into(),
+                false => findings.permissions.join(", "),
+            },
+        );
+        step.found("service desk", findings.service_desk.clone());
+        step.found("licence", "the account may use Jira Service Management".into());
+        step.found("scopes", self.scopes());
+        step.found("round trip", format!("{:.0} ms", findings.round_trip.as_secs_f64() * 1_000.0));
+        Ok(findings)
+    }
+
+    /// Looks up the name of the site, where nobody does it for us.
+    async fn resolve(&self) -> Result<String> {
+        let site = self.connection().site();
+        let (Some(host), Some(port)) = (site.host_str(), site.port_or_known_default()) else {
+            return Ok("no name to look up".into());
+        };
+        if let Some(proxy) = self.proxy() {
+            return Ok(format!("left to {proxy}"));
+        }
+        let found = tokio::net::lookup_host((host.trim_matches(['[', ']']), port)).await;
+        match found.map(Iterator::collect::<Vec<_>>) {
+            Ok(addresses) if !addresses.is_empty() => {
+                let texts: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
+                Ok(format!("{host} is {}", texts.join(", ")))
+            }
+            other => {
+                let why = other
+                    .err()
+                    .map_or_else(|| "it has no address".to_owned(), |error| error.to_string());
+                Err(Error::new(ErrorKind::Unreachable, format!("cannot find the host {host}: {why}"))
+                    .hint("check the spelling of option URL, and the network connection; where only a proxy knows the name, set ProxyServer"))
+            }
+        }
+    }
+
+    /// Opens a connection and closes it again.
+    async fn knock(&self) -> Result<String> {
+        let site = self.connection().site();
+        let (Some(host), Some(port)) = (site.host_str(), site.port_or_known_default()) else {
+            return Ok("nothing to connect to".into());
+        };
+        if let Some(proxy) = self.proxy() {
+            return Ok(format!("through {proxy}"));
+        }
+        let begin = Instant::now();
+        let made = tokio::time::timeout(
+            PATIENCE,
+            tokio::net::TcpStream::connect((host.trim_matches(['[', ']']), port)),
+        )
+        .await;
+        let why = match made {
+            Ok(Ok(_)) => {
+                return Ok(format!(
+                    "port {port} is open, {:.0} ms",
+                    begin.elapsed().as_secs_f64() * 1_000.0
+                ));
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
+        };
+        Err(Error::new(
+            ErrorKind::Unreachable,
+            format!("cannot connect to {host}, port {port}: {why}"),
+        )
+        .hint("check host and port of option URL, and whether a proxy or firewall is in the way: ProxyServer, FirewallType"))
+    }
+
+    /// The proxy that connections go through, in words.
+    fn proxy(&self) -> Option<String> {
+        match self.connection().route() {
+            Route::Direct => None,
+            Route::Through(hop) => Some(format!("the proxy {}:{}", hop.host, hop.port)),
+            Route::Environment => {
+                let names = [
+                    "HTTPS_PROXY",
+                    "https_proxy",
+                    "ALL_PROXY",
+                    "all_proxy",
+                    "HTTP_PROXY",
+                    "http_proxy",
+                ];
+                let set = names
+                    .into_iter()
+                    .find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))?;
+                let host = self.connection().site().host_str().unwrap_or_default();
+                let local = host == "localhost" || host.starts_with("127.") || host == "[::1]";
+                (!local).then(|| format!("the proxy in {set}"))
+            }
+        }
+    }
+
+    /// Which scopes the token lacks, and for which tables.
+    fn scopes(&self) -> String {
+        let Some(granted) = self.shared.sign_in.scopes() else {
+            return "not asked for: the account's permissions decide".into();
+        };
+        let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for table in self.shared.catalog.tables() {
+            for endpoint in table.lists.iter().chain(&table.gets) {
+                if let Some(scope) = scope::needed(Method::Get, &endpoint.template, true)
+                    .filter(|scope| !granted.split(' ').any(|known| known == *scope))
+                {
+                    missing.entry(scope).or_default().insert(&table.name);
+                }
+            }
+        }
+        if missing.is_empty() {
+            return "all that reading takes".into();
+        }
+        let lacks = missing
+            .iter()
+            .map(|(scope, tables)| format!("{scope} (for {})", tables.iter().copied().collect::<Vec<_>>().join(", ")));
+        format!("missing {}", lacks.collect::<Vec<_>>().join("; "))
     }
 
     async fn look<T: DeserializeOwned>(&self, path: &str, query: &[(&'static str, &str)]) -> Result<T> {

@@ -18,7 +18,9 @@ use crate::connection::Connection;
 use crate::error::Result;
 use crate::rest::site::Site;
 use crate::schema::Catalog;
-use crate::table::{CallPlanner, CarryParentFilters, ProcedureFunction, WritePlanner, WritesAsNodes, from_datafusion};
+use crate::table::{
+    CallPlanner, CarryParentFilters, ProcedureFunction, PushOrderedLimit, WritePlanner, WritesAsNodes, from_datafusion,
+};
 
 /// How many keys a join may bind late; more are read by one pass over the parent's list, or not bound at all.
 const LATE_KEYS: usize = 20_000;
@@ -68,14 +70,16 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_analyzer_rule(Arc::new(WritesAsNodes))
         .with_query_planner(Arc::new(Planner))
         .with_physical_optimizer_rule(Arc::new(CarryParentFilters))
+        .with_physical_optimizer_rule(Arc::new(PushOrderedLimit))
         .build();
     let context = SessionContext::new_with_state(state);
     let jsm = MemoryCatalogProvider::new();
-    jsm.register_schema("public", Arc::new(SiteSchema::new(catalog, site, connection.pushdown())))
-        .map_err(from_datafusion)?;
+    let tables = SiteSchema::new(catalog, site, connection.pushdown(), connection.include_custom_fields());
+    let tables = Arc::new(tables);
+    jsm.register_schema("public", tables.clone()).map_err(from_datafusion)?;
     jsm.register_schema(
         "sys",
-        Arc::new(SysSchema::new(connection.clone(), catalog.clone(), site.clone())),
+        Arc::new(SysSchema::new(connection.clone(), catalog.clone(), site.clone(), tables)),
     )
     .map_err(from_datafusion)?;
     context.register_catalog("jsm", Arc::new(jsm));

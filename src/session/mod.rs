@@ -20,12 +20,14 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Analyze, Explain, LogicalPlan, LogicalPlanBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ExplainStatement, Statement as SqlStatement};
+use tracing::instrument::WithSubscriber;
 
-use crate::connection::{Connection, Credentials};
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Authorization, Client, ClientOptions, LoggedRequest, Statement};
+use crate::http::{Client, ClientOptions, LoggedRequest, Statement};
 use crate::rest::site::{Site, Writing};
 use crate::schema::Catalog;
+use crate::sign_in::{Prompt, SignIn};
 use crate::table::{CallNode, Calls, WriteNode, to_datafusion};
 use call::Procedures;
 pub use check::Findings;
@@ -44,6 +46,8 @@ struct Shared {
     connection: Connection,
     catalog: Arc<Catalog>,
     site: Arc<Site>,
+    sign_in: SignIn,
+    log: Option<tracing::Dispatch>,
     context: SessionContext,
     statements: AtomicU64,
 }
@@ -62,7 +66,7 @@ impl Session {
     /// # Errors
     /// The string or a variable is wrong, or a schema file of `SchemaDir` is.
     pub fn connect(connection: &str) -> Result<Self> {
-        Self::open(Connection::parse(connection, std::env::vars())?)
+        Self::open(crate::profile::connection(connection, None)?)
     }
 
     /// Connects by checked options.
@@ -71,22 +75,26 @@ impl Session {
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
         let catalog = Arc::new(Catalog::load(connection.schema_dir())?);
-        let authorization = match connection.credentials() {
-            Credentials::Anonymous => Authorization::None,
-            Credentials::Basic { user, password } => Authorization::Basic {
-                user: user.clone(),
-                password: password.clone(),
-            },
-            Credentials::Bearer(token) => Authorization::Bearer(token.clone()),
-        };
-        let client = Client::new(ClientOptions {
-            authorization,
+        let log = crate::log::dispatch(&connection)?;
+        for warning in connection.warnings() {
+            event(log.as_ref(), || tracing::warn!(target: "jsmql::auth", "{warning}"));
+        }
+        let options = ClientOptions {
+            log: log.clone(),
+            tls: connection.tls().clone(),
+            route: connection.route().clone(),
             language: connection.request_language().map(str::to_owned),
             max_concurrency: connection.max_concurrency(),
             timeout: connection.timeout(),
             connect_timeout: Duration::from_secs(10),
             max_body_bytes: connection.max_body_bytes(),
             ..ClientOptions::site(connection.site().clone())
+        };
+        let sign_in = SignIn::new(&connection, &options)?;
+        let client = Client::new(ClientOptions {
+            authorization: sign_in.authorization.clone(),
+            locator: sign_in.locator.clone(),
+            ..options
         })?;
         let language = connection.request_language().map(str::to_owned);
         let site = Arc::new(Site::new(
@@ -102,6 +110,8 @@ impl Session {
                 connection,
                 catalog,
                 site,
+                sign_in,
+                log,
                 context,
                 statements: AtomicU64::new(0),
             }),
@@ -142,6 +152,9 @@ impl Session {
     /// As for [`sql`](Self::sql).
     pub async fn execute(&self, statement: PreparedText) -> Result<Rows> {
         let number = self.shared.statements.fetch_add(1, Relaxed) + 1;
+        event(self.shared.log.as_ref(), || {
+            tracing::info!(target: "jsmql::sql", number, sql = %statement.0, "statement");
+        });
         let cost = Statement::new(number, self.shared.connection.max_requests());
         let mut state = self.shared.context.state();
         state.config_mut().set_extension(cost.clone());
@@ -166,6 +179,28 @@ impl Session {
         self.shared.site.client.log().snapshot()
     }
 
+    /// Gets OAuth tokens with a browser and keeps them; where they are kept. Without `browser` the address is only printed.
+    ///
+    /// # Errors
+    /// The connection does not use OAuth with `InitiateOAuth=GETANDREFRESH`, or nobody agreed.
+    pub async fn login(&self, browser: bool) -> Result<String> {
+        let prompt = Prompt::default();
+        let browser = browser && prompt.browser;
+        let login = self.shared.sign_in.login(Prompt { browser });
+        match &self.shared.log {
+            Some(log) => login.with_subscriber(log.clone()).await,
+            None => login.await,
+        }
+    }
+
+    /// Forgets the OAuth tokens that are kept; says what was removed.
+    ///
+    /// # Errors
+    /// The connection does not use OAuth, or the tokens cannot be removed.
+    pub async fn logout(&self) -> Result<String> {
+        self.shared.sign_in.logout().await
+    }
+
     /// The options of this session.
     pub fn connection(&self) -> &Connection {
         &self.shared.connection
@@ -187,6 +222,14 @@ fn writing(connection: &Connection) -> Writing {
         attachments: connection.attachment_dir().map(Into::into),
         max_upload: connection.max_upload_bytes(),
         schemas: connection.schema_dir().map(Into::into),
+    }
+}
+
+/// Emits an event to the log of a session, or to that of the embedding program.
+fn event(log: Option<&tracing::Dispatch>, emit: impl FnOnce()) {
+    match log {
+        Some(log) => tracing::dispatcher::with_default(log, emit),
+        None => emit(),
     }
 }
 

@@ -66,6 +66,13 @@ impl Meter {
     }
 }
 
+impl Meter {
+    /// What is worth knowing about the rows so far, such as values that could not be read. Final when the stream has ended.
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.warnings()
+    }
+}
+
 impl Rows {
     pub(super) fn new(stream: SendableRecordBatchStream, statement: Arc<Statement>, max_rows: Option<usize>) -> Self {
         Self {

@@ -16,6 +16,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::catalog::SiteSchema;
 use crate::connection::{Connection, OptionKind, Status};
 use crate::rest::arrow_field;
 use crate::rest::site::Site;
@@ -44,9 +45,13 @@ const TABLES: &[(&str, Maker)] = &[
     ("writes", writes),
 ];
 
+/// Tables that tell of columns, some of which depend on the site.
+const ABOUT_COLUMNS: &[&str] = &["columns", "keys"];
+
 /// Schema `sys`.
 pub(super) struct SysSchema {
     facts: Facts,
+    tables: Arc<SiteSchema>,
 }
 
 impl fmt::Debug for SysSchema {
@@ -56,8 +61,9 @@ impl fmt::Debug for SysSchema {
 }
 
 impl SysSchema {
-    pub(super) fn new(connection: Connection, catalog: Catalog, site: Arc<Site>) -> Self {
+    pub(super) fn new(connection: Connection, catalog: Catalog, site: Arc<Site>, tables: Arc<SiteSchema>) -> Self {
         Self {
+            tables,
             facts: Facts {
                 connection,
                 catalog,
@@ -77,11 +83,15 @@ impl SchemaProvider for SysSchema {
         let Some((name, maker)) = TABLES.iter().find(|(known, _)| *known == name) else {
             return Ok(None);
         };
-        let schema = maker(&self.facts)?.schema();
+        let mut facts = self.facts.clone();
+        if ABOUT_COLUMNS.contains(name) {
+            facts.catalog = self.tables.completed().await;
+        }
+        let schema = maker(&facts)?.schema();
         Ok(Some(Arc::new(SysTable {
             name,
             maker: *maker,
-            facts: self.facts.clone(),
+            facts,
             schema,
         })))
     }
@@ -176,6 +186,9 @@ fn columns(facts: &Facts) -> Result<RecordBatch> {
     let pushdown = |table: &Table, index: usize| match delivery(table, index) {
         Delivery::Exact => Some("=, IN: exact".to_owned()),
         Delivery::ExactWith(others) => Some(format!("=, IN: exact together with {}", others.join(", "))),
+        Delivery::Search(ops, widened) => {
+            Some(format!("{}: {}", ops.join(", "), if widened { "widened" } else { "exact" })).filter(|_| !ops.is_empty())
+        }
         Delivery::Local => None,
     };
     batch(vec![

@@ -41,6 +41,22 @@ struct CommandLine {
 enum SubCommand {
     /// Check a connection: who we are, what the site is, what we may do.
     Test(SiteArgs),
+    /// Sign in with OAuth in a browser, and keep the tokens.
+    Login {
+        #[command(flatten)]
+        site: SiteArgs,
+        /// Only print the address; do not start a browser.
+        #[arg(long)]
+        no_browser: bool,
+    },
+    /// Forget the OAuth tokens that are kept.
+    Logout(SiteArgs),
+    /// List, add, edit and delete connections that are kept under a name.
+    #[command(subcommand)]
+    Profile(ProfileAction),
+    /// Show what a connection is made of.
+    #[command(subcommand)]
+    Config(ConfigAction),
     /// Serve the demo site until interrupted.
     #[cfg(feature = "demo")]
     Demo {
@@ -52,6 +68,41 @@ enum SubCommand {
     },
 }
 
+/// What to do with profiles.
+#[derive(Debug, Subcommand)]
+pub(super) enum ProfileAction {
+    /// List the names and sites.
+    List,
+    /// Keep a connection string under a name.
+    Add {
+        /// The name; no `/` and no `:`.
+        name: String,
+        /// Connection string: `Key=value;…`. Values may hold `${VARIABLE}`.
+        #[arg(long, value_name = "STRING")]
+        connection: String,
+    },
+    /// Change options; one with an empty value is taken out.
+    Edit {
+        /// The name.
+        name: String,
+        /// The options to change: `Key=value;…`.
+        #[arg(long, value_name = "STRING")]
+        connection: String,
+    },
+    /// Forget a connection.
+    Delete {
+        /// The name.
+        name: String,
+    },
+}
+
+/// What to show.
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigAction {
+    /// Each option that is set, and who set it; secrets as ***.
+    Show(SiteArgs),
+}
+
 /// Which site.
 #[derive(Debug, Clone, Args)]
 pub(super) struct SiteArgs {
@@ -59,6 +110,10 @@ pub(super) struct SiteArgs {
     /// JSMQL_APITOKEN for the token.
     #[arg(long, value_name = "STRING")]
     pub(super) connection: Option<String>,
+    /// Use the connection that is kept under this name; see `jsmql profile`. Options of the connection string win. Default: the variable
+    /// JSMQL_PROFILE.
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
     /// Use the embedded demo site; no account is needed. A connection string may set further options.
     #[cfg(feature = "demo")]
     #[arg(long)]
@@ -116,6 +171,13 @@ pub(super) enum Command {
         output: Option<PathBuf>,
     },
     Test(SiteArgs),
+    Login {
+        site: SiteArgs,
+        browser: bool,
+    },
+    Logout(SiteArgs),
+    Profile(ProfileAction),
+    ShowConfig(SiteArgs),
     #[cfg(feature = "demo")]
     Demo {
         port: u16,
@@ -138,6 +200,13 @@ pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Comm
     let line = CommandLine::from_arg_matches(&matches)?;
     Ok(match line.action {
         Some(SubCommand::Test(site)) => Command::Test(site),
+        Some(SubCommand::Login { site, no_browser }) => Command::Login {
+            site,
+            browser: !no_browser,
+        },
+        Some(SubCommand::Logout(site)) => Command::Logout(site),
+        Some(SubCommand::Profile(action)) => Command::Profile(action),
+        Some(SubCommand::Config(ConfigAction::Show(site))) => Command::ShowConfig(site),
         #[cfg(feature = "demo")]
         Some(SubCommand::Demo { port, demo }) => Command::Demo { port, demo },
         None => Command::Sql {

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod output;
+mod profile;
 mod progress;
 mod run;
 

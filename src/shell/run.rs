@@ -7,7 +7,7 @@ use futures::StreamExt;
 
 use super::args::{Command, Format, SiteArgs, Source};
 use super::output::Output;
-use super::{check, progress};
+use super::{check, profile, progress};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Session;
@@ -45,6 +45,19 @@ pub(super) async fn run(command: Command) -> Result<()> {
             let site = Opened::open(&site).await?;
             check::check(&site.session).await
         }
+        Command::Login { site, browser } => {
+            let site = Opened::open(&site).await?;
+            let place = site.session.login(browser).await?;
+            println!("signed in; the tokens are kept in {place}");
+            Ok(())
+        }
+        Command::Logout(site) => {
+            let site = Opened::open(&site).await?;
+            println!("{}", site.session.logout().await?);
+            Ok(())
+        }
+        Command::Profile(action) => profile::profile(&action),
+        Command::ShowConfig(site) => profile::config(site.connection.as_deref().unwrap_or_default(), site.profile.as_deref()),
         #[cfg(feature = "demo")]
         Command::Demo { port, demo } => {
             let site = start_demo(&demo, port).await?;
@@ -73,6 +86,9 @@ async fn execute(session: &Session, statement: crate::session::PreparedText, out
     }
     drop(progress);
     output.end()?;
+    for warning in rows.meter().warnings() {
+        eprintln!("warning: {warning}");
+    }
     if rows.is_capped() {
         eprintln!("note: the rows end at MaxRows; there are more");
     }
@@ -123,7 +139,10 @@ impl Opened {
                 _demo: Some(demo),
             });
         }
-        let session = Session::open(Connection::parse(text, std::env::vars())?)?;
+        let session = Session::open(crate::profile::connection(text, site.profile.as_deref())?)?;
+        for warning in session.connection().warnings() {
+            eprintln!("warning: {warning}");
+        }
         Ok(Self {
             session,
             #[cfg(feature = "demo")]
@@ -141,6 +160,7 @@ async fn start_demo(demo: &super::args::DemoArgs, port: u16) -> Result<crate::de
         latency: std::time::Duration::from_millis(demo.latency_ms),
         rate_limit: demo.rate_limit,
         faults: demo.faults.clone(),
+        ..crate::demo::DemoOptions::default()
     };
     crate::demo::DemoSite::start(options)
         .await

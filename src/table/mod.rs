@@ -4,7 +4,9 @@
 
 mod analyze;
 mod call;
+mod filter;
 mod late;
+mod order;
 mod parent;
 mod predicate;
 mod provider;
@@ -13,6 +15,7 @@ mod write;
 
 pub(crate) use analyze::{WritesAsNodes, insert_returning};
 pub(crate) use call::{CallNode, CallPlanner, Calls, ProcedureFunction, usage};
+pub(crate) use order::PushOrderedLimit;
 pub(crate) use parent::CarryParentFilters;
 pub(crate) use predicate::{Delivery, delivery};
 pub(crate) use provider::SiteTable;

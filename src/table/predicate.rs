@@ -3,15 +3,23 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, expr::InList};
 
+use super::filter;
 use crate::error::{Error, ErrorKind, Result};
+use crate::rest::clause::{Clause, Test};
+use crate::rest::jql;
 use crate::rest::plan::Known;
-use crate::schema::Table;
+use crate::rest::search::Filter;
+use crate::schema::{JqlOp, Kind, Origin, Table};
 
 /// What a predicate is to the site.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Meaning {
     /// The column has one of these values: the site may be asked for just them, and rows are checked against them.
     Values(usize, Vec<String>),
+    /// A search may be asked for the clause, and rows are checked against the test.
+    Test(usize, Test, Option<Clause>),
+    /// A search may be asked for it, but finds more.
+    Clause(Clause),
     /// Anything else: evaluated here, after reading.
     Residue,
 }
@@ -46,6 +54,15 @@ pub(crate) fn meaning(table: &Table, predicate: &Expr) -> Result<Meaning> {
     let input = names
         .iter()
         .find_map(|name| table.columns.iter().find(|column| column.input && column.name == name.name));
+    if table.search.is_some() && input.is_none() {
+        let clause = filter::clause(table, predicate);
+        if let Some((column, test)) = filter::test(table, predicate) {
+            return Ok(Meaning::Test(column, test, clause));
+        }
+        if let Some(clause) = clause {
+            return Ok(Meaning::Clause(clause));
+        }
+    }
     match input {
         Some(input) if !nullness => Err(Error::new(
             ErrorKind::Statement,
@@ -142,6 +159,8 @@ pub(crate) fn is_bindable(table: &Table, column: usize) -> bool {
     let definition = &table.columns[column];
     definition.push.is_some()
         || definition.input
+        // Rows that are found are checked for whatever is known.
+        || table.search.is_some() && matches!(definition.origin, Origin::Json { .. })
         || table
             .gets
             .iter()
@@ -175,6 +194,22 @@ pub(crate) fn known<'a>(table: &Table, pushdown: bool, meanings: impl Iterator<I
     known
 }
 
+/// What the predicates ask of a search.
+pub(super) fn filter<'a>(pushdown: bool, meanings: impl Iterator<Item = &'a Meaning>) -> Filter {
+    let mut filter = Filter::default();
+    for meaning in meanings.filter(|_| pushdown) {
+        match meaning {
+            Meaning::Test(column, test, clause) => {
+                filter.tests.push((*column, test.clone()));
+                filter.clauses.extend(clause.clone());
+            }
+            Meaning::Clause(clause) => filter.clauses.push(clause.clone()),
+            Meaning::Values(..) | Meaning::Residue => {}
+        }
+    }
+    filter
+}
+
 /// How the site can be asked for values of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Delivery {
@@ -182,6 +217,8 @@ pub(crate) enum Delivery {
     Exact,
     /// They do when these columns are bound too.
     ExactWith(Vec<String>),
+    /// JQL finds the rows for these operators; they are checked again, here or while they are read. The flag: whether JQL finds more.
+    Search(Vec<&'static str>, bool),
     /// They are evaluated here.
     Local,
 }
@@ -190,6 +227,18 @@ pub(crate) enum Delivery {
 pub(crate) fn delivery(table: &Table, column: usize) -> Delivery {
     let definition = &table.columns[column];
     let name = |index: usize| table.columns[index].name.clone();
+    if let Some(jql) = jql(table, column) {
+        let name = |op: &JqlOp| match op {
+            JqlOp::Equal if definition.kind == Kind::List => "array_has",
+            JqlOp::Equal => "=, IN",
+            JqlOp::Unequal => "!=, NOT IN",
+            JqlOp::Compare => "<, <=, >, >=",
+            JqlOp::Empty => "IS NULL",
+            JqlOp::NotEmpty => "IS NOT NULL",
+        };
+        let widened = jql.ops.iter().any(|op| !jql.exact.contains(op));
+        return Delivery::Search(jql.ops.iter().map(name).collect(), widened);
+    }
     if let Some(push) = &definition.push {
         return match &push.with[..] {
             [] => Delivery::Exact,

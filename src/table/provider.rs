@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind};
 use crate::rest::arrow_schema;
 use crate::rest::plan::{Question, Read, plan};
 use crate::rest::site::Site;
-use crate::schema::Table;
+use crate::schema::{Column, Table};
 
 /// A table of a site. Planning is pure: nothing here sends a request.
 #[derive(Debug)]
@@ -45,8 +45,10 @@ impl SiteTable {
     pub(crate) fn new(table: Arc<Table>, site: Arc<Site>, pushdown: bool) -> Self {
         let all: Vec<usize> = (0..table.columns.len()).collect();
         let key: Vec<usize> = table.key().collect();
-        // The engine takes a declared key for a fact and drops columns from GROUP BY because of it.
-        let constraints = if table.unique && !key.is_empty() {
+        // The engine takes a declared key for a fact: it drops columns from GROUP BY, and DISTINCT, because of it. Two values of an input
+        // are two questions, which the same row may answer.
+        let asked_twice = |column: &Column| column.input && !column.push.as_ref().is_some_and(|push| push.repeat);
+        let constraints = if table.unique && !key.is_empty() && !table.columns.iter().any(asked_twice) {
             vec![Constraint::PrimaryKey(key)]
         } else {
             Vec::new()
@@ -77,11 +79,13 @@ impl SiteTable {
 
     fn read(&self, columns: &[usize], meanings: &[Meaning], limit: Option<usize>) -> Result<Read> {
         let known = known(&self.table, self.pushdown, meanings.iter());
+        let filter = predicate::filter(self.pushdown, meanings.iter());
         let question = Question {
             table: &self.table,
             columns,
             known: &known,
             parent_known: None,
+            filter: Some(&filter),
             limit,
         };
         plan(&question, self.site.context()).map_err(to_datafusion)
@@ -92,7 +96,8 @@ impl SiteTable {
         match meaning {
             Meaning::Values(column, _) if self.table.columns[*column].input => true,
             Meaning::Values(column, _) => self.pushdown && predicate::is_bindable(&self.table, *column) && read.sends(*column),
-            Meaning::Residue => false,
+            Meaning::Test(..) => self.pushdown,
+            Meaning::Clause(_) | Meaning::Residue => false,
         }
     }
 }
@@ -159,6 +164,7 @@ impl TableProvider for SiteTable {
             columns,
             known: known(&self.table, self.pushdown, meanings.iter()),
             parent_known: None,
+            filter: predicate::filter(self.pushdown, meanings.iter()),
             limit,
             pushdown: self.pushdown,
             exact: text(true),

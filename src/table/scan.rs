@@ -24,11 +24,12 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::{late, to_datafusion};
 use crate::http::Statement;
-use crate::rest::arrow_schema;
 use crate::rest::plan::{Known, Path, Question, Read, plan};
 use crate::rest::read::{Scope, Stats, open};
 use crate::rest::request::{Wants, describe};
+use crate::rest::search::{Filter, Way, show as show_search};
 use crate::rest::site::Site;
+use crate::rest::{arrow_schema, jql};
 use crate::schema::Table;
 
 /// What a scan was asked for.
@@ -40,6 +41,8 @@ pub(super) struct ScanRequest {
     pub(super) known: Known,
     /// What a join knows about the parents of the rows: see [`parent`](super::parent).
     pub(super) parent_known: Option<Known>,
+    /// What else a search is asked for.
+    pub(super) filter: Filter,
     pub(super) limit: Option<usize>,
     pub(super) pushdown: bool,
     /// Predicates the site answers exactly, as text.
@@ -62,6 +65,8 @@ pub(crate) struct ScanExec {
 
 /// Rows assumed of a list that was never read: enough that a join builds on anything smaller.
 const ROWS_OF_A_LIST: usize = 10_000;
+/// Rows assumed of a search: it reaches every row of the site, a list only what the caller takes part in.
+const ROWS_OF_A_SEARCH: usize = 100_000;
 /// Rows assumed of a child without a bound parent: a join must never build on it, since it could then not be bound late.
 const ROWS_OF_UNBOUND: usize = 1_000_000_000;
 /// Rows assumed of one call that is bound to a parent or a key.
@@ -105,6 +110,31 @@ impl ScanExec {
         })
     }
 
+    /// The same scan with its rows ordered by some of its columns and no more than the first `fetch`, if the site orders as SQL does
+    /// and nothing is left to be filtered afterwards.
+    pub(super) fn with_order(&self, order: &[(usize, bool)], fetch: usize) -> Option<Self> {
+        let ScanRequest { table, columns, .. } = &self.request;
+        if !self.request.residue.is_empty() || !self.request.pushdown || self.is_bound_late() || self.request.limit.is_some() {
+            return None;
+        }
+        let order = order.iter().map(|&(position, descending)| {
+            let column = *columns.get(position)?;
+            jql(table, column).filter(|jql| jql.order).map(|_| (column, descending))
+        });
+        let mut request = self.request.clone();
+        request.filter.order = order.collect::<Option<_>>()?;
+        request.limit = Some(fetch);
+        let read = decide(&request, &request.known).ok()?;
+        // Rows that are known by key come in an order of their own, all of them.
+        let Path::Search(search) = &read.path else { return None };
+        let way = search.way(&read, &search.needs(&read));
+        matches!(way, Way::Pages | Way::Ids).then(|| Self {
+            request,
+            read,
+            ..self.clone()
+        })
+    }
+
     /// Whether joins may bind more columns while the statement runs.
     pub(super) fn is_bound_late(&self) -> bool {
         !self.late.is_empty()
@@ -119,6 +149,12 @@ impl ScanExec {
                     .all(|call| call.endpoint.of(&self.request.table).placeholders().next().is_some());
                 if bound { calls.len() * ROWS_OF_A_CALL } else { ROWS_OF_A_LIST }
             }
+            Path::Search(search) => match search.way(&self.read, &search.needs(&self.read)) {
+                Way::Keys(keys) if search.chain.is_empty() => keys.len(),
+                Way::Keys(keys) => keys.len() * ROWS_OF_A_CALL,
+                _ if search.chain.is_empty() => ROWS_OF_A_SEARCH,
+                _ => ROWS_OF_UNBOUND,
+            },
             Path::Embedded(_) | Path::Fan(_) | Path::Unbound(..) => ROWS_OF_UNBOUND,
         }
     }
@@ -130,6 +166,7 @@ fn decide(request: &ScanRequest, known: &Known) -> Result<Read> {
         site,
         columns,
         parent_known,
+        filter,
         limit,
         ..
     } = request;
@@ -138,6 +175,7 @@ fn decide(request: &ScanRequest, known: &Known) -> Result<Read> {
         columns,
         known,
         parent_known: parent_known.as_ref(),
+        filter: Some(filter),
         limit: *limit,
     };
     plan(&question, site.context()).map_err(to_datafusion)
@@ -231,6 +269,8 @@ impl ExecutionPlan for ScanExec {
             waited_ms,
             duplicates,
             followed,
+            missing,
+            misfits,
         } = self.stats.as_ref();
         for (name, value) in [
             ("requests", requests),
@@ -239,6 +279,8 @@ impl ExecutionPlan for ScanExec {
             ("waited_ms", waited_ms),
             ("duplicates", duplicates),
             ("followed", followed),
+            ("missing", missing),
+            ("misfits", misfits),
         ] {
             let count = Count::new();
             count.add(usize::try_from(value.load(Relaxed)).unwrap_or(usize::MAX));
@@ -306,10 +348,11 @@ impl DisplayAs for ScanExec {
 /// The access path of a read and its requests.
 fn show(f: &mut fmt::Formatter<'_>, read: &Read, site: &Site) -> fmt::Result {
     let table = &read.table;
-    let columns: Vec<usize> = read.columns.iter().copied().chain(read.checks.columns()).collect();
+    let columns: Vec<usize> = read.needed().collect();
     let wants = Wants::of(table, &columns, None);
     match &read.path {
         Path::Empty => write!(f, "access=none, requests=0"),
+        Path::Search(search) => show_search(f, search, read),
         Path::Unbound(message, _) => write!(f, "access=late, needs: {message}"),
         Path::Calls(calls) => {
             let Some(first) = calls.first() else { return Ok(()) };
@@ -329,9 +372,14 @@ fn show(f: &mut fmt::Formatter<'_>, read: &Read, site: &Site) -> fmt::Result {
             }
             // What the same lists took when they were last read is the best guess there is.
             let sizes = calls.iter().map(|call| site.context().sizes.pages(table, call));
+            let unlisted = if read.unlisted.is_some() {
+                " and 1 per key not listed"
+            } else {
+                ""
+            };
             match sizes.sum::<Option<usize>>() {
-                Some(pages) => write!(f, ", requests≈{pages}"),
-                None => write!(f, ", requests={}+", calls.len()),
+                Some(pages) => write!(f, ", requests≈{pages}{unlisted}"),
+                None => write!(f, ", requests={}+{unlisted}", calls.len()),
             }
         }
         Path::Embedded(embedded) => {

@@ -1,0 +1,551 @@
+//! Whether an issue satisfies a query, and in which order issues come.
+//!
+//! A query is checked whole before an issue is looked at: a field or a value that the site does not know is refused, as on a real site.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::parse::{Clause, Op, Operand, parse};
+use super::zone::Zone;
+use crate::demo::date::{DAY, HOUR, MINUTE, NOW};
+use crate::demo::field::{Field, Search, by_clause};
+use crate::demo::issue::{
+    CATEGORIES, COMPONENTS, Issue, LEVELS, PRIORITIES, RESOLUTIONS, TYPES, VERSIONS, category_of, choices, status_id,
+};
+use crate::demo::person::DANA;
+use crate::demo::state::State;
+
+/// Fields that a search may be ordered by.
+const MOST_KEYS: usize = 7;
+
+/// A query, checked against the site.
+#[derive(Debug)]
+pub(in crate::demo) struct Compiled {
+    condition: Condition,
+    order: Vec<(&'static Field, bool)>,
+}
+
+#[derive(Debug)]
+enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    /// Several fields where a name means several.
+    Test(Vec<&'static Field>, Test),
+}
+
+#[derive(Debug)]
+enum Test {
+    Empty(bool),
+    /// Ids of things, or words in lower case; whether one of them must be there, or none.
+    Among(Vec<String>, bool),
+    Compare(Op, f64),
+    /// Words, the last of them maybe only begun, and whether they must be there.
+    Words(Vec<(String, bool)>, bool),
+}
+
+/// Checks a query; the error is what Jira says.
+pub(in crate::demo) fn compile(state: &State, jql: &str) -> Result<Compiled, String> {
+    let query = parse(jql)?;
+    let Some(clause) = query.clause else {
+        return Err("Unbounded JQL queries are not allowed here. Please add a search restriction to your query.".into());
+    };
+    if query.order.len() > MOST_KEYS {
+        return Err(format!("The query is ordered by more than {MOST_KEYS} fields."));
+    }
+    let mut order = Vec::new();
+    for (name, descending) in query.order {
+        match by_clause(&name)[..] {
+            [field, ..] => order.push((field, descending)),
+            [] => return Err(no_field(&name)),
+        }
+    }
+    Ok(Compiled {
+        condition: condition(state, &clause)?,
+        order,
+    })
+}
+
+fn no_field(name: &str) -> String {
+    format!("Field '{name}' does not exist or you do not have permission to view it.")
+}
+
+fn condition(state: &State, clause: &Clause) -> Result<Condition, String> {
+    let each = |parts: &[Clause]| parts.iter().map(|part| condition(state, part)).collect::<Result<Vec<_>, _>>();
+    Ok(match clause {
+        Clause::All(parts) => Condition::All(each(parts)?),
+        Clause::Any(parts) => Condition::Any(each(parts)?),
+        Clause::Not(inner) => Condition::Not(Box::new(condition(state, inner)?)),
+        Clause::Term { field, op, operand } => {
+            let fields = by_clause(field);
+            let Some(first) = fields.first().copied() else {
+                return Err(no_field(field));
+            };
+            if first.search == Search::Never || state.lacks(first.id) {
+                return Err(no_field(field));
+            }
+            let test = test(state, field, first, *op, operand)?;
+            Condition::Test(fields, test)
+        }
+    })
+}
+
+fn test(state: &State, name: &str, field: &'static Field, op: Op, operand: &Operand) -> Result<Test, String> {
+    let unfit = || {
+        let sign = match op {
+            Op::Equal => "=",
+            Op::Unequal => "!=",
+            Op::Like => "~",
+            Op::Unlike => "!~",
+            Op::Less => "<",
+            Op::AtMost => "<=",
+            Op::Greater => ">",
+            Op::AtLeast => ">=",
+            Op::In => "in",
+            Op::NotIn => "not in",
+            Op::Is => "is",
+            Op::IsNot => "is not",
+        };
+        Err(format!("The operator '{sign}' is not supported by the '{name}' field."))
+    };
+    if let (Op::Is | Op::IsNot | Op::Equal | Op::Unequal, Operand::Empty) = (op, operand) {
+        return Ok(Test::Empty(matches!(op, Op::Is | Op::Equal)));
+    }
+    match (field.search, op) {
+        (_, Op::Is | Op::IsNot) | (Search::Text, Op::Equal | Op::Unequal | Op::In | Op::NotIn) => unfit(),
+        (Search::Text, Op::Like | Op::Unlike) => match operand {
+            Operand::Text(text) | Operand::Number(text) => {
+                let words = words(text).into_iter().map(|word| match word.strip_suffix('*') {
+                    Some(stem) => (stem.to_owned(), true),
+                    None => (stem(&word), false),
+                });
+                let words: Vec<_> = words.filter(|(word, _)| !STOP.contains(&word.as_str())).collect();
+                if words.is_empty() {
+                    return Err(format!("The text '{text}' has no word to search for."));
+                }
+                Ok(Test::Words(words, op == Op::Like))
+            }
+            _ => unfit(),
+        },
+        (Search::Thing | Search::Word | Search::Whole, Op::Equal | Op::Unequal | Op::In | Op::NotIn) => {
+            let mut values = Vec::new();
+            let operands = match operand {
+                Operand::List(list) => &list[..],
+                one => std::slice::from_ref(one),
+            };
+            for operand in operands {
+                values.extend(things(state, name, field, operand)?);
+            }
+            Ok(Test::Among(values, matches!(op, Op::Equal | Op::In)))
+        }
+        (Search::Moment | Search::Day | Search::Number, Op::Like | Op::Unlike) => unfit(),
+        (Search::Moment | Search::Day | Search::Number, Op::In | Op::NotIn) => match operand {
+            Operand::List(list) if list.len() == 1 => {
+                let op = if op == Op::In { Op::Equal } else { Op::Unequal };
+                Ok(Test::Compare(op, number(state, name, field, &list[0])?))
+            }
+            _ => unfit(),
+        },
+        (Search::Moment | Search::Day | Search::Number, _) => Ok(Test::Compare(op, number(state, name, field, operand)?)),
+        _ => unfit(),
+    }
+}
+
+/// Ids or words that a value means.
+fn things(state: &State, name: &str, field: &'static Field, operand: &Operand) -> Result<Vec<String>, String> {
+    let unknown = |value: &str| format!("The value '{value}' does not exist for the field '{name}'.");
+    let (text, id_first) = match operand {
+        Operand::Text(text) => (text.as_str(), false),
+        Operand::Number(text) => (text.as_str(), true),
+        Operand::Function(function, _) if function.eq_ignore_ascii_case("currentUser") => {
+            return Ok(vec![state.people[DANA].account_id.clone()]);
+        }
+        Operand::Function(function, _) => return Err(format!("Unable to find JQL function '{function}()'.")),
+        Operand::Empty => return Ok(vec![String::new()]),
+        Operand::List(_) => return Err("Error in the JQL Query: a list within a list.".into()),
+    };
+    if field.search != Search::Thing {
+        return Ok(vec![text.to_lowercase()]);
+    }
+    let known = known(state, field);
+    let lower = text.to_lowercase();
+    let by_name = || -> Vec<String> {
+        known
+            .iter()
+            .filter(|(_, names)| names.iter().any(|name| name.to_lowercase() == lower))
+            .map(|(id, _)| id.clone())
+            .collect()
+    };
+    let by_id = || -> Vec<String> { known.iter().filter(|(id, _)| *id == text).map(|(id, _)| id.clone()).collect() };
+    let (first, second): (Vec<String>, Vec<String>) = if id_first {
+        (by_id(), by_name())
+    } else {
+        (by_name(), by_id())
+    };
+    let mut found = if first.is_empty() { second } else { first };
+    found.dedup();
+    if matches!(field.id, "issuekey" | "parent") {
+        found = state
+            .find(text)
+            .map(|index| state.ticket(index).id.to_string())
+            .into_iter()
+            .collect();
+    }
+    if field.id == "resolution" && lower == "unresolved" {
+        return Ok(vec![String::new()]);
+    }
+    if found.is_empty() { Err(unknown(text)) } else { Ok(found) }
+}
+
+/// What there is to compare a field with: ids and names.
+fn known(state: &State, field: &Field) -> Vec<(String, Vec<String>)> {
+    let pairs = |all: &[(&str, &str)]| -> Vec<(String, Vec<String>)> {
+        all.iter()
+            .map(|(id, name)| ((*id).to_owned(), vec![(*name).to_owned()]))
+            .collect()
+    };
+    match field.id {
+        "project" => state
+            .desks
+            .iter()
+            .map(|desk| (desk.project_id.to_owned(), vec![desk.key.to_owned(), desk.name.to_owned()]))
+            .collect(),
+        "status" => (0..state.desks.len())
+            .flat_map(|desk| (0..state.desks[desk].statuses.len()).map(move |status| (desk, status)))
+            .map(|(desk, status)| (status_id(desk, status), vec![state.desks[desk].statuses[status].0.to_owned()]))
+            .collect(),
+        "statusCategory" => CATEGORIES
+            .iter()
+            .map(|(id, key, name)| (id.to_string(), vec![(*name).to_owned(), (*key).to_owned()]))
+            .collect(),
+        "issuetype" => pairs(&TYPES),
+        "priority" => PRIORITIES
+            .iter()
+            .enumerate()
+            .map(|(at, name)| ((at + 1).to_string(), vec![(*name).to_owned()]))
+            .collect(),
+        "resolution" => pairs(&RESOLUTIONS),
+        "security" => pairs(&LEVELS),
+        "components" => COMPONENTS.iter().flat_map(|all| pairs(all)).collect(),
+        "fixVersions" | "versions" => VERSIONS
+            .iter()
+            .flat_map(|all| all.iter())
+            .map(|(id, name, ..)| ((*id).to_owned(), vec![(*name).to_owned()]))
+            .collect(),
+        "customfield_10002" => state
+            .organizations
+            .iter()
+            .map(|organization| (organization.id.clone(), vec![organization.name.clone()]))
+            .collect(),
+        // Types of different desks may share a name: then the key of the project must follow it.
+        "customfield_10010" => state
+            .desks
+            .iter()
+            .flat_map(|desk| desk.types.iter().map(move |kind| (desk, kind)))
+            .map(|(desk, kind)| {
+                (
+                    format!("type-{}", kind.id),
+                    vec![format!("{} ({})", kind.name, desk.key), kind.name.clone()],
+                )
+            })
+            .collect(),
+        _ => match field.schema {
+            Some(("user", ..) | ("array", Some("user"), _)) => state
+                .people
+                .iter()
+                .map(|person| {
+                    let names = person.email.iter().chain([&person.name]).cloned();
+                    (person.account_id.clone(), names.collect())
+                })
+                .collect(),
+            _ => pairs(choices(field.id)),
+        },
+    }
+}
+
+/// A number, or a moment in milliseconds.
+fn number(state: &State, name: &str, field: &Field, operand: &Operand) -> Result<f64, String> {
+    let text = match operand {
+        Operand::Text(text) | Operand::Number(text) => text.as_str(),
+        Operand::Function(function, _) if function.eq_ignore_ascii_case("now") => return Ok(NOW as f64),
+        _ => return Err(format!("The operand of '{name}' is not supported.")),
+    };
+    if field.search == Search::Number {
+        return text
+            .parse()
+            .map_err(|_| format!("Value '{text}' is not a number for the field '{name}'."));
+    }
+    moment(state.zone(), text, field.search == Search::Day)
+        .map(|moment| moment as f64)
+        .ok_or_else(|| {
+            format!(
+                "Date value '{text}' for field '{name}' is invalid. Valid formats include: 'yyyy/MM/dd HH:mm', 'yyyy-MM-dd HH:mm', 'yyyy/MM/dd', 'yyyy-MM-dd', or a period format e.g. '-5d', '4w 2d'."
+            )
+        })
+}
+
+/// A date as JQL writes it: to the minute, in the zone of the caller; or a period from now.
+fn moment(zone: &Zone, text: &str, day: bool) -> Option<i64> {
+    if let Some(period) = period(text) {
+        return Some(NOW + period);
+    }
+    let text = text.replace('/', "-");
+    let (date, time) = text.split_once(' ').unwrap_or((&text, "00:00"));
+    let mut parts = date.split('-').map(|part| part.parse::<u32>().ok());
+    let (year, month, of_month) = (parts.next()??, parts.next()??, parts.next()??);
+    let date = chrono::NaiveDate::from_ymd_opt(i32::try_from(year).ok()?, month, of_month)?;
+    let (hour, minute) = time.split_once(':')?;
+    let (hour, minute): (i64, i64) = (hour.parse().ok()?, minute.parse().ok()?);
+    if parts.next().is_some() || hour > 23 || minute > 59 {
+        return None;
+    }
+    let local = date.signed_duration_since(chrono::NaiveDate::default()).num_days() * DAY + hour * HOUR + minute * MINUTE;
+    Some(if day { local } else { zone.moment(local) })
+}
+
+fn period(text: &str) -> Option<i64> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let mut sum = 0;
+    for part in rest.split_whitespace() {
+        let (digits, unit) = part.split_at(part.len().checked_sub(1).filter(|at| part.is_char_boundary(*at))?);
+        let unit = match unit {
+            "m" => MINUTE,
+            "h" => HOUR,
+            "d" => DAY,
+            "w" => 7 * DAY,
+            _ => return None,
+        };
+        sum += digits.parse::<i64>().ok()? * unit;
+    }
+    Some(sign * sum)
+}
+
+/// Words that are too common to be looked for.
+const STOP: [&str; 8] = ["a", "an", "and", "in", "is", "no", "of", "the"];
+
+fn words(text: &str) -> Vec<String> {
+    text.to_lowercase()
+        .split(|c: char| !c.is_alphanumeric() && c != '*')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// English endings make no difference.
+fn stem(word: &str) -> String {
+    let stemmed = ["ing", "ed", "es", "s"]
+        .iter()
+        .find_map(|ending| word.strip_suffix(ending).filter(|stem| stem.chars().count() > 2));
+    stemmed.unwrap_or(word).to_owned()
+}
+
+impl Compiled {
+    /// Whether the issue satisfies the query.
+    pub(in crate::demo) fn takes(&self, state: &State, issue: &Issue) -> bool {
+        holds(state, issue, &self.condition)
+    }
+
+    /// Which of two issues comes first.
+    pub(in crate::demo) fn compare(&self, state: &State, a: &Issue, b: &Issue) -> Ordering {
+        for (field, descending) in &self.order {
+            let ordering = rank(state, a, field)
+                .partial_cmp(&rank(state, b, field))
+                .unwrap_or(Ordering::Equal);
+            let ordering = if *descending { ordering.reverse() } else { ordering };
+            if ordering != Ordering::Equal {
+                return ordering;
+            }
+        }
+        // Unless it is told otherwise, the newest come first.
+        b.ticket.id.cmp(&a.ticket.id)
+    }
+}
+
+fn holds(state: &State, issue: &Issue, condition: &Condition) -> bool {
+    match condition {
+        Condition::All(parts) => parts.iter().all(|part| holds(state, issue, part)),
+        Condition::Any(parts) => parts.iter().any(|part| holds(state, issue, part)),
+        Condition::Not(inner) => !holds(state, issue, inner),
+        Condition::Test(fields, test) => fields.iter().any(|field| passes(state, issue, field, test)),
+    }
+}
+
+fn passes(state: &State, issue: &Issue, field: &Field, test: &Test) -> bool {
+    match test {
+        Test::Empty(wanted) => is_empty(state, issue, field) == *wanted,
+        Test::Among(values, wanted) => {
+            let own = ids(state, issue, field);
+            // An empty value is among the empty ones, and never among what is not.
+            if own.is_empty() {
+                return *wanted && values.iter().any(String::is_empty);
+            }
+            own.iter().any(|id| values.contains(id)) == *wanted
+        }
+        Test::Compare(op, value) => {
+            let Some(own) = amount(state, issue, field) else {
+                return false;
+            };
+            // A day and a minute are what the site tells apart.
+            let (own, value) = match (op, field.search) {
+                (Op::Equal | Op::Unequal, Search::Moment) => ((own / MINUTE as f64).floor(), (value / MINUTE as f64).floor()),
+                _ => (own, *value),
+            };
+            match op {
+                Op::Equal => own == value,
+                Op::Unequal => own != value,
+                Op::Less => own < value,
+                Op::AtMost => own <= value,
+                Op::Greater => own > value,
+                _ => own >= value,
+            }
+        }
+        Test::Words(wanted, present) => {
+            let Some(text) = text(state, issue, field) else { return false };
+            let own = words(&text);
+            let found = wanted.iter().all(|(word, begun)| match begun {
+                true => own.iter().any(|own| own.starts_with(word) && !STOP.contains(&own.as_str())),
+                false => own.iter().any(|own| stem(own) == *word),
+            });
+            found == *present
+        }
+    }
+}
+
+fn is_empty(state: &State, issue: &Issue, field: &Field) -> bool {
+    match field.search {
+        Search::Moment | Search::Day | Search::Number => {
+            amount(state, issue, field).is_none() && matches!(issue.custom(state, field.id), Value::Null)
+        }
+        Search::Text => text(state, issue, field).is_none(),
+        _ => ids(state, issue, field).is_empty(),
+    }
+}
+
+/// Ids of the things in a field, or its words in lower case.
+fn ids(state: &State, issue: &Issue, field: &Field) -> Vec<String> {
+    let ticket = &issue.ticket;
+    let desk = &state.desks[ticket.desk];
+    let status = ticket.statuses.last().map_or(0, |&(status, _)| status);
+    let one = |id: &str| vec![id.to_owned()];
+    let pairs = |pairs: Vec<(&str, &str)>| pairs.into_iter().map(|(id, _)| id.to_owned()).collect();
+    match field.id {
+        "issuekey" => one(&ticket.id.to_string()),
+        "project" => one(desk.project_id),
+        "status" => one(&status_id(ticket.desk, status)),
+        "statusCategory" => one(&category_of(desk.statuses[status].1).0.to_string()),
+        "issuetype" => one(issue.issue_type(state).0),
+        "priority" => one(&(ticket.priority + 1).to_string()),
+        "resolution" => pairs(issue.resolution().into_iter().collect()),
+        "security" => pairs(issue.level().into_iter().collect()),
+        "assignee" => ticket
+            .assignee
+            .map(|at| state.people[at].account_id.clone())
+            .into_iter()
+            .collect(),
+        "reporter" | "creator" => one(&state.people[ticket.reporter].account_id),
+        "labels" => issue.labels().into_iter().map(str::to_lowercase).collect(),
+        "components" => pairs(issue.components()),
+        "fixVersions" | "versions" => pairs(issue.versions(field.id)),
+        "parent" => issue.parent(state).map(|(_, id)| id.to_string()).into_iter().collect(),
+        "customfield_10010" => one(&format!("type-{}", desk.types[ticket.kind].id)),
+        _ => {
+            let value = issue.custom(state, field.id);
+            let items = match value {
+                Value::Array(items) => items,
+                Value::Null => Vec::new(),
+                other => vec![other],
+            };
+            items
+                .iter()
+                .filter_map(|item| match item {
+                    Value::String(text) => Some(text.to_lowercase()),
+                    item => ["accountId", "groupId", "id"]
+                        .iter()
+                        .find_map(|key| item.get(key)?.as_str())
+                        .map(str::to_owned),
+                })
+                .collect()
+        }
+    }
+}
+
+/// A number, or a moment in milliseconds.
+fn amount(state: &State, issue: &Issue, field: &Field) -> Option<f64> {
+    let ticket = &issue.ticket;
+    let moment = |moment: Option<i64>| moment.map(|moment| moment as f64);
+    match field.id {
+        "created" => moment(Some(ticket.created)),
+        "updated" => moment(Some(ticket.updated)),
+        "resolutiondate" => moment(issue.resolved()),
+        "duedate" => moment(issue.due().map(|day| day * DAY)),
+        "votes" => Some(issue.votes() as f64),
+        "watches" => Some(issue.watchers().len() as f64),
+        "timespent" => moment(issue.spent()),
+        "customfield_10027" => ticket.feedback.as_ref().map(|(rating, _)| *rating as f64),
+        "customfield_10028" => moment(ticket.feedback.as_ref().map(|_| ticket.updated)),
+        _ => match (field.search, issue.custom(state, field.id)) {
+            (Search::Number, Value::Number(number)) => number.as_f64(),
+            (Search::Number, Value::String(text)) => text.parse().ok(),
+            (_, Value::String(text)) => chrono::DateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f%z")
+                .map(|moment| moment.timestamp_millis())
+                .ok()
+                .or_else(|| {
+                    let day = chrono::NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()?;
+                    Some(day.signed_duration_since(chrono::NaiveDate::default()).num_days() * DAY)
+                })
+                .map(|moment| moment as f64),
+            _ => None,
+        },
+    }
+}
+
+fn text(state: &State, issue: &Issue, field: &Field) -> Option<String> {
+    let ticket = &issue.ticket;
+    match field.id {
+        "summary" => Some(ticket.summary.clone()),
+        "description" => Some(ticket.description.clone()),
+        "environment" => issue.environment().map(str::to_owned),
+        "comment" => Some(
+            ticket
+                .comments
+                .iter()
+                .map(|comment| &*comment.body)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
+        _ => match issue.custom(state, field.id) {
+            // The site takes an empty text for none.
+            Value::String(text) => Some(text).filter(|text| !text.is_empty()),
+            Value::Null => None,
+            document => Some(document.to_string()),
+        },
+    }
+}
+
+/// What a field is ordered by; what is empty comes last.
+fn rank(state: &State, issue: &Issue, field: &Field) -> (bool, f64, String) {
+    let ticket = &issue.ticket;
+    match field.search {
+        Search::Moment | Search::Day | Search::Number => match amount(state, issue, field) {
+            Some(amount) => (false, amount, String::new()),
+            None => (true, 0.0, String::new()),
+        },
+        _ if field.id == "issuekey" => {
+            let number = ticket.key.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
+            // By project, then by number.
+            (false, ticket.desk as f64 * 1e9 + number.unwrap_or(0.0), String::new())
+        }
+        Search::Text => match text(state, issue, field) {
+            Some(text) => (false, 0.0, text.to_lowercase()),
+            None => (true, 0.0, String::new()),
+        },
+        _ => match ids(state, issue, field).first() {
+            Some(id) => (false, id.parse().unwrap_or_default(), id.clone()),
+            None => (true, 0.0, String::new()),
+        },
+    }
+}

@@ -1,0 +1,50 @@
+//! What an attempt writes to the log: target `jsmql::http`, more of it with each level. Headers that carry credentials are left out.
+
+use std::time::Duration;
+
+use super::Request;
+use super::exchange::Answer;
+
+/// Most bytes of a body that are logged.
+const BODY: usize = 64 << 10;
+
+/// An attempt that ended.
+pub(super) fn trace_attempt(
+    request: &Request,
+    status: Option<u16>,
+    bytes: usize,
+    elapsed: Duration,
+    attempt: u32,
+    error: Option<&str>,
+) {
+    let (method, path, elapsed_ms) = (request.method.as_str(), request.path.as_str(), elapsed.as_millis() as u64);
+    match error {
+        Some(error) => tracing::warn!(target: "jsmql::http", method, path, status, elapsed_ms, attempt, error, "request failed"),
+        None => tracing::debug!(target: "jsmql::http", method, path, status, bytes, elapsed_ms, attempt, "request"),
+    }
+    tracing::trace!(target: "jsmql::http::headers", query = ?request.query, headers = ?request.headers, "as asked");
+    if let Some(body) = &request.body {
+        tracing::trace!(target: "jsmql::http::body", body = %text(body), "sent");
+    }
+}
+
+/// A whole answer.
+pub(super) fn trace_answer(answer: &Answer) {
+    tracing::trace!(target: "jsmql::http::headers", status = answer.status, headers = %headers(answer), "answer");
+    tracing::trace!(target: "jsmql::http::body", body = %text(&answer.body), "received");
+}
+
+fn headers(answer: &Answer) -> String {
+    let named = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| !["set-cookie", "authorization"].contains(&name.as_str()));
+    let lines = named.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")));
+    lines.collect::<Vec<_>>().join(", ")
+}
+
+/// The start of a body on one line.
+fn text(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(BODY)]);
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}

@@ -1,0 +1,62 @@
+//! The keyring of the operating system: Keychain, Credential Manager, or the Secret Service of a desktop.
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// The name under which all entries are kept.
+#[cfg(feature = "keyring")]
+const SERVICE: &str = "jsmql";
+
+/// The entry of this name. None: there is none.
+pub(crate) fn load(name: &str) -> Result<Option<String>> {
+    #[cfg(feature = "keyring")]
+    return match entry(name)?.get_password() {
+        Ok(text) => Ok(Some(text)),
+        Err(keyring::Error::NoEntry) => Ok(None),
+        Err(error) => Err(failed(&error)),
+    };
+    #[cfg(not(feature = "keyring"))]
+    Err(absent(name))
+}
+
+/// Keeps `text` under this name.
+pub(crate) fn save(name: &str, text: &str) -> Result<()> {
+    #[cfg(feature = "keyring")]
+    return entry(name)?.set_password(text).map_err(|error| failed(&error));
+    #[cfg(not(feature = "keyring"))]
+    {
+        let _ = text;
+        Err(absent(name))
+    }
+}
+
+/// Removes the entry of this name; whether there was one.
+pub(crate) fn remove(name: &str) -> Result<bool> {
+    #[cfg(feature = "keyring")]
+    return match entry(name)?.delete_credential() {
+        Ok(()) => Ok(true),
+        Err(keyring::Error::NoEntry) => Ok(false),
+        Err(error) => Err(failed(&error)),
+    };
+    #[cfg(not(feature = "keyring"))]
+    Err(absent(name))
+}
+
+#[cfg(feature = "keyring")]
+fn entry(name: &str) -> Result<keyring::Entry> {
+    keyring::Entry::new(SERVICE, name).map_err(|error| failed(&error))
+}
+
+#[cfg(feature = "keyring")]
+fn failed(error: &keyring::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("the keyring cannot be used: {error}"))
+        .hint("a keyring needs a desktop session; without one keep tokens in a file (OAuthSettingsLocation) and secrets in JSMQL_ variables")
+}
+
+#[cfg(not(feature = "keyring"))]
+fn absent(name: &str) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("keyring://{name}: this jsmql was built without the feature `keyring`"),
+    )
+    .hint("build it with --features keyring, or use a file")
+}

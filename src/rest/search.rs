@@ -1,0 +1,334 @@
+//! How rows are found by JQL: which fields are asked for, and which of the ways to read them wins. Pure.
+//!
+//! # Design
+//!
+//! A page of a search with fields has a hundred rows, and pages come one after the other; ids alone come five thousand a page, and issues
+//! by id in batches side by side. So a wide read is a sweep of ids and batches beside it; a short one is a page or a few; what needs
+//! nothing but ids and keys is the sweep alone; and rows that are known by id or key need no search.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use super::clause::{Clause, Test};
+use super::jql::{self, Condition, Unknown};
+use super::plan::{Known, Read};
+use crate::schema::{Jql, JqlOp, Origin, Table};
+
+/// Rows that are worth a sweep: three pages take as long as a sweep and its batches.
+const FEW_PAGES: usize = 3;
+
+/// Rows found by JQL, or what hangs on them.
+#[derive(Debug, Clone)]
+pub(crate) struct Search {
+    /// The table that is searched.
+    pub(crate) root: Arc<Table>,
+    /// Tables from below the root down to the one that is read; empty where it is the root.
+    pub(crate) chain: Vec<Arc<Table>>,
+    /// What is known of the columns of the root.
+    pub(crate) root_known: Known,
+    /// What is known of the columns of the last table of the chain.
+    pub(crate) known: Known,
+    /// What else the rows of the root must satisfy, as far as the site can be asked for it.
+    pub(crate) clauses: Vec<Clause>,
+    /// Columns of the root that the rows come ordered by, and whether the largest come first.
+    pub(crate) order: Vec<(usize, bool)>,
+}
+
+/// What is asked of each row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    pub(crate) fields: BTreeSet<String>,
+    pub(crate) properties: BTreeSet<String>,
+    pub(crate) expand: BTreeSet<String>,
+    /// All fields.
+    pub(crate) all: bool,
+}
+
+/// How the rows are reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Batches of rows that are known by id or key.
+    Keys(Vec<String>),
+    /// Pages of ids and keys.
+    Ids,
+    /// Pages with fields.
+    Pages,
+    /// Pages of ids, and batches beside them; after a first page with fields where that may be all.
+    Batches { page_first: bool },
+}
+
+impl Search {
+    /// What the rows of a read must be asked for.
+    pub(crate) fn needs(&self, read: &Read) -> Needs {
+        self.needs_beside(read, &self.answered(read))
+    }
+
+    /// The same, if these columns need no second look.
+    fn needs_beside(&self, read: &Read, answered: &BTreeSet<usize>) -> Needs {
+        let mut needs = Needs::default();
+        let Some(search) = &self.root.search else { return needs };
+        let mut take = |column: usize| {
+            let column = &self.root.columns[column];
+            needs.expand.extend(column.expand.clone());
+            if let Some(property) = &column.property {
+                needs.properties.insert(property.clone());
+            } else if let Origin::Json { paths, .. } = &column.origin {
+                for path in paths {
+                    match path.strip_prefix(&search.fields[..]) {
+                        Some([]) => needs.all = true,
+                        Some([field, ..]) => {
+                            needs.fields.insert(field.clone());
+                        }
+                        None => {}
+                    }
+                }
+            }
+        };
+        if self.chain.is_empty() {
+            let looked_at = read.needed().filter(|column| !answered.contains(column));
+            looked_at.chain(read.columns.iter().copied()).for_each(&mut take);
+            return needs;
+        }
+        self.root_known.columns().for_each(&mut take);
+        for embed in self.chain.iter().filter_map(|table| table.embed.as_ref()) {
+            needs.fields.extend(embed.field.clone());
+            needs.expand.extend(embed.expand.clone());
+        }
+        needs
+    }
+
+    /// Columns that need no second look, because JQL says just what SQL does about them. None where rows are read by id or key: they may
+    /// have changed since they were found.
+    pub(crate) fn answered(&self, read: &Read) -> BTreeSet<usize> {
+        if !self.chain.is_empty() {
+            return BTreeSet::new();
+        }
+        let exact = self.exact(read);
+        match self.way(read, &self.needs_beside(read, &exact)) {
+            Way::Ids | Way::Pages => exact,
+            Way::Keys(_) | Way::Batches { .. } => BTreeSet::new(),
+        }
+    }
+
+    /// Columns about which JQL says just what SQL does.
+    fn exact(&self, read: &Read) -> BTreeSet<usize> {
+        let says = |column: usize, op: JqlOp| {
+            jql::jql(&self.root, column).filter(|jql| jql.takes(op) && jql.exact.contains(&op) && !jql.vague)
+        };
+        let values = |column: usize, op: JqlOp, values: &BTreeSet<String>| {
+            let sayable = |jql: &Jql| values.iter().all(|value| jql::literal(jql, value).is_some());
+            says(column, op).is_some_and(|jql| sayable(jql) && values.len() <= jql::MOST_VALUES)
+        };
+        let mut answered: BTreeSet<usize> = read
+            .checks
+            .columns()
+            .chain(read.tests.iter().map(|(column, _)| *column))
+            .collect();
+        for column in read.checks.columns() {
+            if !read
+                .checks
+                .get(column)
+                .is_some_and(|known| values(column, JqlOp::Equal, known))
+            {
+                answered.remove(&column);
+            }
+        }
+        for (column, test) in &read.tests {
+            let exact = match test {
+                Test::Null(true) => says(*column, JqlOp::Empty).is_some(),
+                Test::Null(false) => says(*column, JqlOp::NotEmpty).is_some(),
+                Test::Without(known) => values(*column, JqlOp::Unequal, known),
+                // Bounds beyond what JQL can write are left out.
+                Test::Has(_) | Test::Compare(..) => false,
+            };
+            if !exact {
+                answered.remove(column);
+            }
+        }
+        answered
+    }
+
+    /// Ids or keys that the rows are known by, if nothing else can tell which are meant.
+    fn keys(&self) -> Option<&Arc<BTreeSet<String>>> {
+        let search = self.root.search.as_ref()?;
+        if self.root_known.columns().any(|column| self.root.columns[column].input) {
+            return None;
+        }
+        [search.key, search.id]
+            .into_iter()
+            .find_map(|column| self.root_known.get(column))
+    }
+
+    /// Which way wins for a read.
+    pub(crate) fn way(&self, read: &Read, needs: &Needs) -> Way {
+        let Some(search) = &self.root.search else { return Way::Pages };
+        if let Some(keys) = self.keys() {
+            return Way::Keys(keys.iter().cloned().collect());
+        }
+        if needs.is_light() {
+            return Way::Ids;
+        }
+        match read.limit {
+            Some(limit) if limit <= FEW_PAGES * search.rows => Way::Pages,
+            _ if !self.order.is_empty() => Way::Pages,
+            _ => Way::Batches {
+                page_first: !self.clauses.is_empty() || self.root_known.columns().next().is_some(),
+            },
+        }
+    }
+
+    /// Rows of a batch.
+    pub(crate) fn batch(&self, needs: &Needs) -> usize {
+        let Some(search) = &self.root.search else { return 1 };
+        let narrow = !needs.all
+            && needs.expand.is_empty()
+            && needs.properties.is_empty()
+            && needs.fields.len() <= search.narrow_fields
+            && !needs.fields.iter().any(|field| search.narrow_without.contains(field));
+        if narrow { search.narrow } else { search.batch }
+    }
+
+    /// The JQL, with clauses that users wrote; `None` where no row can satisfy it.
+    pub(crate) fn jql(&self, written: &[String], unknown: &Unknown) -> Option<String> {
+        let mut known = Known::default();
+        for column in self.root_known.columns().filter(|&column| !self.root.columns[column].input) {
+            known.restrict(
+                column,
+                self.root_known
+                    .get(column)
+                    .into_iter()
+                    .flat_map(|values| values.iter().cloned()),
+            );
+        }
+        let mut parts: Vec<String> = written.iter().map(|clause| format!("({clause})")).collect();
+        match jql::condition(&self.root, &known, &self.clauses, unknown) {
+            Condition::False => return None,
+            Condition::True => {}
+            Condition::Jql { text, .. } => parts.push(text),
+        }
+        if parts.is_empty() {
+            parts.extend(self.root.search.as_ref().map(|search| search.bound.clone()));
+        }
+        let mut text = parts.join(" AND ");
+        for (position, (column, descending)) in self.order.iter().enumerate() {
+            let Some(jql) = jql::jql(&self.root, *column) else { continue };
+            text.push_str(if position == 0 { " ORDER BY " } else { ", " });
+            text.push_str(&jql.field);
+            text.push_str(if *descending { " DESC" } else { " ASC" });
+        }
+        Some(text)
+    }
+
+    /// Every value that the JQL names, by column, where the site may not know it.
+    pub(crate) fn values(&self) -> Vec<(usize, BTreeSet<String>)> {
+        fn walk(clause: &Clause, take: &mut impl FnMut(usize, &str)) {
+            match clause {
+                Clause::All(parts) | Clause::Any(parts) => parts.iter().for_each(|part| walk(part, take)),
+                Clause::Values { column, values, .. } => values.iter().for_each(|value| take(*column, value)),
+                Clause::Test(..) => {}
+            }
+        }
+        let mut found: std::collections::BTreeMap<usize, BTreeSet<String>> = Default::default();
+        let mut take = |column: usize, value: &str| {
+            if jql::jql(&self.root, column).is_some_and(|jql| jql::literal(jql, value).is_some()) {
+                found.entry(column).or_default().insert(value.to_owned());
+            }
+        };
+        for column in self.root_known.columns() {
+            let values = self.root_known.get(column).into_iter().flat_map(|values| values.iter());
+            values.for_each(|value| take(column, value));
+        }
+        self.clauses.iter().for_each(|clause| walk(clause, &mut take));
+        found.into_iter().collect()
+    }
+}
+
+impl Needs {
+    /// Whether ids and keys are enough.
+    pub(crate) fn is_light(&self) -> bool {
+        !self.all && self.fields.is_empty() && self.properties.is_empty() && self.expand.is_empty()
+    }
+
+    /// What the `fields` of a request name.
+    pub(crate) fn words(&self) -> Vec<&str> {
+        match (self.all, self.fields.is_empty()) {
+            (true, _) => vec!["*all"],
+            (false, true) => vec!["key"],
+            (false, false) => self.fields.iter().map(String::as_str).collect(),
+        }
+    }
+}
+
+/// The search of a read as EXPLAIN shows it.
+pub(crate) fn show(f: &mut fmt::Formatter<'_>, search: &Search, read: &Read) -> fmt::Result {
+    let Some(words) = &search.root.search else { return Ok(()) };
+    let needs = search.needs(read);
+    let way = search.way(read, &needs);
+    let batch = search.batch(&needs);
+    if let Way::Keys(keys) = &way {
+        write!(f, "access=keys, POST {}, {} keys", words.bulk, keys.len())?;
+        show_needs(f, &needs)?;
+        return write!(f, ", requests={}", keys.len().div_ceil(batch));
+    }
+    let name = match way {
+        Way::Ids => "ids",
+        Way::Pages => "search",
+        _ => "two-phase",
+    };
+    write!(f, "access={name}, POST {}", words.call)?;
+    for column in search
+        .root_known
+        .columns()
+        .filter(|&column| search.root.columns[column].input)
+    {
+        let values = search.root_known.get(column).into_iter().flat_map(|values| values.iter());
+        let values: Vec<&str> = values.map(String::as_str).collect();
+        write!(f, ", {}={values:?}", search.root.columns[column].name)?;
+    }
+    match search.jql(&[], &Unknown::new()) {
+        Some(jql) => write!(f, ", jql=[{}]", jql.replace(char::is_control, "\u{fffd}"))?,
+        None => return write!(f, ", requests=0"),
+    }
+    show_needs(f, &needs)?;
+    match way {
+        Way::Ids => match read.limit {
+            Some(limit) if limit <= words.light => write!(f, ", requests=1"),
+            _ => write!(f, ", requests=1 per {} rows", words.light),
+        },
+        Way::Pages => match read.limit {
+            Some(limit) if limit <= words.rows => write!(f, ", requests=1+"),
+            _ => write!(f, ", requests=1 per {} rows", words.rows),
+        },
+        Way::Batches { page_first } => {
+            if page_first {
+                write!(f, ", requests=1 for {} rows; for more ", words.rows)?;
+            } else {
+                write!(f, ", requests=")?;
+            }
+            write!(f, "1 per {} ids and POST {} 1 per {batch} rows", words.light, words.bulk)
+        }
+        Way::Keys(_) => Ok(()),
+    }
+}
+
+fn show_needs(f: &mut fmt::Formatter<'_>, needs: &Needs) -> fmt::Result {
+    write!(f, ", fields=[{}]", needs.words().join(", "))?;
+    for (name, words) in [("expand", &needs.expand), ("properties", &needs.properties)] {
+        if !words.is_empty() {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            write!(f, ", {name}=[{}]", words.join(", "))?;
+        }
+    }
+    Ok(())
+}
+
+/// What a statement asks of a table besides values of columns.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Filter {
+    /// For the site: it may find more.
+    pub(crate) clauses: Vec<Clause>,
+    /// For us: rows that fail do not come out.
+    pub(crate) tests: Vec<(usize, Test)>,
+    pub(crate) order: Vec<(usize, bool)>,
+}

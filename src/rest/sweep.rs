@@ -1,0 +1,667 @@
+//! Driving a search: pages of ids, batches beside them, tokens that must lead somewhere, and values that the site does not know.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use arrow::array::AsArray;
+use futures::StreamExt;
+use serde::Deserialize;
+use serde_json::json;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::decode::{Check, Decoder, PageInfo};
+use super::jql::{Unknown, clause_of, jql, literal};
+use super::plan::{Known, Question, plan};
+use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open};
+use super::request::Wants;
+use super::search::{Needs, Search, Way};
+use super::seen::Seen;
+use super::shape;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Method, Request, Response, Safety};
+use crate::schema::{self, Origin, Table};
+
+/// Pages without a row that may follow each other before a search counts as endless.
+const MOST_EMPTY: usize = 20;
+/// Sweeps of ids that may wait for their batches.
+const IDS_AHEAD: usize = 3;
+
+/// A page of ids and keys.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IdPage {
+    issues: Vec<IdAndKey>,
+    #[serde(default)]
+    next_page_token: Option<String>,
+    #[serde(default)]
+    is_last: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct IdAndKey {
+    id: String,
+    key: String,
+}
+
+/// The tokens of a search so far: each may come once.
+#[derive(Default)]
+struct Tokens {
+    seen: HashSet<String>,
+    empty: usize,
+}
+
+impl Tokens {
+    /// The token of the next page, if there is one.
+    fn next(
+        &mut self,
+        table: &Table,
+        last: Option<bool>,
+        token: Option<String>,
+        received: usize,
+        fresh: usize,
+    ) -> Result<Option<String>> {
+        let broken = |what: &str| {
+            Err(Error::new(ErrorKind::Decode, what)
+                .hint("the rows would not be complete, so the statement fails")
+                .table(&table.name))
+        };
+        let token = match (last, token.filter(|token| !token.is_empty())) {
+            (Some(true), _) => return Ok(None),
+            (Some(false), None) => return broken("a page of the search is not the last, but has no token of the next"),
+            (None, None) => return broken("the site says neither that a page is the last nor where the next one is"),
+            (_, Some(token)) => token,
+        };
+        if received > 0 && fresh == 0 {
+            return broken("the site sends the same rows again as another page of the search");
+        }
+        self.empty = if received == 0 { self.empty + 1 } else { 0 };
+        if self.empty > MOST_EMPTY {
+            return broken("the search goes on without giving rows");
+        }
+        if !self.seen.insert(token.clone()) {
+            return broken("the token of the next page of the search repeats itself");
+        }
+        Ok(Some(token))
+    }
+}
+
+/// One search: its JQL, and what is asked of each row.
+struct Found<'a> {
+    search: &'a Search,
+    words: &'a schema::Search,
+    needs: &'a Needs,
+    jql: String,
+}
+
+impl Reader {
+    /// Reads what JQL finds.
+    pub(super) async fn search(&self, search: &Search) -> Result<(), Stop> {
+        let Some(words) = &search.root.search else { return Ok(()) };
+        let needs = search.needs(&self.read);
+        let mut listing = self.found_listing(search);
+        match search.way(&self.read, &needs) {
+            Way::Keys(keys) => {
+                let found = Found {
+                    search,
+                    words,
+                    needs: &needs,
+                    jql: String::new(),
+                };
+                listing.begin_values(&BTreeMap::new())?;
+                let missing = self.batches(&found, &mut listing, keys.into(), None).await?;
+                if missing > 0 {
+                    self.scope.statement.warn(
+                        format!(
+                            "{}: {{}} of the rows asked for by id or key do not exist, or the account may not see them",
+                            search.root.name
+                        ),
+                        missing,
+                    );
+                }
+            }
+            way => {
+                for (values, written) in self.inputs(search).await? {
+                    listing.begin_values(&values)?;
+                    self.find(search, words, &needs, &way, &written, &mut listing).await?;
+                }
+            }
+        }
+        self.emit(&mut listing, true).await?;
+        match search.chain.last() {
+            Some(table) => self.follow_cut(&table.clone(), &search.known, &listing).await,
+            None => Ok(()),
+        }
+    }
+
+    /// A decoder for rows that are found, or for what they carry.
+    fn found_listing(&self, search: &Search) -> Listing {
+        let read = &self.read;
+        let mut chain = vec![search.root.clone()];
+        chain.extend(search.chain.iter().cloned());
+        let last = chain.len() - 1;
+        let table = chain[last].clone();
+        let bound: Vec<usize> = table
+            .parent
+            .iter()
+            .filter(|_| last > 0)
+            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
+            .collect();
+        let columns: Vec<usize> = read
+            .needed()
+            .chain(search.known.columns())
+            .chain(bound.iter().copied())
+            .collect();
+        // Only what the rows themselves carry can be checked in them.
+        let in_rows = |column: &usize| matches!(search.root.columns[*column].origin, Origin::Json { .. });
+        let root_columns: Vec<usize> = search.root_known.columns().filter(in_rows).collect();
+        let shape = shape::compile(&chain, &columns, &root_columns, true);
+        let answered = search.answered(read);
+        let unanswered = |column: usize| shape.slot(last, column).filter(|_| !answered.contains(&column));
+        let mut all = checks(&read.checks, unanswered);
+        if last > 0 {
+            all.extend(checks(&search.known, |column| shape.slot(last, column)));
+        }
+        all.extend(
+            checks(&search.root_known, |column| shape.slot(0, column))
+                .into_iter()
+                .filter(|_| last > 0),
+        );
+        all.extend(
+            read.tests
+                .iter()
+                .filter_map(|(column, test)| Some(Check::Test(unanswered(*column)?, test.clone()))),
+        );
+        let output = read.columns.iter().filter_map(|&column| shape.slot(last, column)).collect();
+        let follow = bound.iter().filter_map(|&column| shape.slot(last, column)).collect();
+        let echoed = (0..search.root.columns.len())
+            .filter(|&column| last == 0 && search.root.columns[column].origin == Origin::Request)
+            .filter_map(|column| shape.slot(0, column).map(|slot| (column, slot)))
+            .collect();
+        let schema = super::arrow_schema(&table, &read.columns);
+        Listing {
+            table: search.root.clone(),
+            wants: Wants::default(),
+            decoder: Decoder::new(shape, schema, output, all, follow, read.limit),
+            echoed,
+            apart: true,
+            sent: false,
+            cut: Vec::new(),
+        }
+    }
+
+    /// The inputs whose values are JQL, or stand for some: for each combination what is echoed and what is sent.
+    async fn inputs(&self, search: &Search) -> Result<Vec<(BTreeMap<usize, String>, Vec<String>)>> {
+        let table = &search.root;
+        let mut combinations = vec![(BTreeMap::new(), Vec::new())];
+        for column in search.root_known.columns().filter(|&column| table.columns[column].input) {
+            let push = table.columns[column].push.as_ref();
+            let Some(push) = push.filter(|push| push.raw || push.lookup.is_some()) else {
+                continue;
+            };
+            let mut clauses: Vec<(String, String)> = Vec::new();
+            for value in search.root_known.get(column).into_iter().flat_map(|values| values.iter()) {
+                let name = &table.columns[column].name;
+                match &push.lookup {
+                    None => {
+                        let clause = clause_of(value, &format!("the value of {name}"))?;
+                        if clause.is_empty() {
+                            return Err(
+                                Error::new(ErrorKind::Statement, format!("the value of {name} holds no clause")).hint(format!(
+                                    "leave the condition on {name} out to read all rows; sort with the ORDER BY of SQL"
+                                )),
+                            );
+                        }
+                        clauses.push((value.clone(), clause));
+                    }
+                    Some(lookup) => {
+                        let mut known = Known::default();
+                        known.restrict(lookup.by, [value.clone()]);
+                        let question = Question {
+                            table: &lookup.table,
+                            columns: &[lookup.take],
+                            known: &known,
+                            parent_known: None,
+                            filter: None,
+                            limit: None,
+                        };
+                        let mut rows = open(self.scope.clone(), plan(&question, self.scope.site.context())?);
+                        while let Some(batch) = rows.next().await {
+                            let batch = batch?;
+                            let texts = batch.column(0).as_string::<i32>();
+                            for text in texts.iter().flatten() {
+                                let clause = clause_of(text, &format!("the JQL of {name} {value}"))?;
+                                let clause = if clause.is_empty() { self.bound(search) } else { clause };
+                                clauses.push((value.clone(), clause));
+                            }
+                        }
+                    }
+                }
+            }
+            combinations = combinations
+                .iter()
+                .flat_map(|(values, written)| {
+                    clauses.iter().map(move |(value, clause)| {
+                        let (mut values, mut written): (BTreeMap<usize, String>, Vec<String>) = (values.clone(), written.clone());
+                        values.insert(column, value.clone());
+                        written.push(clause.clone());
+                        (values, written)
+                    })
+                })
+                .collect();
+        }
+        Ok(combinations)
+    }
+
+    fn bound(&self, search: &Search) -> String {
+        search
+            .root
+            .search
+            .as_ref()
+            .map(|search| search.bound.clone())
+            .unwrap_or_default()
+    }
+
+    /// Runs one search. Where the site refuses it, values that it does not know are found out and left out, once.
+    async fn find(
+        &self,
+        search: &Search,
+        words: &schema::Search,
+        needs: &Needs,
+        way: &Way,
+        written: &[String],
+        listing: &mut Listing,
+    ) -> Result<(), Stop> {
+        let mut unknown = Unknown::new();
+        let light = !matches!(way, Way::Pages | Way::Batches { page_first: true });
+        loop {
+            let Some(jql) = search.jql(written, &unknown) else {
+                return Ok(());
+            };
+            let found = Found {
+                search,
+                words,
+                needs,
+                jql,
+            };
+            let rows = if light { words.light } else { words.rows };
+            let rows = self.read.limit.map_or(rows, |limit| limit.clamp(1, rows));
+            let first = arrived(self.send_search(&found, light, rows, None)?).await;
+            let first = match first {
+                Ok(first) => first,
+                Err(error) if is_refused(&error) => {
+                    let more = if unknown.is_empty() {
+                        self.unknown_values(search, words).await?
+                    } else {
+                        Unknown::new()
+                    };
+                    if more.is_empty() {
+                        return Err(with_jql(error, &found.jql).into());
+                    }
+                    unknown = more;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            return match way {
+                Way::Batches { page_first } => self.two_phase(&found, listing, first, *page_first).await,
+                _ => self.pages(&found, listing, light, first).await.map(|_| ()),
+            };
+        }
+    }
+
+    /// Rows straight from the pages of the search, up to the last, or only from the first where `more` says so.
+    async fn pages(&self, found: &Found<'_>, listing: &mut Listing, light: bool, first: Response) -> Result<(), Stop> {
+        let mut tokens = Tokens::default();
+        let mut response = first;
+        loop {
+            let page = self.take_page(listing, &response)?;
+            let next = tokens.next(&found.search.root, page.last, page.next, page.received, page.fresh)?;
+            // The next page is on its way while this one goes out.
+            let in_flight = match &next {
+                Some(token) if listing.decoder.budget() > 0 => {
+                    let rows = if light { found.words.light } else { found.words.rows };
+                    Some(self.send_search(found, light, rows, Some(token))?)
+                }
+                _ => None,
+            };
+            self.emit(listing, false).await?;
+            match in_flight {
+                Some(in_flight) => response = arrived(in_flight).await.map_err(|error| with_jql(error, &found.jql))?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Ids first, then batches beside them.
+    async fn two_phase(&self, found: &Found<'_>, listing: &mut Listing, first: Response, page_first: bool) -> Result<(), Stop> {
+        let mut first = Some(first);
+        if page_first && let Some(response) = first.take() {
+            let page = self.take_page(listing, &response)?;
+            let next = Tokens::default().next(&found.search.root, page.last, page.next, page.received, page.fresh)?;
+            self.emit(listing, false).await?;
+            if next.is_none() {
+                return Ok(());
+            }
+        }
+        let sweep = match first {
+            Some(response) => Sweep::arrived(response),
+            None => Sweep::sent(self.send_search(found, true, found.words.light, None)?),
+        };
+        let missing = self.batches(found, listing, VecDeque::new(), Some(sweep)).await?;
+        if missing > 0 {
+            self.scope.statement.warn(
+                format!(
+                    "{}: {{}} rows that the search found were gone when they were read: deleted meanwhile, or no longer visible",
+                    found.search.root.name
+                ),
+                missing,
+            );
+        }
+        Ok(())
+    }
+
+    /// Reads rows by id or key: those `waiting`, and those that a sweep brings. The answer is how many the site did not give.
+    async fn batches(
+        &self,
+        found: &Found<'_>,
+        listing: &mut Listing,
+        mut waiting: VecDeque<String>,
+        mut sweep: Option<Sweep>,
+    ) -> Result<u64, Stop> {
+        let site = &self.scope.site;
+        let most = site.client.max_concurrency();
+        let mut queue: VecDeque<(Vec<String>, InFlight)> = VecDeque::new();
+        let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), 0);
+        loop {
+            let size = self.batch(found);
+            while queue.len() < most && (waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
+                let batch: Vec<String> = waiting.drain(..size.min(waiting.len())).collect();
+                let in_flight = self.send_batch(found, &batch)?;
+                queue.push_back((batch, in_flight));
+            }
+            if queue.is_empty() && sweep.is_none() {
+                break;
+            }
+            let room = waiting.len() < IDS_AHEAD * found.words.light;
+            tokio::select! {
+                biased;
+                response = arriving(&mut sweep), if sweep.is_some() && room => {
+                    let response = response.map_err(|error| with_jql(error, &found.jql))?;
+                    self.scope.stats.add(&response);
+                    let page: IdPage = serde_json::from_slice(&response.body).map_err(|error| {
+                        Error::new(ErrorKind::Decode, format!("the answer of the search is not what the API promises: {error}"))
+                            .hint("sys.requests shows the request")
+                    })?;
+                    let received = page.issues.len();
+                    let mut fresh = 0;
+                    for IdAndKey { id, key } in page.issues {
+                        if seen.insert(&id) {
+                            fresh += 1;
+                            // The first page has brought some rows already.
+                            if !listing.decoder.has_seen(&key) {
+                                waiting.push_back(id);
+                            }
+                        }
+                    }
+                    self.scope.stats.duplicates.fetch_add((received - fresh) as u64, Relaxed);
+                    let next = tokens.next(&found.search.root, page.is_last, page.next_page_token, received, fresh)?;
+                    sweep = match next {
+                        Some(token) => Some(Sweep::sent(self.send_search(found, true, found.words.light, Some(&token))?)),
+                        None => None,
+                    };
+                }
+                response = front(&mut queue), if !queue.is_empty() => {
+                    let Some((batch, _)) = queue.pop_front() else { continue };
+                    let response = match response {
+                        Err(error) if is_refused(&error) && batch.len() > found.words.batch => {
+                            // The site does not take so many at a time: from now on as many as it takes for certain.
+                            site.refuse_large_batches();
+                            batch.into_iter().rev().for_each(|id| waiting.push_front(id));
+                            continue;
+                        }
+                        other => other?,
+                    };
+                    let page = self.take_page(listing, &response)?;
+                    missing += (batch.len() as u64).saturating_sub(page.received as u64);
+                    self.emit(listing, false).await?;
+                }
+            }
+        }
+        self.scope.stats.missing.fetch_add(missing, Relaxed);
+        Ok(missing)
+    }
+
+    fn batch(&self, found: &Found<'_>) -> usize {
+        let size = found.search.batch(found.needs);
+        let size = if self.scope.site.takes_large_batches() {
+            size
+        } else {
+            size.min(found.words.batch)
+        };
+        self.scope.site.page_size.map_or(size, |own| own.clamp(1, size))
+    }
+
+    /// Reads one answer; the rows wait to go out.
+    fn take_page(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo> {
+        self.scope.stats.add(response);
+        let mut page = listing.decoder.read(&response.body)?;
+        listing.cut.append(&mut page.cut);
+        self.scope
+            .stats
+            .duplicates
+            .fetch_add((page.received - page.fresh) as u64, Relaxed);
+        self.note_misfits(&mut page);
+        Ok(page)
+    }
+
+    fn send_search(&self, found: &Found<'_>, light: bool, rows: usize, token: Option<&str>) -> Result<InFlight> {
+        let rows = self.scope.site.page_size.map_or(rows, |own| own.clamp(1, rows));
+        let fields = if light { vec!["key"] } else { found.needs.words() };
+        let mut body = json!({"jql": found.jql, "fields": fields, "maxResults": rows});
+        if let (Some(token), Some(body)) = (token, body.as_object_mut()) {
+            body.insert("nextPageToken".into(), token.into());
+        }
+        if !light {
+            // Here it is one text, in a batch a list.
+            let expand: Vec<&str> = found.needs.expand.iter().map(String::as_str).collect();
+            ask(&mut body, "expand", (!expand.is_empty()).then(|| expand.join(",").into()));
+            ask(&mut body, "properties", list(&found.needs.properties));
+        }
+        Ok(self.post(&found.search.root, &found.words.call, &body))
+    }
+
+    fn send_batch(&self, found: &Found<'_>, ids: &[String]) -> Result<InFlight> {
+        let mut body = json!({"issueIdsOrKeys": ids, "fields": found.needs.words()});
+        ask(&mut body, "expand", list(&found.needs.expand));
+        ask(&mut body, "properties", list(&found.needs.properties));
+        Ok(self.post(&found.search.root, &found.words.bulk, &body))
+    }
+
+    /// Sends a POST that only reads.
+    fn post(&self, table: &Table, path: &Arc<str>, body: &serde_json::Value) -> InFlight {
+        let request = Request {
+            method: Method::Post,
+            path: path.to_string(),
+            template: path.clone(),
+            query: Vec::new(),
+            headers: table.api.headers.clone(),
+            body: Some(body.to_string().into()),
+            safety: Safety::Read,
+            table: Some(Arc::from(table.name.as_str())),
+        };
+        let (site, statement) = (self.scope.site.clone(), self.scope.statement.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await }))
+    }
+
+    /// Which of the values that a search names the site does not know: each column's are tried together, and halved while refused.
+    ///
+    /// # Design
+    /// Jira answers a value that it does not know with 400 and a sentence in the language of the caller. Reading the sentence would work
+    /// until the next language; trying the values works always and costs a request or two per value that is unknown.
+    async fn unknown_values(&self, search: &Search, words: &schema::Search) -> Result<Unknown> {
+        let mut unknown = Unknown::new();
+        for (column, values) in search.values() {
+            let Some(jql) = jql(&search.root, column) else { continue };
+            let mut trials = vec![values.into_iter().collect::<Vec<_>>()];
+            let mut refused = Unknown::new();
+            while let Some(values) = trials.pop() {
+                let literals: Vec<String> = values.iter().filter_map(|value| literal(jql, value)).collect();
+                if self
+                    .is_accepted(search, words, format!("{} IN ({})", jql.field, literals.join(", ")))
+                    .await?
+                {
+                    continue;
+                }
+                match &values[..] {
+                    [one] => {
+                        refused.insert((column, one.clone()));
+                    }
+                    many => {
+                        let (left, right) = many.split_at(many.len() / 2);
+                        trials.extend([left.to_vec(), right.to_vec()]);
+                    }
+                }
+            }
+            // A field that the site does not take at all is another matter: its values are not unknown, the question is.
+            if !refused.is_empty() && self.is_accepted(search, words, format!("{} IS NOT EMPTY", jql.field)).await? {
+                unknown.append(&mut refused);
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Whether the site takes the JQL.
+    async fn is_accepted(&self, search: &Search, words: &schema::Search, jql: String) -> Result<bool> {
+        let body = json!({"jql": jql, "fields": ["key"], "maxResults": 1});
+        match arrived(self.post(&search.root, &words.call, &body)).await {
+            Ok(response) => {
+                self.scope.stats.add(&response);
+                Ok(true)
+            }
+            Err(error) if is_refused(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A page of ids that has arrived, or is on its way.
+enum Sweep {
+    Arrived(Option<Response>),
+    Sent(InFlight),
+}
+
+impl Sweep {
+    fn arrived(response: Response) -> Self {
+        Self::Arrived(Some(response))
+    }
+
+    fn sent(in_flight: InFlight) -> Self {
+        Self::Sent(in_flight)
+    }
+}
+
+async fn arriving(sweep: &mut Option<Sweep>) -> Result<Response> {
+    match sweep {
+        Some(Sweep::Arrived(response)) if response.is_some() => match response.take() {
+            Some(response) => Ok(response),
+            None => std::future::pending().await,
+        },
+        Some(Sweep::Sent(in_flight)) => task(in_flight).await,
+        _ => std::future::pending().await,
+    }
+}
+
+async fn front(queue: &mut VecDeque<(Vec<String>, InFlight)>) -> Result<Response> {
+    match queue.front_mut() {
+        Some((_, in_flight)) => task(in_flight).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn task(in_flight: &mut InFlight) -> Result<Response> {
+    in_flight
+        .await
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
+}
+
+fn is_refused(error: &Error) -> bool {
+    error.request_context().is_some_and(|request| request.status == Some(400))
+}
+
+/// The error with the JQL that it is about.
+fn with_jql(error: Error, jql: &str) -> Error {
+    const LONGEST: usize = 2_000;
+    let mut short: String = jql.chars().take(LONGEST).collect();
+    if short.len() < jql.len() {
+        short.push('…');
+    }
+    if is_refused(&error) {
+        error.hint(format!("the JQL sent was: {short}"))
+    } else {
+        error
+    }
+}
+
+fn list(words: &std::collections::BTreeSet<String>) -> Option<serde_json::Value> {
+    (!words.is_empty()).then(|| words.iter().cloned().collect())
+}
+
+fn ask(body: &mut serde_json::Value, name: &str, value: Option<serde_json::Value>) {
+    if let (Some(value), Some(body)) = (value, body.as_object_mut()) {
+        body.insert(name.to_owned(), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Catalog;
+
+    /// What comes after each of some pages: (last, token, received, fresh).
+    fn follow(pages: &[(Option<bool>, Option<&str>, usize, usize)]) -> Result<Vec<Option<String>>> {
+        let catalog = Catalog::load(None)?;
+        let searched = catalog.tables().iter().find(|table| table.search.is_some());
+        let table = searched.expect("some table is searched");
+        let mut tokens = Tokens::default();
+        pages
+            .iter()
+            .map(|&(last, token, received, fresh)| tokens.next(table, last, token.map(str::to_owned), received, fresh))
+            .collect()
+    }
+
+    #[test]
+    fn the_site_says_where_a_search_ends() {
+        let some = |token: &str| Some(token.to_owned());
+        assert_eq!(follow(&[(Some(true), None, 3, 3)]).unwrap(), [None]);
+        assert_eq!(follow(&[(Some(true), Some("left over"), 0, 0)]).unwrap(), [None]);
+        assert_eq!(
+            follow(&[(None, Some("a"), 3, 3), (Some(false), Some("b"), 0, 0)]).unwrap(),
+            [some("a"), some("b")]
+        );
+        let empty = vec![(Some(false), Some("a"), 0, 0); 2];
+        for (pages, fragment) in [
+            (&[(None, None, 3, 3)][..], "neither that a page is the last"),
+            (&[(Some(false), None, 3, 3)], "has no token"),
+            (&[(Some(false), Some(""), 3, 3)], "has no token"),
+            (
+                &[(Some(false), Some("a"), 3, 3), (Some(false), Some("a"), 3, 3)],
+                "repeats itself",
+            ),
+            (
+                &[(Some(false), Some("a"), 3, 3), (Some(false), Some("b"), 3, 0)],
+                "same rows again",
+            ),
+            (&empty, "repeats itself"),
+        ] {
+            let error = follow(pages).unwrap_err();
+            assert!(
+                error.message().contains(fragment) && error.hint_text().is_some(),
+                "{pages:?}: {error}"
+            );
+        }
+        let names: Vec<String> = (0..=MOST_EMPTY).map(|number| number.to_string()).collect();
+        let endless: Vec<_> = names.iter().map(|name| (Some(false), Some(name.as_str()), 0, 0)).collect();
+        assert!(follow(&endless).unwrap_err().message().contains("goes on without"));
+    }
+}

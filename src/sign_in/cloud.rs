@@ -1,0 +1,161 @@
+//! Atlassian's gateway: the root under which it serves one site, by the site's cloud id.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::Deserialize;
+use url::Url;
+
+use super::OAuth2;
+use crate::connection::{Gateway, Secret};
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Locator, Method, Wire, WireAnswer, WireRequest};
+
+const GATEWAY: &str = "https://api.atlassian.com/";
+
+/// Finds the root of a site at the gateway.
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    site: Url,
+    known: Gateway,
+    /// OAuth, which knows the sites that it was granted for. None: the site itself is asked for its id.
+    granted: Option<Arc<OAuth2>>,
+    wire: Wire,
+    /// Where the gateway is.
+    gateway: String,
+}
+
+/// A site that an OAuth token was granted for.
+#[derive(Debug, Deserialize)]
+struct Resource {
+    id: String,
+    #[serde(default)]
+    url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TenantInfo {
+    cloud_id: String,
+}
+
+impl Cloud {
+    pub(super) fn new(site: &Url, known: &Gateway, granted: Option<Arc<OAuth2>>, wire: Wire) -> Self {
+        Self::at(GATEWAY, site, known, granted, wire)
+    }
+
+    pub(super) fn at(gateway: &str, site: &Url, known: &Gateway, granted: Option<Arc<OAuth2>>, wire: Wire) -> Self {
+        Self {
+            site: site.clone(),
+            known: known.clone(),
+            granted,
+            wire,
+            gateway: gateway.to_owned(),
+        }
+    }
+
+    /// The id, from what OAuth was granted for.
+    async fn from_grant(&self, oauth: &Arc<OAuth2>) -> Result<String> {
+        let token = oauth.access().await?;
+        let answer = self
+            .get(
+                &format!("{}oauth/token/accessible-resources", self.gateway),
+                vec![("authorization".to_owned(), format!("Bearer {}", token.expose()).into())],
+            )
+            .await?;
+        let resources: Vec<Resource> = match answer.status {
+            200 => serde_json::from_slice(&answer.body).map_err(|_| unexpected("the gateway"))?,
+            401 => {
+                return Err(
+                    Error::new(ErrorKind::Authentication, "the gateway does not accept the OAuth token")
+                        .hint("run jsmql login, or check OAuthAccessToken: it may have expired"),
+                );
+            }
+            status => return Err(failed("the gateway", status)),
+        };
+        let same = |resource: &&Resource| Url::parse(&resource.url).is_ok_and(|url| url.origin() == self.site.origin());
+        if let Some(found) = resources.iter().find(same) {
+            return Ok(found.id.clone());
+        }
+        // The address of the gateway names no site; then there must be one only.
+        let mut ids: Vec<&str> = resources.iter().map(|resource| resource.id.as_str()).collect();
+        ids.dedup();
+        let names_no_site = self.site.host_str() == Some("api.atlassian.com");
+        if let (true, [id]) = (names_no_site, &ids[..]) {
+            return Ok((*id).to_owned());
+        }
+        let sites: Vec<_> = resources
+            .iter()
+            .map(|site| format!("{} (CloudId={})", site.url, site.id))
+            .take(10)
+            .collect();
+        let message = match (sites.is_empty(), names_no_site) {
+            (true, _) => "the OAuth token was granted for no site".to_owned(),
+            (_, true) => "the OAuth token was granted for several sites".to_owned(),
+            _ => format!("the OAuth token was not granted for {}", self.site),
+        };
+        Err(Error::new(ErrorKind::Authentication, message).hint(if sites.is_empty() {
+            "run jsmql login, and choose the site there".to_owned()
+        } else {
+            format!(
+                "set URL or CloudId to one of: {}; or run jsmql login and choose the site there",
+                sites.join(", ")
+            )
+        }))
+    }
+
+    /// The id, from the site itself, which tells it to everybody.
+    async fn from_site(&self) -> Result<String> {
+        let url = self.site.join("_edge/tenant_info").map_err(|_| unexpected("the site"))?;
+        let answer = self.get(url.as_str(), Vec::new()).await?;
+        match answer.status {
+            200 => serde_json::from_slice::<TenantInfo>(&answer.body)
+                .map(|info| info.cloud_id)
+                .map_err(|_| unexpected("the site")),
+            404 => Err(Error::new(ErrorKind::NotFound, format!("there is no site at {}", self.site))
+                .hint("check option URL, or set CloudId")),
+            status => Err(failed("the site", status)),
+        }
+    }
+
+    async fn get(&self, url: &str, mut headers: Vec<(String, Secret)>) -> Result<WireAnswer> {
+        headers.push(("accept".to_owned(), "application/json".into()));
+        let url = Url::parse(url).map_err(|_| unexpected("the gateway"))?;
+        self.wire
+            .send(WireRequest {
+                method: Method::Get,
+                url,
+                headers,
+                body: None,
+            })
+            .await
+    }
+}
+
+#[async_trait]
+impl Locator for Cloud {
+    async fn root(&self) -> Result<Url> {
+        let id = match (&self.known, &self.granted) {
+            (Gateway::Known(id), _) => id.clone(),
+            (Gateway::Unknown, Some(oauth)) => self.from_grant(oauth).await?,
+            (Gateway::Unknown, None) => self.from_site().await?,
+        };
+        if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+            return Err(unexpected("the site"));
+        }
+        Url::parse(&format!("{}ex/jira/{id}/", self.gateway)).map_err(|_| unexpected("the gateway"))
+    }
+}
+
+fn unexpected(who: &str) -> Error {
+    Error::new(ErrorKind::Decode, format!("{who} did not tell the cloud id of the site"))
+        .hint("set CloudId; it is shown at https://<site>.atlassian.net/_edge/tenant_info")
+}
+
+fn failed(who: &str, status: u16) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("{who} did not tell the cloud id of the site: HTTP {status}"),
+    )
+    .hint("try again later, or set CloudId")
+}
