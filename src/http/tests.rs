@@ -582,3 +582,45 @@ async fn no_secret_is_printed() {
     );
     assert!(printed.contains("***"), "{printed}");
 }
+
+#[tokio::test]
+async fn a_file_is_fetched_from_elsewhere_without_credentials() {
+    let folder = tempfile::tempdir().unwrap();
+    let terms = Terms {
+        save: Some(folder.path().join("file")),
+        ..Terms::default()
+    };
+    let elsewhere = Site::start(vec![reply("200 OK", "Content-Type: text/html\r\n", "<p>the file</p>")]).await;
+    let location = format!("Location: {}media/file?token=1\r\n", elsewhere.url);
+    let site = Site::start(vec![reply("303 See Other", &location, "")]).await;
+    let statement = Statement::new(1, None);
+    let response = client(&site)
+        .send_on(&request(Safety::Read), &terms, &statement)
+        .await
+        .unwrap();
+    assert_eq!((response.saved, response.body.len()), (15, 0));
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("file")).unwrap(),
+        "<p>the file</p>"
+    );
+    assert!(site.requests()[0].to_lowercase().contains("authorization:"));
+    let stranger = elsewhere.requests().remove(0).to_lowercase();
+    assert!(
+        stranger.starts_with("get /media/file?token=1") && !stranger.contains("authorization"),
+        "{stranger}"
+    );
+
+    // Not every way is followed: none to a login page, none without end.
+    for (location, kind) in [
+        ("/login.jsp?os_destination=x".to_owned(), ErrorKind::Authentication),
+        ("/again".to_owned(), ErrorKind::Decode),
+    ] {
+        let site = Site::start(vec![reply("302 Found", &format!("Location: {location}\r\n"), "")]).await;
+        let error = client(&site)
+            .send_on(&request(Safety::Read), &terms, &statement)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), kind, "{location}: {error}");
+        assert!(site.requests().len() <= 4);
+    }
+}

@@ -215,3 +215,83 @@ fn find_of(name: &str, file: &FindFile, columns: &[Column], tables: &Tables<'_>)
         table,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::schema::Catalog;
+
+    const TABLE: &str = r#"
+        doc = "Things."
+        read.list = "GET /things"
+        read.get = "GET /things/{id}"
+        [columns]
+        id = { type = "text", key = true, doc = "Id." }
+        name = { type = "text", doc = "Name." }
+        note = { type = "text", write_only = true, doc = "Note." }
+        size = { type = "bigint", doc = "Size." }
+    "#;
+
+    fn problem(more: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("things.toml"), format!("{TABLE}{more}")).unwrap();
+        match Catalog::load(Some(folder.path())) {
+            Ok(_) => "none".to_owned(),
+            Err(error) => error.message().to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_found_when_files_are_read() {
+        let table = |line: &str| {
+            problem(&format!(
+                "[insert]\ncall = \"POST /things\"\nbody = {{ note = \"note\" }}\n{line}"
+            ))
+        };
+        assert_eq!(table(""), "none");
+        for (problem, fragment) in [
+            (problem(""), "column `note` is only written, but nothing writes it"),
+            (table("required = [\"nothing\"]"), "no column `nothing`"),
+            (table("query = { nothing = \"x\" }"), "no column `nothing`"),
+            (
+                table("list = { column = \"name\", at = \"\", max = 5 }"),
+                "`list` needs a place",
+            ),
+            (
+                table("find.name = { table = \"nothing\", bind = {}, take = \"id\" }"),
+                "which does not exist",
+            ),
+            (
+                table("find.name = { table = \"things\", bind = {}, given = \"note\", take = \"id\" }"),
+                "nothing to compare",
+            ),
+            (
+                table("[delete]\ncall = \"DELETE /things/{note}\""),
+                "`delete` needs the column `note`",
+            ),
+            (
+                table("[update]\ncall = \"PUT /things/{id}\"\nbody = { id = \"id\" }"),
+                "part of the key",
+            ),
+            (
+                table("[update]\ncall = \"PUT /things/{id}\"\nlist = { column = \"name\", at = \"a\", max = 5 }"),
+                "has no `list`",
+            ),
+            (table("[delete]\ncall = \"PATCH /things/{id}\""), "METHOD /path"),
+            (
+                table("[delete]\ncall = \"GET /things/{id}\"\nbody = { name = \"a\" }"),
+                "which a GET cannot have",
+            ),
+            (
+                table("[delete]\ncall = \"DELETE /things/{id}\"\nbody = { name = \"\", size = \"b\" }"),
+                "whole body",
+            ),
+            (
+                table("[delete]\ncall = \"DELETE /things/{id}\"\nbody = { size = { at = \"a\", as = \"number\" } }"),
+                "the type of the column does not fit",
+            ),
+            (table("[delete]\ncall = \"DELETE /things/{id}\"\nbdy = {}"), "bdy"),
+        ] {
+            assert!(problem.contains(fragment), "{problem:?} does not say {fragment:?}");
+        }
+    }
+}
