@@ -3,6 +3,8 @@
 //! The sites are the demo site, which knows one account, and a port where nobody listens; most statements fail, and failures are what
 //! tells most.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 

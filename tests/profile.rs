@@ -1,5 +1,7 @@
 //! Profiles and the commands about connections, through the binary; the connection commands of each section of `docs/options.md`.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -204,7 +204,7 @@ impl<'b> Reader<'b> {
 
 fn hex(text: &str) -> Result<Vec<u8>, Fault> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err(NONE);
     }
     let digit = |byte: u8| char::from(byte).to_digit(16);

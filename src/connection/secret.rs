@@ -10,11 +10,11 @@ use zeroize::Zeroizing;
 ///
 /// `Debug` and `Display` print `***`, or nothing at all where the secret is empty: that it is empty is worth knowing and no secret.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
+pub(crate) struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// The text itself. It may go into a request header, never into a log, error, plan or URL.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -53,22 +53,10 @@ pub(crate) struct WireRequest {
 #[derive(Debug)]
 pub(crate) struct WireAnswer {
     pub status: u16,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
     pub body: Bytes,
-    /// Where the answer came from, redirects followed.
-    pub url: Url,
 }
 
 impl WireAnswer {
-    /// The first header of this name, in lower case.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.as_str())
-    }
-
     /// The body as text.
     pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.body)
@@ -171,11 +159,6 @@ impl Wire {
         let mut response = self.http.execute(wire).await.map_err(failed)?;
         let mut body = bytes::BytesMut::new();
         let (status, url) = (response.status().as_u16(), response.url().clone());
-        let headers = response
-            .headers()
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-            .collect();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             body.extend_from_slice(&chunk);
             if body.len() > LARGEST {
@@ -187,9 +170,7 @@ impl Wire {
         }
         Ok(WireAnswer {
             status,
-            headers,
             body: body.freeze(),
-            url,
         })
     }
 

@@ -55,7 +55,7 @@ impl Cloud {
     }
 
     /// The id, from what OAuth was granted for.
-    async fn from_grant(&self, oauth: &Arc<OAuth2>) -> Result<String> {
+    async fn granted_id(&self, oauth: &Arc<OAuth2>) -> Result<String> {
         let token = oauth.access().await?;
         let answer = self
             .get(
@@ -105,7 +105,7 @@ impl Cloud {
     }
 
     /// The id, from the site itself, which tells it to everybody.
-    async fn from_site(&self) -> Result<String> {
+    async fn site_id(&self) -> Result<String> {
         let url = self.site.join("_edge/tenant_info").map_err(|_| unexpected("the site"))?;
         let answer = self.get(url.as_str(), Vec::new()).await?;
         match answer.status {
@@ -137,8 +137,8 @@ impl Locator for Cloud {
     async fn root(&self) -> Result<Url> {
         let id = match (&self.known, &self.granted) {
             (Gateway::Known(id), _) => id.clone(),
-            (Gateway::Unknown, Some(oauth)) => self.from_grant(oauth).await?,
-            (Gateway::Unknown, None) => self.from_site().await?,
+            (Gateway::Unknown, Some(oauth)) => self.granted_id(oauth).await?,
+            (Gateway::Unknown, None) => self.site_id().await?,
         };
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
             return Err(unexpected("the site"));

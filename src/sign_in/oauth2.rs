@@ -107,6 +107,7 @@ pub(crate) struct Begun {
 
 /// What an authorization server granted.
 #[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "for the OAuth procedures"))]
 pub(crate) struct Granted {
     pub(crate) access_token: Secret,
     pub(crate) refresh_token: Secret,
@@ -199,7 +200,7 @@ impl OAuth2 {
 
     /// InitiateOAuth=OFF: the token of the connection string, and no other.
     fn given(&self, refused: Option<&Secret>) -> Result<Held> {
-        let held = Held::new(self.from_options());
+        let held = Held::new(self.given_tokens());
         let expired = self
             .settings
             .expires_in
@@ -243,7 +244,7 @@ impl OAuth2 {
             .store
             .load()?
             .filter(|tokens| !tokens.access_token.expose().is_empty() || !tokens.refresh_token.expose().is_empty());
-        let options = self.from_options();
+        let options = self.given_tokens();
         let given = !options.access_token.expose().is_empty() || !options.refresh_token.expose().is_empty();
         Ok(match kept {
             // Whoever puts other tokens into the options means those.
@@ -252,7 +253,7 @@ impl OAuth2 {
         })
     }
 
-    fn from_options(&self) -> Tokens {
+    fn given_tokens(&self) -> Tokens {
         let settings = &self.settings;
         let (access, refresh) = (settings.access_token.clone(), settings.refresh_token.clone());
         let parts = [&access, &refresh].map(|secret| secret.as_ref().map_or("", Secret::expose));
@@ -401,6 +402,7 @@ impl OAuth2 {
     }
 
     /// Exchanges the code that a browser brought back, and keeps the tokens. `code` may be the whole address of the callback.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the OAuth procedures"))]
     pub(crate) async fn finish(&self, code: &Secret, callback: Option<&Url>) -> Result<Granted> {
         let tokens = self.exchange_code(code, callback, None).await?;
         Ok(Granted {
@@ -411,6 +413,7 @@ impl OAuth2 {
     }
 
     /// Exchanges a refresh token once, for whoever keeps tokens elsewhere; nothing is kept here.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the OAuth procedures"))]
     pub(crate) async fn renewed(&self, refresh_token: &Secret) -> Result<Granted> {
         let granted = self.exchange_refresh(refresh_token).await?;
         let next = granted.refresh_token().map(|token| token.secret().as_str().into());
@@ -445,7 +448,7 @@ impl OAuth2 {
             .request_async(&http)
             .await
             .map_err(|error| refused("code of the sign-in", error))?;
-        let origin = self.from_options().origin;
+        let origin = self.given_tokens().origin;
         self.keep(granted, Tokens { origin, ..kept })
     }
 

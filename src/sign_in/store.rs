@@ -12,6 +12,7 @@ use tokio::sync::OwnedMutexGuard;
 use super::tokens::{Tokens, fingerprint};
 use crate::connection::TokenPlace;
 use crate::error::{Error, ErrorKind, Result};
+use crate::profile::keyring;
 
 /// Longest wait for another process that changes the same tokens; a refresh takes seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -40,9 +41,12 @@ pub(super) enum Hold {
 }
 
 /// Tokens of this process, and who changes them, by name.
-static MEMORY: Mutex<Option<HashMap<String, (Tokens, Arc<tokio::sync::Mutex<()>>)>>> = Mutex::new(None);
+static MEMORY: Mutex<Option<HashMap<String, Remembered>>> = Mutex::new(None);
 
-fn memory<T>(name: &str, work: impl FnOnce(&mut (Tokens, Arc<tokio::sync::Mutex<()>>)) -> T) -> T {
+/// Tokens, and the lock of whoever changes them.
+type Remembered = (Tokens, Arc<tokio::sync::Mutex<()>>);
+
+fn memory<T>(name: &str, work: impl FnOnce(&mut Remembered) -> T) -> T {
     let mut all = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     work(all.get_or_insert_default().entry(name.to_owned()).or_default())
 }
@@ -88,7 +92,7 @@ impl Store {
                 }
                 tokens.write().expose().to_owned()
             }
-            Place::Keyring(name) => match super::store::keyring::load(name)? {
+            Place::Keyring(name) => match keyring::load(name)? {
                 Some(text) => text,
                 None => return Ok(None),
             },
@@ -267,5 +271,3 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("cannot {what} {}: {error}", path.display())).hint("check OAuthSettingsLocation")
 }
-
-pub(super) use crate::profile::keyring;

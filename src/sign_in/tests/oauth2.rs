@@ -428,7 +428,14 @@ async fn a_sign_in_with_state_and_pkce() {
     assert!(error.message().contains("the code of the sign-in was refused"), "{error}");
     let right = format!("https://app.example/done?code=c0de&state={}", asked["state"]);
     let granted = oauth.finish(&right.as_str().into(), None).await.unwrap();
-    assert_eq!((granted.access_token.expose(), granted.refresh_token.expose()), ("a1", "r1"));
+    assert_eq!(
+        (
+            granted.access_token.expose(),
+            granted.refresh_token.expose(),
+            granted.expires_in
+        ),
+        ("a1", "r1", None)
+    );
     // Another session uses what was kept; then it is forgotten.
     let (client, sign_in) = client(&text(
         &url,
