@@ -7,16 +7,19 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
     /// HTTP status, 200 to 299.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests of this floor"))]
     pub status: u16,
     /// The decompressed body without byte order mark; empty on 204.
     pub body: Bytes,
     /// How often the request was sent, at least 1.
     pub attempts: u32,
     /// From the call to the end of the body, with all attempts and waits.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests of this floor"))]
     pub elapsed: Duration,
     /// The part of `elapsed` spent sleeping: between attempts, and at the rate gate.
     pub waited: Duration,
     /// Account id of the caller as the site sees it (`X-AACCOUNTID`).
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests of this floor"))]
     pub account_id: Option<String>,
     /// `Content-Type`.
     pub media_type: Option<String>,

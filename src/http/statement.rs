@@ -105,11 +105,6 @@ impl Statement {
         self.cancelled.cancel();
     }
 
-    /// Whether [`Self::cancel`] was called.
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.cancelled.is_cancelled()
-    }
-
     /// Completes when the statement is cancelled.
     pub(crate) async fn cancelled(&self) {
         self.cancelled.cancelled().await;

@@ -52,6 +52,11 @@ pub struct Progress {
 pub struct Meter(Arc<Statement>);
 
 impl Meter {
+    /// Cancels the statement: requests in flight are aborted, and the rows end in an error. Dropping the rows cancels as well.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+
     /// What the statement has cost so far.
     pub fn progress(&self) -> Progress {
         let statement = &self.0;
