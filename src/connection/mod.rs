@@ -306,6 +306,7 @@ impl Connection {
 }
 
 /// An error unless every key of `string` is an option, or says where a secret is kept.
+#[cfg(feature = "shell")]
 pub(crate) fn check_names(string: &ConnectionString) -> Result<()> {
     sources::pairs(string.to_text().expose(), Source::ConnectionString).map(drop)
 }

@@ -1,30 +1,21 @@
-//! The file of profiles, `config.toml`: read, and changed so that comments and order stay.
+//! The file of profiles, `config.toml`, as it is read.
 
 use std::fs::File;
 use std::path::PathBuf;
 
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, Item, Table};
 
 use super::folder;
-use crate::connection::{ConnectionString, OptionRow, Secret};
+use crate::connection::{OptionRow, Secret};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The profiles that are kept: a table for each in `[profiles]`, options by their names.
 #[derive(Debug)]
 pub(crate) struct Profiles {
-    path: PathBuf,
-    document: DocumentMut,
+    pub(super) path: PathBuf,
+    pub(super) document: DocumentMut,
     /// Whether others may read the file.
-    open: bool,
-}
-
-/// How a profile is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    /// It must not be there yet.
-    Add,
-    /// It must be there; options with empty values are taken out.
-    Edit,
+    pub(super) open: bool,
 }
 
 impl Profiles {
@@ -63,12 +54,7 @@ impl Profiles {
         Ok(Self { path, document, open })
     }
 
-    /// The file.
-    pub(crate) fn path(&self) -> &std::path::Path {
-        &self.path
-    }
-
-    fn table(&self, name: &str) -> Option<&Table> {
+    pub(super) fn table(&self, name: &str) -> Option<&Table> {
         self.document.get("profiles")?.as_table()?.get(name)?.as_table()
     }
 
@@ -130,61 +116,7 @@ impl Profiles {
         Ok(pairs)
     }
 
-    /// Writes the options of a connection string into a profile.
-    pub(crate) fn change(&mut self, name: &str, options: &ConnectionString, change: Change) -> Result<()> {
-        check_name(name)?;
-        let exists = self.table(name).is_some();
-        match (change, exists) {
-            (Change::Add, true) => {
-                return Err(Error::new(ErrorKind::Option, format!("there is a profile {name} already"))
-                    .hint(format!("change it with jsmql profile edit {name}, or take another name")));
-            }
-            (Change::Edit, false) => return Err(self.absent(name)),
-            _ => {}
-        }
-        let all = self.document.entry("profiles").or_insert_with(|| {
-            let mut all = Table::new();
-            all.set_implicit(true);
-            Item::Table(all)
-        });
-        let table = all
-            .as_table_mut()
-            .and_then(|all| all.entry(name).or_insert(Item::Table(Table::new())).as_table_mut())
-            .ok_or_else(|| {
-                Error::new(ErrorKind::Option, "profiles is no table in the configuration file").hint("write [profiles.NAME]")
-            })?;
-        for (key, text) in options.pairs() {
-            let own = OptionRow::find(key).map(|row| row.name);
-            let same = |known: &str| known == key || (own.is_some() && OptionRow::find(known).map(|row| row.name) == own);
-            let known: Vec<String> = table
-                .iter()
-                .map(|(known, _)| known.to_owned())
-                .filter(|known| same(known))
-                .collect();
-            if text.expose().is_empty() && change == Change::Edit {
-                for known in known {
-                    table.remove(&known);
-                }
-                continue;
-            }
-            let key = known.into_iter().next().unwrap_or_else(|| own.unwrap_or(key).to_owned());
-            table[&key] = value(text.expose());
-        }
-        self.save()
-    }
-
-    /// Removes a profile.
-    pub(crate) fn delete(&mut self, name: &str) -> Result<()> {
-        if self.table(name).is_none() {
-            return Err(self.absent(name));
-        }
-        if let Some(all) = self.document.get_mut("profiles").and_then(Item::as_table_mut) {
-            all.remove(name);
-        }
-        self.save()
-    }
-
-    fn absent(&self, name: &str) -> Error {
+    pub(super) fn absent(&self, name: &str) -> Error {
         let names: Vec<_> = self.list().into_iter().map(|(name, _)| name).collect();
         Error::new(
             ErrorKind::Option,
@@ -194,26 +126,6 @@ impl Profiles {
             true => format!("add one: jsmql profile add {name} --connection 'URL=…;User=…'"),
             false => format!("the profiles are: {}", names.join(", ")),
         })
-    }
-
-    /// Puts the new text in the place of the file, readable by its owner only.
-    fn save(&mut self) -> Result<()> {
-        let failed = |error: std::io::Error| Error::new(ErrorKind::Io, format!("cannot write {}: {error}", self.path.display()));
-        let folder = self
-            .path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .unwrap_or(std::path::Path::new("."));
-        std::fs::create_dir_all(folder).map_err(failed)?;
-        let mut file = tempfile::Builder::new()
-            .prefix(".jsmql-config")
-            .tempfile_in(folder)
-            .map_err(failed)?;
-        std::io::Write::write_all(&mut file, self.document.to_string().as_bytes()).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&self.path).map_err(|error| failed(error.error))?;
-        self.open = false;
-        Ok(())
     }
 }
 
@@ -229,17 +141,6 @@ fn is_open(file: &File) -> bool {
         let _ = file;
         false
     }
-}
-
-fn check_name(name: &str) -> Result<()> {
-    if name.trim().is_empty() || name != name.trim() || name.contains(['/', ':']) || name.contains(char::is_control) {
-        return Err(Error::new(
-            ErrorKind::Option,
-            "the name of a profile is empty, or holds `/`, `:` or outer white space",
-        )
-        .hint("take a short name such as acme or acme-test"));
-    }
-    Ok(())
 }
 
 /// The text with each `${NAME}` replaced. The error is the name of a variable that is not set.
@@ -258,7 +159,9 @@ fn expanded(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Str
 
 #[cfg(test)]
 mod tests {
+    use super::super::change::Change;
     use super::*;
+    use crate::connection::ConnectionString;
     use crate::connection::{Connection, Kept};
 
     fn shown(pairs: &[(String, Secret)]) -> Vec<String> {

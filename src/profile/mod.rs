@@ -2,12 +2,16 @@
 //!
 //! The edge of [`Connection`], which itself reads nothing: files and programs are opened here, and only for options that count.
 
+#[cfg(any(test, feature = "shell"))]
+mod change;
 mod file;
 mod folder;
 pub(crate) mod keyring;
 mod secret;
 
-pub(crate) use file::{Change, Profiles};
+#[cfg(feature = "shell")]
+pub(crate) use change::Change;
+pub(crate) use file::Profiles;
 pub(crate) use folder::folder;
 
 use crate::connection::{Connection, Kept};
