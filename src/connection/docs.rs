@@ -1,8 +1,12 @@
 //! The options in words: `docs/options.md` and the list in `--help`. Pure text from the registry; it reads no values.
 
+#[cfg(any(feature = "shell", test))]
 use std::fmt::Write as _;
 
-use super::option::{OptionKind, OptionRow, Status};
+#[cfg(any(feature = "shell", test))]
+use super::option::Status;
+use super::option::{OptionKind, OptionRow};
+#[cfg(any(feature = "shell", test))]
 use super::registry::OPTIONS;
 
 #[cfg(test)]
@@ -46,6 +50,7 @@ pub(crate) fn options_markdown() -> String {
     text
 }
 
+#[cfg(any(feature = "shell", test))]
 /// The options that work, for `--help`: name, type and default, then what it does, wrapped at 80 characters.
 pub(crate) fn options_help() -> String {
     let mut text = String::new();
@@ -73,6 +78,7 @@ pub(crate) fn kind(row: &OptionRow) -> String {
     }
 }
 
+#[cfg(any(feature = "shell", test))]
 fn description(row: &OptionRow) -> String {
     match row.aliases {
         [] => row.doc.to_owned(),
@@ -89,6 +95,7 @@ fn status(row: &OptionRow) -> String {
     }
 }
 
+#[cfg(any(feature = "shell", test))]
 /// Appends `words` in lines of at most 80 characters, indented by six.
 fn wrap(text: &mut String, words: &str) {
     let mut width = 0;

@@ -42,6 +42,7 @@ pub(crate) use credentials::{Credentials, Gateway};
 pub(crate) use logging::{LogOptions, LogPlace};
 pub(crate) use oauth::{Initiate, OAuth1Options, OAuth2Options, Signing, TokenPlace};
 pub(crate) use option::{OptionKind, OptionRow, Status};
+#[cfg(any(feature = "shell", test))]
 pub(crate) use parse::ConnectionString;
 pub(crate) use pseudo::PseudoColumns;
 pub(crate) use registry::OPTIONS;

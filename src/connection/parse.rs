@@ -60,6 +60,7 @@ impl ConnectionString {
         self.pairs.iter().map(|(key, value)| (key.as_str(), value))
     }
 
+    #[cfg(any(feature = "shell", test))]
     /// The text that [`ConnectionString::parse`] reads as these pairs. It holds every secret in full, hence the type.
     pub(crate) fn to_text(&self) -> Secret {
         // Reserved in full beforehand: a growing String would leave copies of its text behind in freed memory.

@@ -5,8 +5,8 @@
 //!
 //! `route` tells reading from writing: `raise`, `act`, `admin` and `upload` change the state, everything else only reads it.
 //!
-//! [`state`] holds the facts (made by [`chance`], so that a site of a million requests costs no memory), [`route`] finds the answer to
-//! a request, [`server`] speaks HTTP, [`fault`] breaks what [`server`] would have said.
+//! `state` holds the facts (made by `chance`, so that a site of a million requests costs no memory), `route` finds the answer to
+//! a request, `server` speaks HTTP, `fault` breaks what `server` would have said.
 
 mod act;
 mod adf;
