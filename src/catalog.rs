@@ -36,11 +36,19 @@ pub(crate) struct SiteSchema {
     /// Whether custom fields become columns, where the connection says so.
     custom_fields: Option<bool>,
     providers: HashMap<String, OnceCell<Arc<SiteTable>>>,
+    /// Where a name without a schema is looked up that the site does not have.
+    scratch: Arc<dyn SchemaProvider>,
 }
 
 impl SiteSchema {
     /// One provider per table of the catalog.
-    pub(crate) fn new(catalog: &Catalog, site: &Arc<Site>, pushdown: bool, custom_fields: Option<bool>) -> Self {
+    pub(crate) fn new(
+        catalog: &Catalog,
+        site: &Arc<Site>,
+        pushdown: bool,
+        custom_fields: Option<bool>,
+        scratch: Arc<dyn SchemaProvider>,
+    ) -> Self {
         let names = catalog.tables().iter().map(|table| table.name.clone());
         Self {
             providers: names.map(|name| (name, OnceCell::new())).collect(),
@@ -48,6 +56,7 @@ impl SiteSchema {
             site: site.clone(),
             pushdown,
             custom_fields,
+            scratch,
         }
     }
 
@@ -86,7 +95,7 @@ impl SchemaProvider for SiteSchema {
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let (Some(table), Some(provider)) = (self.catalog.table(name), self.providers.get(name)) else {
-            return Ok(None);
+            return self.scratch.table(name).await;
         };
         // Where nothing is named that depends on the site, the site is not asked.
         if let Some(custom) = table.custom.as_ref().filter(|_| !provider.initialized()) {
@@ -106,6 +115,6 @@ impl SchemaProvider for SiteSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.providers.contains_key(name)
+        self.providers.contains_key(name) || self.scratch.table_exist(name)
     }
 }

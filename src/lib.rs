@@ -7,7 +7,7 @@
 //! # async fn example() -> jsmql::Result<()> {
 //! use futures::TryStreamExt;
 //!
-//! let session = jsmql::Session::connect("URL=https://acme.atlassian.net;User=ann@acme.example;APIToken=…")?;
+//! let session = jsmql::Session::connect("URL=https://acme.atlassian.net;User=ann@acme.example;APIToken=…").await?;
 //! let rows = session.sql("SELECT issue_key, summary FROM requests LIMIT 10").await?;
 //! let batches: Vec<_> = rows.try_collect().await?;
 //! # Ok(()) }
@@ -39,4 +39,4 @@ pub use error::{Error, ErrorKind, KINDS, KindRow, RequestContext, Result};
 pub use http::LoggedRequest;
 #[doc(hidden)]
 pub use rest::measure;
-pub use session::{Findings, Meter, PreparedText, Progress, Rows, Session};
+pub use session::{Findings, Ingest, IngestMode, Meter, Parameters, ParsedStatement, Prepared, Progress, Rows, Session};

@@ -17,7 +17,7 @@ const CANARY: &str = "C4N4RY";
 /// Everything that a session says: rows, plans, errors, its own description.
 async fn said(connection: &str) -> String {
     let mut text = String::new();
-    let session = match Session::connect(connection) {
+    let session = match Session::connect(connection).await {
         Ok(session) => session,
         Err(error) => return format!("{error} {error:?} {:?}", error.hint_text()),
     };
@@ -141,7 +141,7 @@ async fn a_log_says_what_its_verbosity_promises() {
             demo.url(),
             log(name).display()
         );
-        let session = Session::connect(&text).unwrap();
+        let session = Session::connect(&text).await.unwrap();
         let rows = session.sql("SELECT issue_key FROM requests LIMIT 1").await.unwrap();
         rows.try_collect::<Vec<_>>().await.unwrap();
         drop(session);
@@ -167,6 +167,8 @@ async fn a_log_says_what_its_verbosity_promises() {
     let files: Vec<_> = files.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     let rotated = files.iter().filter(|name| name.starts_with("rotated")).count();
     assert!((2..=3).contains(&rotated), "{files:?}");
-    let error = Session::connect(&format!("URL={};User=a;APIToken=b;Logfile=/no/such/folder/x", demo.url())).unwrap_err();
+    let error = Session::connect(&format!("URL={};User=a;APIToken=b;Logfile=/no/such/folder/x", demo.url()))
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("cannot write the Logfile"), "{error}");
 }

@@ -10,7 +10,7 @@ use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
 use futures::TryStreamExt;
 use jsmql::demo::{DemoOptions, DemoSite, TOKEN, USER};
-use jsmql::{Error, Session};
+use jsmql::{Connection, Error, Session};
 
 /// Columns that predicates are made of, and a few that are only read.
 const COLUMNS: &str = "issue_key, issue_id, summary, status, status_id, status_category, issue_type, issue_type_id, priority, resolution, \
@@ -25,7 +25,8 @@ async fn site(options: DemoOptions) -> DemoSite {
 }
 
 fn connect(site: &DemoSite, options: &str) -> Session {
-    Session::connect(&format!("URL={};User={USER};APIToken={TOKEN};{options}", site.url())).unwrap()
+    let text = format!("URL={};User={USER};APIToken={TOKEN};{options}", site.url());
+    Session::open(Connection::parse(&text, std::iter::empty()).unwrap()).unwrap()
 }
 
 async fn batches(session: &Session, sql: &str) -> Result<Vec<RecordBatch>, Error> {

@@ -12,6 +12,9 @@ use jsmql::{Connection, Error, ErrorKind, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+#[path = "session/library.rs"]
+mod library;
+
 fn open(options: &str) -> Session {
     Session::open(Connection::parse(options, std::iter::empty()).unwrap()).unwrap()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, Session};
-use datafusion::common::config::ConfigNonZeroUsize;
+use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
@@ -13,6 +13,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::sys::SysSchema;
+use super::temp::Scratch;
 use crate::catalog::SiteSchema;
 use crate::connection::Connection;
 use crate::error::Result;
@@ -46,15 +47,8 @@ impl QueryPlanner for Planner {
     }
 }
 
-/// Builds the context of a session.
-pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Site>) -> Result<SessionContext> {
-    let mut config = SessionConfig::new()
-        .with_default_catalog_and_schema("jsm", "public")
-        .with_information_schema(true)
-        // A site is bound by its API, not by our cores. One partition keeps LIMIT from being overtaken by a repartition that drains its
-        // input, and keeps joins collecting their build side, which late binding needs.
-        .with_target_partitions(1);
-    let options = config.options_mut();
+/// Sets what the tables of a site depend on, in any context that reads them.
+pub(super) fn settle(options: &mut ConfigOptions) {
     options.optimizer.enable_round_robin_repartition = false;
     options.optimizer.hash_join_inlist_pushdown_max_distinct_values = LATE_KEYS;
     options.optimizer.hash_join_inlist_pushdown_max_size = 64 << 20;
@@ -63,6 +57,18 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
     // These publish a filter that is complete only when all rows were read: a scan that waits for it would wait for itself.
     options.optimizer.enable_topk_dynamic_filter_pushdown = false;
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+}
+
+/// Builds the context of a session.
+pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Site>, scratch: &Scratch) -> Result<SessionContext> {
+    let mut config = SessionConfig::new()
+        .with_default_catalog_and_schema("jsm", "public")
+        .with_information_schema(true)
+        // A site is bound by its API, not by our cores. One partition keeps LIMIT from being overtaken by a repartition that drains its
+        // input, and keeps joins collecting their build side, which late binding needs.
+        .with_target_partitions(1);
+    let options = config.options_mut();
+    settle(options);
     options.sql_parser.recursion_limit = ConfigNonZeroUsize::try_new(DEPTH).map_err(from_datafusion)?;
     let state = SessionStateBuilder::new()
         .with_config(config)
@@ -74,7 +80,13 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .build();
     let context = SessionContext::new_with_state(state);
     let jsm = MemoryCatalogProvider::new();
-    let tables = SiteSchema::new(catalog, site, connection.pushdown(), connection.include_custom_fields());
+    let tables = SiteSchema::new(
+        catalog,
+        site,
+        connection.pushdown(),
+        connection.include_custom_fields(),
+        scratch.tables(),
+    );
     let tables = Arc::new(tables);
     jsm.register_schema("public", tables.clone()).map_err(from_datafusion)?;
     jsm.register_schema(
@@ -82,6 +94,7 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         Arc::new(SysSchema::new(connection.clone(), catalog.clone(), site.clone(), tables)),
     )
     .map_err(from_datafusion)?;
+    jsm.register_schema("temp", scratch.tables()).map_err(from_datafusion)?;
     context.register_catalog("jsm", Arc::new(jsm));
     let shared = Arc::new(catalog.clone());
     for procedure in catalog.procedures() {

@@ -13,7 +13,8 @@ use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, VisitMut, VisitorMut};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
-use super::PreparedText;
+use super::ParsedStatement;
+use super::placeholder::parameters;
 use super::planning::planning;
 use super::wildcard::Wildcards;
 use crate::connection::PseudoColumns;
@@ -26,7 +27,7 @@ const MAX_TEXT: usize = 8 << 20;
 const MAX_TERMS: usize = 1_000;
 
 /// Parses a text into statements that can be planned.
-pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog, shown: &PseudoColumns) -> Result<Vec<PreparedText>> {
+pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog, shown: &PseudoColumns) -> Result<Vec<ParsedStatement>> {
     if sql.len() > MAX_TEXT {
         return Err(Error::new(
             ErrorKind::Limit,
@@ -49,7 +50,7 @@ pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog, shown: &
         .collect()
 }
 
-fn check(mut statement: SqlStatement, mut wildcards: Wildcards<'_>) -> Result<PreparedText> {
+fn check(mut statement: SqlStatement, mut wildcards: Wildcards<'_>) -> Result<ParsedStatement> {
     let inner = match &mut statement {
         SqlStatement::Statement(inner) => Some(inner.as_mut()),
         SqlStatement::Explain(explain) => match explain.statement.as_mut() {
@@ -61,6 +62,7 @@ fn check(mut statement: SqlStatement, mut wildcards: Wildcards<'_>) -> Result<Pr
     if let Some(Statement::Explain { .. }) = &inner {
         return Err(Error::new(ErrorKind::Unsupported, "EXPLAIN of an EXPLAIN says nothing").hint("explain the statement itself"));
     }
+    let mut names = Vec::new();
     if let Some(inner) = inner {
         refuse(inner)?;
         if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
@@ -68,13 +70,17 @@ fn check(mut statement: SqlStatement, mut wildcards: Wildcards<'_>) -> Result<Pr
             return Err(error);
         }
         let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
+        names = parameters(inner)?;
     } else if matches!(statement, SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_)) {
         return Err(
             Error::new(ErrorKind::Unsupported, "files are not read or written by SQL here")
                 .hint("write the rows with `jsmql -o FILE`, or embed the library and use its batches"),
         );
     }
-    Ok(PreparedText(statement))
+    Ok(ParsedStatement {
+        statement,
+        parameters: names,
+    })
 }
 
 /// Statements that the engine would take differently from what they say.
@@ -118,11 +124,11 @@ fn refuse(statement: &Statement) -> Result<()> {
 /// Refuses a plan that writes or defines something.
 pub(super) fn refused(plan: &LogicalPlan) -> Error {
     let what = match plan {
-        LogicalPlan::Ddl(_) => "tables and views cannot be defined yet",
+        LogicalPlan::Ddl(_) => "only tables and views of the scratch schema temp are made and dropped",
         LogicalPlan::Copy(_) => "files are not written by SQL here",
         _ => "only tables of the site are written",
     };
-    Error::new(ErrorKind::Unsupported, what).hint("use WITH for an intermediate result, and `jsmql -o FILE` to keep one")
+    Error::new(ErrorKind::Unsupported, what).hint("write CREATE TABLE temp.name AS SELECT … for an intermediate result")
 }
 
 /// Makes long chains of operators shallow, from the top down: a chain is rewritten before anything recurses into it.

@@ -4,21 +4,27 @@ mod call;
 mod check;
 mod context;
 mod guard;
+mod ingest;
+mod install;
 mod names;
+mod placeholder;
 mod planning;
+mod prepared;
 mod rows;
 mod sys;
+mod temp;
 mod wildcard;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use datafusion::common::ParamValues;
 use datafusion::common::display::{PlanType, ToStringifiedPlan};
 use datafusion::common::format::ExplainStatementOptions;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::{Analyze, Explain, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Analyze, Explain, LogicalPlan, LogicalPlanBuilder, Statement as LogicalStatement};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{ExplainStatement, Statement as SqlStatement};
 use tracing::instrument::WithSubscriber;
@@ -33,8 +39,11 @@ use crate::sign_in::{Prompt, SignIn};
 use crate::table::{CallNode, Calls, WriteNode, to_datafusion};
 use call::Procedures;
 pub use check::Findings;
+pub use ingest::{Ingest, IngestMode};
 use planning::planning;
+pub use prepared::{Parameters, Prepared};
 pub use rows::{Meter, Progress, Rows};
+use temp::{Scratch, check_write};
 
 /// One connection to one site. Cheap to clone; clones share caches, rate limits and the request log.
 ///
@@ -51,6 +60,7 @@ struct Shared {
     sign_in: SignIn,
     log: Option<tracing::Dispatch>,
     context: SessionContext,
+    scratch: Arc<Scratch>,
     statements: AtomicU64,
 }
 
@@ -67,8 +77,13 @@ impl Session {
     ///
     /// # Errors
     /// The string or a variable is wrong, or a schema file of `SchemaDir` is.
-    pub fn connect(connection: &str) -> Result<Self> {
-        Self::open(crate::profile::connection(connection, None)?)
+    pub async fn connect(connection: &str) -> Result<Self> {
+        let connection = connection.to_owned();
+        // Files of schemas and certificates are read, and keys may be derived from passwords.
+        let open = move || Self::open(crate::profile::connection(&connection, None)?);
+        tokio::task::spawn_blocking(open)
+            .await
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("connecting failed: {error}")).hint("please report this"))?
     }
 
     /// Connects by checked options.
@@ -106,7 +121,8 @@ impl Session {
             connection.service_desk_ids().to_vec(),
             writing(&connection),
         ));
-        let context = context::context(&connection, &catalog, &site)?;
+        let scratch = Arc::new(Scratch::new(catalog.clone()));
+        let context = context::context(&connection, &catalog, &site, &scratch)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 connection,
@@ -115,6 +131,7 @@ impl Session {
                 sign_in,
                 log,
                 context,
+                scratch,
                 statements: AtomicU64::new(0),
             }),
         })
@@ -124,7 +141,7 @@ impl Session {
     ///
     /// # Errors
     /// The text is not SQL.
-    pub async fn statements(&self, sql: &str) -> Result<Vec<PreparedText>> {
+    pub async fn statements(&self, sql: &str) -> Result<Vec<ParsedStatement>> {
         let state = self.shared.context.state();
         let (sql, shared) = (sql.to_owned(), self.shared.clone());
         on_large_stack(async move { guard::parse(&sql, &state, &shared.catalog, shared.connection.pseudo_columns()) }).await
@@ -135,9 +152,65 @@ impl Session {
     /// # Errors
     /// The text is not one SQL statement, names what does not exist, or asks for what is not supported.
     pub async fn sql(&self, sql: &str) -> Result<Rows> {
+        let statement = self.statement(sql).await?;
+        self.execute(statement).await
+    }
+
+    /// Plans a statement and starts it.
+    ///
+    /// # Errors
+    /// As for [`sql`](Self::sql); a statement with parameters is [prepared](Self::prepare) instead.
+    pub async fn execute(&self, statement: ParsedStatement) -> Result<Rows> {
+        if let Some(first) = statement.parameters.first() {
+            let message = format!("the statement has parameters, the first is {first}, and no values");
+            return Err(Error::new(ErrorKind::Statement, message)
+                .hint("write the values into the statement, or use Session::prepare and give them to Prepared::run"));
+        }
+        self.start(statement, None).await
+    }
+
+    /// Plans one statement, which may have parameters: `?`, `$1` or `$name`. Nothing runs; the site is asked at most for the columns of
+    /// its tables.
+    ///
+    /// ```no_run
+    /// # async fn example(session: &jsmql::Session) -> jsmql::Result<()> {
+    /// use datafusion::common::ScalarValue;
+    ///
+    /// let open = session.prepare("SELECT issue_key FROM requests WHERE status = ? LIMIT 10").await?;
+    /// let rows = open.run(jsmql::Parameters::Positional(vec![ScalarValue::from("Waiting for support")])).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`sql`](Self::sql).
+    pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
+        let statement = self.statement(sql).await?;
+        let planner = self.planner(None);
+        let (session, catalog) = (self.clone(), self.shared.catalog.clone());
+        on_large_stack(async move {
+            let described = async {
+                let plan = planner.plan(statement.statement.clone()).await?;
+                let has_effects = has_effects(&plan);
+                let config = planner.state.config_options();
+                let analyzed = planner.state.analyzer().execute_and_check(plan.clone(), config, |_, _| {});
+                let plan = match analyzed {
+                    Ok(analyzed) => analyzed,
+                    // Some functions take no argument whose type is still open; the values will tell.
+                    Err(_) if !statement.parameters.is_empty() => plan,
+                    Err(error) => return Err(error),
+                };
+                Ok::<_, DataFusionError>((plan, has_effects))
+            };
+            let (plan, has_effects) = described.await.map_err(|error| planning(error, &catalog))?;
+            Prepared::new(session, statement, &plan, has_effects)
+        })
+        .await
+    }
+
+    async fn statement(&self, sql: &str) -> Result<ParsedStatement> {
         let mut statements = self.statements(sql).await?;
         match statements.len() {
-            1 => self.execute(statements.remove(0)).await,
+            1 => Ok(statements.remove(0)),
             0 => Err(Error::new(ErrorKind::Statement, "the text has no statement")
                 .hint("write a statement such as SELECT * FROM requests")),
             count => Err(Error::new(
@@ -148,32 +221,40 @@ impl Session {
         }
     }
 
-    /// Plans a statement and starts it.
-    ///
-    /// # Errors
-    /// As for [`sql`](Self::sql).
-    pub async fn execute(&self, statement: PreparedText) -> Result<Rows> {
+    /// Plans a statement with the values of its parameters, and starts it.
+    async fn start(&self, statement: ParsedStatement, values: Option<ParamValues>) -> Result<Rows> {
         let number = self.shared.statements.fetch_add(1, Relaxed) + 1;
         event(self.shared.log.as_ref(), || {
-            tracing::info!(target: "jsmql::sql", number, sql = %statement.0, "statement");
+            tracing::info!(target: "jsmql::sql", number, sql = %statement.statement, "statement");
         });
         let cost = Statement::new(number, self.shared.connection.max_requests());
-        let mut state = self.shared.context.state();
-        state.config_mut().set_extension(cost.clone());
-        state.config_mut().set_extension(Arc::new(Calls::default()));
-        let procedures = Procedures {
-            site: self.shared.site.clone(),
-            catalog: self.shared.catalog.clone(),
-            shown: self.shared.connection.pseudo_columns().clone(),
-        };
-        let context = self.shared.context.clone();
+        let planner = self.planner(Some(cost.clone()));
         let max_rows = self.shared.connection.max_rows();
         let catalog = self.shared.catalog.clone();
         on_large_stack(async move {
-            let outcome = start(state, context, procedures, statement.0, max_rows, cost).await;
+            let outcome = planner.start(statement.statement, values, max_rows, cost).await;
             outcome.map_err(|error| planning(error, &catalog))
         })
         .await
+    }
+
+    /// What plans one statement; with what its requests are counted by, if it is to run.
+    fn planner(&self, cost: Option<Arc<Statement>>) -> Planner {
+        let mut state = self.shared.context.state();
+        if let Some(cost) = cost {
+            state.config_mut().set_extension(cost);
+        }
+        state.config_mut().set_extension(Arc::new(Calls::default()));
+        Planner {
+            state,
+            context: self.shared.context.clone(),
+            procedures: Procedures {
+                site: self.shared.site.clone(),
+                catalog: self.shared.catalog.clone(),
+                shown: self.shared.connection.pseudo_columns().clone(),
+            },
+            scratch: self.shared.scratch.clone(),
+        }
     }
 
     /// HTTP requests of this session, oldest first; the newest 10,000 are kept.
@@ -237,64 +318,107 @@ fn event(log: Option<&tracing::Dispatch>, emit: impl FnOnce()) {
 
 /// One parsed statement.
 #[derive(Debug, Clone)]
-pub struct PreparedText(SqlStatement);
+pub struct ParsedStatement {
+    statement: SqlStatement,
+    /// Names of its parameters.
+    parameters: Vec<String>,
+}
 
-async fn start(
+/// Plans one statement.
+struct Planner {
     state: SessionState,
     context: SessionContext,
     procedures: Procedures,
-    statement: SqlStatement,
-    max_rows: Option<usize>,
-    cost: Arc<Statement>,
-) -> Result<Rows, DataFusionError> {
-    let names = names::names(&statement);
-    let planned = async {
-        match statement {
-            SqlStatement::Explain(explain) => {
-                let inner = procedures.plan(&state, *explain.statement).await?;
-                if explain.options.analyze && has_effects(&inner) {
-                    let error = Error::new(
-                        ErrorKind::Unsupported,
-                        "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes",
-                    )
-                    .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies");
-                    return Err(to_datafusion(error));
-                }
-                explained(&state, explain.options, inner).await
-            }
-            statement => procedures.plan(&state, statement).await,
-        }
-    };
-    let plan = with_names(names, planned).await?;
-    let plan = match plan {
-        // SET, PREPARE and the like take effect here; EXECUTE gives the prepared plan, which then runs as if it had been written.
-        LogicalPlan::Statement(_) => {
-            let frame = context.execute_logical_plan(plan).await?;
-            frame.into_unoptimized_plan()
-        }
-        plan => plan,
-    };
-    let plan = match plan {
-        LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
-        LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) => return Err(to_datafusion(guard::refused(&plan))),
-        plan if has_effects(&plan) => plan,
-        // One row more than allowed tells whether the cap was reached.
-        plan => match max_rows {
-            Some(most) => LogicalPlanBuilder::from(plan)
-                .limit(0, Some(most + 1))
-                .and_then(LogicalPlanBuilder::build)?,
-            None => plan,
-        },
-    };
-    let physical = state.create_physical_plan(&plan).await?;
-    let task = state.task_ctx();
-    let stream = datafusion::physical_plan::execute_stream(physical, task)?;
-    Ok(Rows::new(stream, cost, max_rows))
+    scratch: Arc<Scratch>,
 }
 
-/// Whether running a plan may change the site.
+impl Planner {
+    /// The plan of a statement; nothing runs.
+    async fn plan(&self, statement: SqlStatement) -> Result<LogicalPlan, DataFusionError> {
+        let names = names::names(&statement);
+        let (state, procedures) = (&self.state, &self.procedures);
+        let planned = async {
+            match statement {
+                SqlStatement::Explain(explain) => {
+                    let inner = procedures.plan(state, *explain.statement).await?;
+                    if explain.options.analyze && has_effects(&inner) {
+                        let error = Error::new(
+                            ErrorKind::Unsupported,
+                            "EXPLAIN ANALYZE would run the statement, and EXPLAIN never writes",
+                        )
+                        .hint("EXPLAIN shows the requests; connect with DryRun=true to see their bodies");
+                        return Err(to_datafusion(error));
+                    }
+                    explained(state, explain.options, inner).await
+                }
+                statement => procedures.plan(state, statement).await,
+            }
+        };
+        let plan = with_names(names, planned).await?;
+        match plan {
+            // What EXECUTE runs is the prepared plan, as if it had been written.
+            LogicalPlan::Statement(LogicalStatement::Execute(_)) => {
+                let frame = self.context.execute_logical_plan(plan).await?;
+                let plan = frame.into_unoptimized_plan();
+                self.scratch.current(&plan).map_err(to_datafusion)?;
+                Ok(plan)
+            }
+            LogicalPlan::Dml(dml) => {
+                check_write(&dml).map_err(to_datafusion)?;
+                Ok(LogicalPlan::Dml(dml))
+            }
+            LogicalPlan::Ddl(ddl) => self.scratch.check(ddl).map(LogicalPlan::Ddl).map_err(to_datafusion),
+            LogicalPlan::Copy(_) => Err(to_datafusion(guard::refused(&plan))),
+            plan => Ok(plan),
+        }
+    }
+
+    async fn start(
+        self,
+        statement: SqlStatement,
+        values: Option<ParamValues>,
+        max_rows: Option<usize>,
+        cost: Arc<Statement>,
+    ) -> Result<Rows, DataFusionError> {
+        let plan = self.plan(statement).await?;
+        let plan = match values {
+            Some(values) => plan.with_param_values(values)?,
+            None => plan,
+        };
+        let plan = match plan {
+            // SET, PREPARE and the like take effect here.
+            LogicalPlan::Statement(_) => self.context.execute_logical_plan(plan).await?.into_unoptimized_plan(),
+            LogicalPlan::Ddl(ddl) => {
+                let stream = self.scratch.run(&self.state, ddl).await?;
+                return Ok(Rows::new(stream, cost, None));
+            }
+            plan => plan,
+        };
+        let plan = match plan {
+            LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
+            plan if has_effects(&plan) => plan,
+            // One row more than allowed tells whether the cap was reached.
+            plan => match max_rows {
+                Some(most) => LogicalPlanBuilder::from(plan)
+                    .limit(0, Some(most + 1))
+                    .and_then(LogicalPlanBuilder::build)?,
+                None => plan,
+            },
+        };
+        let physical = self.state.create_physical_plan(&plan).await?;
+        let stream = datafusion::physical_plan::execute_stream(physical, self.state.task_ctx())?;
+        Ok(Rows::new(stream, cost, max_rows))
+    }
+}
+
+/// Whether running a plan may change the site or the session.
 fn has_effects(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Dml(_)) || WriteNode::is_in(plan) || CallNode::is_in(plan)
+    if matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
+        return false;
+    }
+    matches!(plan, LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_))
+        || WriteNode::is_in(plan)
+        || CallNode::is_in(plan)
 }
 
 /// EXPLAIN of a plan that the engine cannot make from the statement: it makes that of another statement, and the plan takes its place.

@@ -10,7 +10,7 @@ use super::output::Output;
 use super::{check, profile, progress};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::session::Session;
+use crate::session::{ParsedStatement, Session};
 
 /// Does what the command line says.
 pub(super) async fn run(command: Command) -> Result<()> {
@@ -76,7 +76,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
     }
 }
 
-async fn execute(session: &Session, statement: crate::session::PreparedText, output: &mut Output) -> Result<()> {
+async fn execute(session: &Session, statement: ParsedStatement, output: &mut Output) -> Result<()> {
     let mut rows = session.execute(statement).await?;
     let progress = progress::show(rows.meter());
     output.begin(rows.schema())?;
