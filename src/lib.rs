@@ -39,4 +39,4 @@ pub use error::{Error, ErrorKind, KINDS, KindRow, RequestContext, Result};
 pub use http::LoggedRequest;
 #[doc(hidden)]
 pub use rest::measure;
-pub use session::{Findings, Ingest, IngestMode, Meter, Parameters, ParsedStatement, Prepared, Progress, Rows, Session};
+pub use session::{Copy, Findings, Ingest, IngestMode, Meter, Parameters, ParsedStatement, Prepared, Progress, Rows, Session};

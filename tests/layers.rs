@@ -28,6 +28,8 @@ const PLACES: &[(&str, &[&str])] = &[
     ("hyper", &["demo"]),
     ("clap", &["shell"]),
     ("indicatif", &["shell"]),
+    ("rustyline", &["shell"]),
+    ("parquet", &["shell"]),
     ("toml", &["schema"]),
 ];
 

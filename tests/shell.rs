@@ -320,3 +320,253 @@ fn the_demo_site_serves_alone_and_is_deterministic() {
     assert_eq!(first.lines().count(), 21);
     assert_eq!(first, ask());
 }
+
+#[test]
+fn values_stand_below_each_other() {
+    let (status, out, _) = run(&["--demo", "--format", "vertical", "-c", TWO]);
+    assert_eq!(
+        (status, out.as_str()),
+        (
+            0,
+            "-[ row 1 ]------------\nid           | 1\nproject_name | IT Help\nfirst        | true\ncreated      | 2026-03-01T11:47:40.810Z\n\
+             -[ row 2 ]------------\nid           | 2\nproject_name | HR & People\nfirst        | false\ncreated      | \n2 rows\n"
+        )
+    );
+}
+
+#[test]
+fn files_of_columns_hold_the_rows() {
+    use std::fs::File;
+    let folder = tempfile::tempdir().unwrap();
+    let name = |file: &str| folder.path().join(file).to_str().unwrap().to_owned();
+    let sql = "SELECT issue_key, created FROM requests ORDER BY issue_key LIMIT 5";
+    for file in ["a.parquet", "a.arrow"] {
+        let (status, out, error) = run(&["--demo", "-o", &name(file), "-c", sql]);
+        assert_eq!((status, out.as_str()), (0, ""), "{error}");
+    }
+    let copies = format!(
+        "COPY ({sql}) TO '{}'; COPY requests TO '{}' STORED AS parquet;",
+        name("b.csv"),
+        name("all")
+    );
+    let (status, _, error) = run(&["--demo", "-c", &copies]);
+    assert_eq!(status, 0, "{error}");
+    assert!(error.contains("5 rows in"), "{error}");
+    let rows = |file: &str| -> usize {
+        let file = File::open(name(file)).unwrap();
+        let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file)
+            .unwrap()
+            .build()
+            .unwrap();
+        reader.map(|batch| batch.unwrap().num_rows()).sum()
+    };
+    assert_eq!((rows("a.parquet"), rows("all")), (5, 300));
+    let arrow = arrow_ipc::reader::FileReader::try_new(File::open(name("a.arrow")).unwrap(), None).unwrap();
+    assert_eq!(arrow.schema().field(0).name(), "issue_key");
+    assert_eq!(arrow.map(|batch| batch.unwrap().num_rows()).sum::<usize>(), 5);
+    let csv = std::fs::read_to_string(name("b.csv")).unwrap();
+    assert!(csv.starts_with("issue_key,created\nFAC-1,"), "{csv}");
+    // A second statement has no place in such a file, and what failed leaves none.
+    let (status, _, error) = run(&[
+        "--demo",
+        "-o",
+        &name("two.parquet"),
+        "-c",
+        "SELECT 1 AS a",
+        "-c",
+        "SELECT 2 AS a",
+    ]);
+    assert_eq!(status, 2, "{error}");
+    assert!(error.contains("one statement"), "{error}");
+    let (status, _, _) = run(&["--demo", "-c", &format!("COPY (SELECT 1 / 0) TO '{}'", name("c.csv"))]);
+    assert_eq!(status, 1);
+    let left: Vec<_> = std::fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 4, "{left:?}");
+}
+
+#[test]
+fn commands_work_in_scripts() {
+    let script = "\\mode csv\nSELECT 1 AS a;\n.mode ndjson\nSELECT 2 AS a;\n\\timing on\nSELECT 3 AS a;\n\\q\nSELECT 4 AS a;";
+    let mut child = jsmql()
+        .args(["--demo"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    let (status, out, error) = told(child.wait_with_output().unwrap());
+    assert_eq!((status, out.as_str()), (0, "a\n1\n{\"a\":2}\n{\"a\":3}\n"), "{error}");
+    assert!(error.contains("Time: "), "{error}");
+}
+
+#[test]
+fn a_text_with_a_mistake_in_it_does_nothing() {
+    for wrong in ["SELEC 2;", "\\nonsense"] {
+        let (status, out, error) = run(&["--demo", "-c", &format!("SELECT 1;\n{wrong}")]);
+        assert_eq!((status, out.as_str()), (1, ""), "{error}");
+        assert!(error.contains("hint: ") || error.contains("error: "), "{error}");
+    }
+    // What only the site can tell ends a text at its place, unless that was said otherwise.
+    let (status, out, _) = run(&[
+        "--demo",
+        "--format",
+        "csv",
+        "-c",
+        "SELECT 1 AS a; SELECT * FROM nothing; SELECT 2 AS a;",
+    ]);
+    assert_eq!((status, out.as_str()), (1, "a\n1\n"));
+    let (status, out, error) = run(&[
+        "--demo",
+        "--format",
+        "csv",
+        "-c",
+        ".bail off\nSELECT 1 AS a;\nSELECT * FROM nothing;\nSELECT 2 AS a;",
+    ]);
+    assert_eq!((status, out.as_str()), (1, "a\n1\na\n2\n"), "{error}");
+}
+
+#[test]
+fn tables_columns_procedures_and_requests_are_described() {
+    let (status, out, error) = run(&[
+        "--demo",
+        "--format",
+        "csv",
+        "-c",
+        "\\d",
+        "-c",
+        "\\d request_comments",
+        "-c",
+        "\\df create_customer",
+        "-c",
+        "\\l",
+    ]);
+    assert_eq!(status, 0, "{error}");
+    for expected in [
+        "request_comments,insert ,servicedesk,",
+        "issue_key,text,key ,\"=, IN: exact\",insert ,",
+        "email,in,text,true,",
+        "public,",
+    ] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    let (status, out, error) = run(&[
+        "--demo",
+        "--format",
+        "csv",
+        "-c",
+        "SELECT id FROM service_desks LIMIT 1;\n\\requests\n\\requests trace",
+    ]);
+    assert_eq!(status, 0, "{error}");
+    assert!(
+        out.contains("1 x GET /rest/servicedeskapi/servicedesk  ") && out.contains("?"),
+        "{out}"
+    );
+    for wrong in ["\\d nothing", "\\df nothing", "\\mode xml", "\\requests"] {
+        let (status, _, error) = run(&["--demo", "-c", wrong]);
+        assert!(status != 0 && error.contains("hint: "), "{wrong}: {error}");
+    }
+}
+
+#[test]
+fn completions_and_the_manual_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (status, out, _) = run(&["completions", shell]);
+        assert!(status == 0 && out.contains("jsmql") && out.contains("connection"), "{out}");
+    }
+    let (status, out, _) = run(&["man"]);
+    assert!(
+        status == 0 && out.contains(".TH jsmql") && out.contains("AuthScheme"),
+        "{out}"
+    );
+}
+
+/// The prompt on a terminal of its own, with a home of its own.
+mod prompt {
+    use super::*;
+    use rexpect::session::{PtySession, spawn_command};
+
+    fn start(home: &std::path::Path, arguments: &[&str]) -> PtySession {
+        let mut command = jsmql();
+        command
+            .args(arguments)
+            .env("HOME", home)
+            .env("TERM", "xterm")
+            .env("PAGER", "cat")
+            .env("NO_COLOR", "1");
+        command.env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
+        let mut session = spawn_command(command, Some(20_000)).unwrap();
+        session.exp_string("jsmql> ").unwrap();
+        session
+    }
+
+    fn ask(session: &mut PtySession, line: &str, answer: &str) {
+        session.send_line(line).unwrap();
+        session.exp_string(answer).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+
+    #[test]
+    fn statements_go_over_lines_and_errors_do_not_end_it() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join(".jsmqlrc"), "\\timing on\n").unwrap();
+        let mut session = start(home.path(), &["--demo"]);
+        ask(&mut session, "SELECT id", "");
+        ask(&mut session, "FROM service_desks WHERE id = '2';", "1 row");
+        session.exp_string("Time: ").unwrap();
+        ask(&mut session, "SELECT * FROM nothing;", "error: there is no table");
+        ask(&mut session, "\\x on", "expanded rows on");
+        ask(&mut session, "SELECT 'é' AS \"name\";", "-[ row 1 ]");
+        ask(&mut session, "\\d request_comments", "issue_key");
+        ask(&mut session, "CREATE TABLE temp.t AS SELECT 1 AS one;", "OK");
+        ask(&mut session, "SELECT one + 41 AS answer FROM t;", "42");
+        // Typed while a statement runs.
+        ask(
+            &mut session,
+            "SELECT 'c4n4ry' AS x, 'Password=' AS y;\nSELECT 4 * 11 AS answer;",
+            "44",
+        );
+        ask(&mut session, "\\q", "");
+        session.exp_eof().unwrap();
+        let file = home.path().join(".local/state/jsmql/history");
+        let history = std::fs::read_to_string(&file).unwrap();
+        assert!(history.contains("service_desks") && !history.contains("c4n4ry"), "{history}");
+        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn names_are_completed() {
+        let home = tempfile::tempdir().unwrap();
+        let mut session = start(home.path(), &["--demo"]);
+        // The names are read in the background.
+        ask(&mut session, "SELECT count(*) FROM sys.tables;", "1 row");
+        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        session
+            .send("SELECT id FROM service_desks WHERE project_k\t = 'HR';\n")
+            .unwrap();
+        session.flush().unwrap();
+        session.exp_string("1 row").unwrap();
+        ask(&mut session, "\\q", "");
+    }
+
+    #[test]
+    fn ctrl_c_ends_the_statement_and_not_the_prompt() {
+        let home = tempfile::tempdir().unwrap();
+        let mut session = start(home.path(), &["--demo", "--requests", "2000", "--latency-ms", "2000"]);
+        session.send_line("SELECT count(*) FROM request_comments;").unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        session.send_control('c').unwrap();
+        session.exp_string("error: cancelled").unwrap();
+        ask(&mut session, "SELECT 40 + 2 AS answer;", "42");
+        ask(&mut session, "\\watch 0.2", "Ctrl-C ends it");
+        session.exp_string("42").unwrap();
+        session.exp_string("42").unwrap();
+        session.send_control('c').unwrap();
+        ask(&mut session, "\\conninfo", "AuthScheme");
+        ask(&mut session, "\\q", "");
+        session.exp_eof().unwrap();
+    }
+}

@@ -14,6 +14,7 @@ pub(crate) struct Statement {
     max_requests: Option<u64>,
     cancelled: CancellationToken,
     requests: AtomicU64,
+    expected: AtomicU64,
     retries: AtomicU64,
     in_flight: AtomicU64,
     bytes: AtomicU64,
@@ -30,6 +31,7 @@ impl Statement {
             max_requests,
             cancelled: CancellationToken::new(),
             requests: AtomicU64::new(0),
+            expected: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -37,6 +39,16 @@ impl Statement {
             rows: AtomicU64::new(0),
             warnings: Mutex::default(),
         })
+    }
+
+    /// Notes that this many further requests are known to be needed.
+    pub(crate) fn expect(&self, requests: u64) {
+        self.expected.fetch_max(self.requests() + requests, Relaxed);
+    }
+
+    /// Requests that are known to be needed in all; 0 where nothing is known.
+    pub(crate) fn expected(&self) -> u64 {
+        self.expected.load(Relaxed)
     }
 
     /// Its number in the session.

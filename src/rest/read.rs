@@ -75,6 +75,7 @@ impl Scope {
     /// Where the number of requests is known, a statement that may not send them fails before it starts.
     pub(super) fn afford(&self, requests: u64) -> Result<()> {
         let statement = &self.statement;
+        statement.expect(requests);
         match statement.max_requests() {
             Some(most) if statement.requests() + requests > most => Err(Error::new(
                 ErrorKind::Limit,

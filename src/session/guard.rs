@@ -8,12 +8,12 @@
 use std::ops::ControlFlow;
 
 use datafusion::execution::SessionState;
-use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, VisitMut, VisitorMut};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::ParsedStatement;
+use super::copy::query;
 use super::placeholder::parameters;
 use super::planning::planning;
 use super::wildcard::Wildcards;
@@ -50,37 +50,46 @@ pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog, shown: &
         .collect()
 }
 
-fn check(mut statement: SqlStatement, mut wildcards: Wildcards<'_>) -> Result<ParsedStatement> {
-    let inner = match &mut statement {
-        SqlStatement::Statement(inner) => Some(inner.as_mut()),
+fn check(mut statement: SqlStatement, wildcards: Wildcards<'_>) -> Result<ParsedStatement> {
+    let parameters = match &mut statement {
+        SqlStatement::Statement(inner) => check_inner(inner.as_mut(), wildcards)?,
         SqlStatement::Explain(explain) => match explain.statement.as_mut() {
-            SqlStatement::Statement(inner) => Some(inner.as_mut()),
-            _ => None,
+            SqlStatement::Statement(inner) => check_inner(inner.as_mut(), wildcards)?,
+            _ => Vec::new(),
         },
-        _ => None,
+        SqlStatement::CopyTo(copy) => {
+            let query = query(copy)?;
+            let mut inner = Statement::Query(Box::new(query.clone()));
+            let parameters = check_inner(&mut inner, wildcards)?;
+            if let Statement::Query(checked) = inner {
+                *query = *checked;
+            }
+            parameters
+        }
+        SqlStatement::CreateExternalTable(_) => return Err(no_files()),
+        _ => Vec::new(),
     };
-    if let Some(Statement::Explain { .. }) = &inner {
+    Ok(ParsedStatement { statement, parameters })
+}
+
+/// Makes a statement one that can be planned; the names of its parameters.
+fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Vec<String>> {
+    if let Statement::Explain { .. } = inner {
         return Err(Error::new(ErrorKind::Unsupported, "EXPLAIN of an EXPLAIN says nothing").hint("explain the statement itself"));
     }
-    let mut names = Vec::new();
-    if let Some(inner) = inner {
-        refuse(inner)?;
-        if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
-            // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
-            return Err(error);
-        }
-        let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
-        names = parameters(inner)?;
-    } else if matches!(statement, SqlStatement::CreateExternalTable(_) | SqlStatement::CopyTo(_)) {
-        return Err(
-            Error::new(ErrorKind::Unsupported, "files are not read or written by SQL here")
-                .hint("write the rows with `jsmql -o FILE`, or embed the library and use its batches"),
-        );
+    refuse(inner)?;
+    if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
+        // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
+        return Err(error);
     }
-    Ok(ParsedStatement {
-        statement,
-        parameters: names,
-    })
+    let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
+    parameters(inner)
+}
+
+/// Why a statement about files is refused.
+pub(super) fn no_files() -> Error {
+    Error::new(ErrorKind::Unsupported, "files are not read or written by SQL here")
+        .hint("write the rows with `jsmql -o FILE`, or embed the library and use its batches")
 }
 
 /// Statements that the engine would take differently from what they say.
@@ -121,14 +130,13 @@ fn refuse(statement: &Statement) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, what).hint(hint))
 }
 
-/// Refuses a plan that writes or defines something.
-pub(super) fn refused(plan: &LogicalPlan) -> Error {
-    let what = match plan {
-        LogicalPlan::Ddl(_) => "only tables and views of the scratch schema temp are made and dropped",
-        LogicalPlan::Copy(_) => "files are not written by SQL here",
-        _ => "only tables of the site are written",
-    };
-    Error::new(ErrorKind::Unsupported, what).hint("write CREATE TABLE temp.name AS SELECT … for an intermediate result")
+/// Why a definition is refused.
+pub(super) fn no_such_definition() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "only tables and views of the scratch schema temp are made and dropped",
+    )
+    .hint("write CREATE TABLE temp.name AS SELECT … for an intermediate result")
 }
 
 /// Makes long chains of operators shallow, from the top down: a chain is rewritten before anything recurses into it.

@@ -3,6 +3,7 @@
 mod call;
 mod check;
 mod context;
+mod copy;
 mod guard;
 mod ingest;
 mod install;
@@ -39,6 +40,7 @@ use crate::sign_in::{Prompt, SignIn};
 use crate::table::{CallNode, Calls, WriteNode, to_datafusion};
 use call::Procedures;
 pub use check::Findings;
+pub use copy::Copy;
 pub use ingest::{Ingest, IngestMode};
 use planning::planning;
 pub use prepared::{Parameters, Prepared};
@@ -257,6 +259,11 @@ impl Session {
         }
     }
 
+    /// Number of the newest statement, as in `sys.requests`; 0 before the first.
+    pub fn statement_number(&self) -> u64 {
+        self.shared.statements.load(Relaxed)
+    }
+
     /// HTTP requests of this session, oldest first; the newest 10,000 are kept.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.site.client.log().snapshot()
@@ -316,12 +323,18 @@ fn event(log: Option<&tracing::Dispatch>, emit: impl FnOnce()) {
     }
 }
 
-/// One parsed statement.
+/// One parsed statement; prints as SQL.
 #[derive(Debug, Clone)]
 pub struct ParsedStatement {
     statement: SqlStatement,
     /// Names of its parameters.
     parameters: Vec<String>,
+}
+
+impl std::fmt::Display for ParsedStatement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.statement.fmt(f)
+    }
 }
 
 /// Plans one statement.
@@ -351,6 +364,7 @@ impl Planner {
                     }
                     explained(state, explain.options, inner).await
                 }
+                SqlStatement::CopyTo(_) => Err(to_datafusion(guard::no_files())),
                 statement => procedures.plan(state, statement).await,
             }
         };
@@ -368,7 +382,6 @@ impl Planner {
                 Ok(LogicalPlan::Dml(dml))
             }
             LogicalPlan::Ddl(ddl) => self.scratch.check(ddl).map(LogicalPlan::Ddl).map_err(to_datafusion),
-            LogicalPlan::Copy(_) => Err(to_datafusion(guard::refused(&plan))),
             plan => Ok(plan),
         }
     }

@@ -37,6 +37,8 @@ pub struct Progress {
     pub rows: u64,
     /// Requests sent, every attempt counted.
     pub requests: u64,
+    /// Requests that are known to be needed in all; 0 where only the site knows. Pages of a list without a total are not known.
+    pub expected: u64,
     /// Requests that wait for their answer.
     pub in_flight: u64,
     /// Attempts after the first.
@@ -63,6 +65,7 @@ impl Meter {
         Progress {
             rows: statement.rows(),
             requests: statement.requests(),
+            expected: statement.expected(),
             in_flight: statement.in_flight(),
             retries: statement.retries(),
             bytes: statement.bytes(),

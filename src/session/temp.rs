@@ -17,7 +17,7 @@ use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
-use super::guard::refused;
+use super::guard::no_such_definition;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Catalog;
 use crate::table::{CallNode, to_datafusion};
@@ -87,7 +87,7 @@ impl Scratch {
             DdlStatement::DropView(view) => {
                 self.name(&view.name)?;
             }
-            _ => return Err(refused(&LogicalPlan::Ddl(ddl))),
+            _ => return Err(no_such_definition()),
         }
         Ok(ddl)
     }
@@ -184,7 +184,7 @@ impl Scratch {
                 what: Kind::View,
                 if_exists: dropped.if_exists,
             },
-            other => return Err(to_datafusion(refused(&LogicalPlan::Ddl(other)))),
+            _ => return Err(to_datafusion(no_such_definition())),
         })
     }
 

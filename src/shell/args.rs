@@ -1,10 +1,13 @@
 //! The arguments of the command.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap_complete::Shell;
 
+use super::format::Format;
 use crate::connection::docs::options_help;
 
 /// SQL for Jira Service Management.
@@ -13,7 +16,7 @@ use crate::connection::docs::options_help;
     name = "jsmql",
     version,
     about = "SQL for Jira Service Management: every REST resource of a site is a table",
-    after_help = "Without -c and -f, SQL is read from standard input.\n\
+    after_help = "Without -c and -f: a prompt on a terminal, else SQL from standard input.\n\
                   Try it without an account: jsmql --demo -c \"SELECT issue_key, summary, status FROM requests LIMIT 5\"\n\
                   --help lists the options of the connection string.",
     args_conflicts_with_subcommands = true
@@ -27,12 +30,15 @@ struct CommandLine {
     /// Run the SQL of this file; may be repeated.
     #[arg(short = 'f', long = "file", value_name = "FILE")]
     file: Vec<PathBuf>,
-    /// How rows are written.
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    format: Format,
+    /// How rows are written. Default: what the name of the output file says, else table.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Write the rows to this file instead of standard output. It appears when all rows are there.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// Do not read ~/.jsmqlrc at the prompt.
+    #[arg(long)]
+    no_rc: bool,
     #[command(subcommand)]
     action: Option<SubCommand>,
 }
@@ -57,6 +63,13 @@ enum SubCommand {
     /// Show what a connection is made of.
     #[command(subcommand)]
     Config(ConfigAction),
+    /// Print a script that completes arguments in your shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+    /// Print the manual page.
+    Man,
     /// Serve the demo site until interrupted.
     #[cfg(feature = "demo")]
     Demo {
@@ -144,32 +157,19 @@ pub(super) struct DemoArgs {
     pub(super) faults: Vec<crate::demo::Fault>,
 }
 
-/// How rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
-    /// For people.
-    Table,
-    /// Comma-separated, with a header.
-    Csv,
-    /// Tab-separated, with a header.
-    Tsv,
-    /// One array of objects per statement.
-    Json,
-    /// One object per line.
-    Ndjson,
-    /// A Markdown table.
-    Markdown,
-}
-
 /// What to do.
 #[derive(Debug)]
 pub(super) enum Command {
     Sql {
         site: SiteArgs,
         sources: Vec<Source>,
-        format: Format,
+        format: Option<Format>,
         output: Option<PathBuf>,
+        /// Whether the file of the user is read before a prompt.
+        rc: bool,
     },
+    Completions(Shell),
+    Man,
     Test(SiteArgs),
     Login {
         site: SiteArgs,
@@ -193,6 +193,19 @@ pub(super) enum Source {
     Stdin,
 }
 
+/// Prints a script that completes arguments.
+pub(super) fn completions(shell: Shell, sink: &mut dyn Write) {
+    clap_complete::generate(shell, &mut CommandLine::command(), "jsmql", sink);
+}
+
+/// Prints the manual page.
+///
+/// # Errors
+/// It cannot be written.
+pub(super) fn man(sink: &mut dyn Write) -> io::Result<()> {
+    clap_mangen::Man::new(CommandLine::command().after_long_help(options_help())).render(sink)
+}
+
 /// Reads the arguments.
 pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
     let command = CommandLine::command().after_long_help(options_help());
@@ -209,7 +222,10 @@ pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Comm
         Some(SubCommand::Config(ConfigAction::Show(site))) => Command::ShowConfig(site),
         #[cfg(feature = "demo")]
         Some(SubCommand::Demo { port, demo }) => Command::Demo { port, demo },
+        Some(SubCommand::Completions { shell }) => Command::Completions(shell),
+        Some(SubCommand::Man) => Command::Man,
         None => Command::Sql {
+            rc: !line.no_rc,
             sources: in_order(&matches, line.command, line.file),
             site: line.site,
             format: line.format,
@@ -260,7 +276,7 @@ mod tests {
         let Ok(Command::Sql { sources, format, .. }) = parse(&[]) else {
             panic!("not SQL")
         };
-        assert_eq!((sources, format), (vec![Source::Stdin], Format::Table));
+        assert_eq!((sources, format), (vec![Source::Stdin], None));
     }
 
     #[test]

@@ -2,10 +2,22 @@
 
 mod args;
 mod check;
+mod console;
+mod describe;
+mod editor;
+mod format;
+mod helper;
+mod history;
+mod meta;
+mod names;
 mod output;
 mod profile;
 mod progress;
+mod prompt;
+mod report;
 mod run;
+mod script;
+mod site;
 
 use std::process::ExitCode;
 
@@ -25,21 +37,26 @@ pub fn main() -> ExitCode {
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return report(&Error::new(ErrorKind::Internal, format!("cannot start the runtime: {error}"))),
+        Err(error) => return fail(&Error::new(ErrorKind::Internal, format!("cannot start the runtime: {error}"))),
     };
     let outcome = runtime.block_on(run::run(command));
     // A request that hangs must not keep the process.
     runtime.shutdown_background();
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => report(&error),
+        Ok(status) => status,
+        Err(error) => fail(&error),
     }
 }
 
-fn report(error: &Error) -> ExitCode {
+fn fail(error: &Error) -> ExitCode {
+    complain(error);
+    ExitCode::from(error.kind().row().exit)
+}
+
+/// Shows an error.
+fn complain(error: &Error) {
     eprintln!("error: {error}");
     if let Some(hint) = error.hint_text() {
         eprintln!("hint: {hint}");
     }
-    ExitCode::from(error.kind().row().exit)
 }

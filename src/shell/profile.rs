@@ -10,13 +10,7 @@ use super::args::ProfileAction;
 pub(super) fn profile(action: &ProfileAction) -> Result<()> {
     let mut profiles = Profiles::load()?;
     match action {
-        ProfileAction::List => {
-            for (name, url) in profiles.list() {
-                println!("{name}  {url}");
-            }
-            eprintln!("kept in {}", profiles.path().display());
-            Ok(())
-        }
+        ProfileAction::List => list(),
         ProfileAction::Add { name, connection: text } => {
             let string = checked(text)?;
             profiles.change(name, &string, Change::Add)?;
@@ -32,6 +26,16 @@ pub(super) fn profile(action: &ProfileAction) -> Result<()> {
         }
         ProfileAction::Delete { name } => profiles.delete(name),
     }
+}
+
+/// Shows the names and sites.
+pub(super) fn list() -> Result<()> {
+    let profiles = Profiles::load()?;
+    for (name, url) in profiles.list() {
+        println!("{name}  {url}");
+    }
+    eprintln!("kept in {}", profiles.path().display());
+    Ok(())
 }
 
 /// The string, if every key in it is an option. Values are checked when the profile is used: they may name variables of then.

@@ -3,10 +3,10 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::session::Meter;
+use crate::session::{Meter, Progress};
 
 /// How long a statement runs before the line appears.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -26,23 +26,17 @@ pub(super) fn show(meter: Meter) -> ProgressLine {
             _task: None,
         };
     }
-    let bar = ProgressBar::new_spinner();
+    // Nothing is drawn before somebody has waited.
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {msg}") {
         bar.set_style(style);
     }
     let line = bar.clone();
     let task = tokio::spawn(async move {
         tokio::time::sleep(PATIENCE).await;
+        line.set_draw_target(ProgressDrawTarget::stderr());
         loop {
-            let progress = meter.progress();
-            line.set_message(format!(
-                "{} rows, {} requests ({} in flight, {} retried), {}",
-                HumanCount(progress.rows),
-                HumanCount(progress.requests),
-                progress.in_flight,
-                progress.retries,
-                HumanBytes(progress.bytes),
-            ));
+            line.set_message(said(&meter.progress(), line.elapsed()));
             line.tick();
             tokio::time::sleep(REFRESH).await;
         }
@@ -51,6 +45,26 @@ pub(super) fn show(meter: Meter) -> ProgressLine {
         bar,
         _task: Some(AbortOnDropHandle::new(task)),
     }
+}
+
+/// The text of the line. The time that is left is told where the number of requests is known.
+fn said(progress: &Progress, elapsed: Duration) -> String {
+    let mut text = format!("{} rows, {}", HumanCount(progress.rows), HumanCount(progress.requests));
+    let done = progress.requests.saturating_sub(progress.in_flight);
+    if progress.expected > done {
+        text.push_str(&format!(" of {}", HumanCount(progress.expected)));
+    }
+    text.push_str(&format!(
+        " requests ({} in flight, {} retried), {}",
+        progress.in_flight,
+        progress.retries,
+        HumanBytes(progress.bytes)
+    ));
+    if progress.expected > done && done > 0 {
+        let left = elapsed.mul_f64((progress.expected - done) as f64 / done as f64);
+        text.push_str(&format!(", about {} left", HumanDuration(left)));
+    }
+    text
 }
 
 impl ProgressLine {
