@@ -7,7 +7,7 @@ use futures::StreamExt;
 
 use super::args::{Command, Format, SiteArgs, Source};
 use super::output::Output;
-use super::{check, profile, progress};
+use super::{adbc, check, profile, progress};
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{ParsedStatement, Session};
@@ -58,6 +58,7 @@ pub(super) async fn run(command: Command) -> Result<()> {
         }
         Command::Profile(action) => profile::profile(&action),
         Command::ShowConfig(site) => profile::config(site.connection.as_deref().unwrap_or_default(), site.profile.as_deref()),
+        Command::Adbc(action) => adbc::adbc(&action),
         #[cfg(feature = "demo")]
         Command::Demo { port, demo } => {
             let site = start_demo(&demo, port).await?;
