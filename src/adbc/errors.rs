@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use adbc_core::error::{Error as AdbcError, Status};
 
-use crate::error::{Error, ErrorKind, KINDS};
+use crate::error::{Error, ErrorKind};
 
 /// The error as a program sees it.
 ///
@@ -75,7 +75,7 @@ pub(super) fn missing(message: impl Into<String>, hint: &str) -> AdbcError {
     exported(Error::new(ErrorKind::NotFound, message).hint(hint))
 }
 
-/// The status by the name that [`KINDS`] gives it.
+/// The status by the name that the table of kinds gives it.
 fn status(name: &str) -> Status {
     match name {
         "NOT_IMPLEMENTED" => Status::NotImplemented,
@@ -88,10 +88,8 @@ fn status(name: &str) -> Status {
         "TIMEOUT" => Status::Timeout,
         "UNAUTHENTICATED" => Status::Unauthenticated,
         "UNAUTHORIZED" => Status::Unauthorized,
-        _ => {
-            debug_assert!(KINDS.iter().any(|row| row.adbc == "INTERNAL") && name == "INTERNAL", "{name}");
-            Status::Internal
-        }
+        // A test checks that this is the only name left.
+        _ => Status::Internal,
     }
 }
 
@@ -106,13 +104,13 @@ fn sqlstate(code: &str) -> [c_char; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::RequestContext;
+    use crate::error::{KINDS, RequestContext};
 
     #[test]
     fn every_kind_has_a_status() {
         for row in KINDS {
             let found = status(row.adbc);
-            assert_eq!(found == Status::Internal, row.kind == ErrorKind::Internal, "{}", row.name);
+            assert_eq!(found == Status::Internal, row.adbc == "INTERNAL", "{}", row.name);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use adbc_core::error::{Result, Status};
+use adbc_core::error::{Error, Result, Status};
 use adbc_core::options::{OptionStatement, OptionValue};
 use adbc_core::{PartitionedResult, constants};
 use arrow::array::{AsArray, RecordBatch, RecordBatchReader};
@@ -119,7 +119,7 @@ impl Statement {
                 }
                 Ok(None) => return Ok((batches, affected.count())),
                 Err(error) => {
-                    let mut error = exported(error);
+                    let mut error = stopped(error);
                     if source.done > 0 {
                         // What was done stays done, and whoever repeats the whole would do it twice.
                         let rows = affected.count().map(|rows| format!(" ({rows} rows)")).unwrap_or_default();
@@ -148,7 +148,7 @@ impl Statement {
             Err(error) => {
                 // In the words of the specification: the table exists, or exists with other columns.
                 let status = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Statement).then_some(Status::AlreadyExists);
-                let error = exported(error);
+                let error = stopped(error);
                 Err(match status {
                     Some(status) => with_status(error, status),
                     None => error,
@@ -159,6 +159,14 @@ impl Statement {
 }
 
 optionable!(Statement, OptionStatement);
+
+/// Why a statement that changes something ended early. Rows may have been written by then.
+fn stopped(error: crate::error::Error) -> Error {
+    exported(match error.kind() {
+        ErrorKind::Cancelled => error.hint("SELECT * FROM sys.writes says what became of each row"),
+        _ => error,
+    })
+}
 
 /// Counts the rows that a statement changes.
 enum Affected {

@@ -401,6 +401,21 @@ def a_statement_is_cancelled_while_it_runs(url, c):
 
 
 @check
+def a_write_that_is_cancelled_leaves_a_true_account(url, c):
+    with site("--latency-ms", "300") as slow, connect(slow, MaxConcurrency="1") as c:
+        with c.cursor() as cursor:
+            names = pa.table({"name": [f"Cancelled {i}" for i in range(12)]})
+            threading.Timer(1.1, cursor.adbc_cancel).start()
+            with refused(CANCELLED, "sys.writes", sqlstate="57014"):
+                cursor.adbc_ingest("organizations", names, mode="append")
+        time.sleep(0.5)
+        outcomes = dict(rows(c, "SELECT outcome, count(*) FROM sys.writes GROUP BY 1"))
+        same(sum(outcomes.values()), 12)
+        there = rows(c, "SELECT count(*) FROM organizations WHERE name LIKE 'Cancelled %'")[0][0]
+        assert 0 < outcomes["applied"] <= there <= outcomes["applied"] + outcomes.get("unknown", 0) < 12, (there, outcomes)
+
+
+@check
 def closing_a_cursor_stops_its_requests(url, c):
     with site("--latency-ms", "100", "--requests", "5000") as slow, connect(slow) as c:
         cursor = c.cursor()
