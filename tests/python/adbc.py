@@ -459,6 +459,24 @@ def the_driver_is_found_by_its_name(url, c):
 
 
 @check
+def a_wheel_is_installed_and_used(url, c):
+    with tempfile.TemporaryDirectory() as folder:
+        pack = pathlib.Path(__file__).parents[2] / "python/wheel.py"
+        wheel = subprocess.run([sys.executable, pack, LIBRARY, folder], check=True, capture_output=True, text=True).stdout.strip()
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
+        subprocess.run([*pip, "--target", folder + "/site", wheel], check=True)
+        script = (
+            "import sys; from adbc_driver_jsmql import dbapi\n"
+            "with dbapi.connect(sys.argv[1]) as c, c.cursor() as cursor:\n"
+            "    print(cursor.execute('SELECT count(*) FROM service_desks').fetchone()[0])\n"
+        )
+        address = f"jsm+http://{url[7:]}?User=dana%40demo.example&APIToken={TOKEN}"
+        environment = {**os.environ, "PYTHONPATH": folder + "/site"}
+        ran = subprocess.run([sys.executable, "-c", script, address], env=environment, capture_output=True, text=True)
+        same((ran.returncode, ran.stdout.strip(), ran.stderr), (0, "3", ""))
+
+
+@check
 def only_symbols_of_adbc_are_exported(url, c):
     listed = subprocess.run(["nm", "-D", "--defined-only", LIBRARY], check=True, capture_output=True, text=True).stdout
     names = {line.split()[-1] for line in listed.splitlines() if line.strip()}
