@@ -232,6 +232,28 @@ def data_frames_are_ingested(url, c):
 
 
 @check
+def pandas_and_polars_write_by_themselves(url, c):
+    frame = pandas.DataFrame({"issue_key": ["HR-1"], "body": ["via pandas"]})
+    same(frame.to_sql("request_comments", c, if_exists="append", index=False), 1)
+    same(frame.to_sql("kept", c, index=False), 1)
+    same(frame.to_sql("kept", c, if_exists="replace", index=False), 1)
+    same(frame.to_sql("kept", c, if_exists="append", index=False), 1)
+    try:
+        frame.to_sql("kept", c, if_exists="fail", index=False)
+    except ValueError as error:
+        assert "already exists" in str(error), error
+    else:
+        raise AssertionError("nothing failed")
+    same(len(pandas.read_sql_table("kept", c)), 2)
+    frame = polars.DataFrame({"issue_key": ["HR-1"], "body": ["via polars"]})
+    same(frame.write_database("request_comments", c, if_table_exists="append", engine="adbc"), 1)
+    same(frame.write_database("temp.kept", c, if_table_exists="replace", engine="adbc"), 1)
+    same(polars.read_database("SELECT body FROM kept", c)["body"].to_list(), ["via polars"])
+    found = rows(c, "SELECT body FROM request_comments WHERE issue_key = 'HR-1' AND body LIKE 'via %' ORDER BY body")
+    same(found, [("via pandas",), ("via polars",)])
+
+
+@check
 def rows_of_one_cursor_are_ingested_by_another(url, c):
     with c.cursor() as source, c.cursor() as target:
         reader = source.execute("SELECT issue_key, status FROM requests WHERE service_desk_id = '2'").fetch_record_batch()
@@ -584,6 +606,10 @@ def c_programs_may_err(url, c):
     same((driver.call("ConnectionRelease", ref(connection))[0], driver.call("ConnectionCancel", ref(connection))[0]), (6, 6))
     same(driver.call("DatabaseRelease", ref(database))[0], 0)
     same(driver.call("DatabaseRelease", ref(database))[0], 6)
+    # A stream of somebody else, or one that was released, has no error of ours.
+    of_stream = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(driver.table[FUNCTIONS.index("ErrorFromArrayStream")])
+    foreign = (ctypes.c_void_p * 5)()
+    same((of_stream(None, None), of_stream(ctypes.addressof(foreign), None)), (None, None))
 
 
 @validates("StatementTest.ErrorCompatibility")
