@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use tokio::sync::OnceCell;
 
@@ -112,6 +113,14 @@ impl SchemaProvider for SiteSchema {
         };
         let provider = provider.get_or_try_init(make).await.map_err(to_datafusion)?;
         Ok(Some(provider.clone()))
+    }
+
+    /// Without the table itself, whose columns may depend on the site: a list of tables must not ask it.
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        if self.providers.contains_key(name) {
+            return Ok(Some(TableType::Base));
+        }
+        self.scratch.table_type(name).await
     }
 
     fn table_exist(&self, name: &str) -> bool {

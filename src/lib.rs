@@ -15,6 +15,8 @@
 //!
 //! Answers are never silently wrong or short: a statement returns exact rows, or an [`Error`] that says why it could not.
 
+#[cfg(feature = "adbc")]
+mod adbc;
 mod catalog;
 mod certificate;
 mod connection;

@@ -17,19 +17,22 @@ const FLOORS: &[&[&str]] = &[
     &["table"],
     &["catalog"],
     &["session"],
-    &["shell", "demo"],
+    &["shell", "demo", "adbc"],
     &["docs"],
 ];
 
 /// Crates and the modules that may name them.
 const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["http"]),
-    ("datafusion", &["table", "catalog", "session"]),
+    // The driver hands rows to a session as the engine's streams.
+    ("datafusion", &["table", "catalog", "session", "adbc"]),
     ("hyper", &["demo"]),
     ("clap", &["shell"]),
     ("indicatif", &["shell"]),
     ("rustyline", &["shell"]),
     ("parquet", &["shell"]),
+    ("adbc_core", &["adbc"]),
+    ("adbc_ffi", &["adbc"]),
     ("toml", &["schema"]),
 ];
 

@@ -42,12 +42,14 @@ pub(crate) use credentials::{Credentials, Gateway};
 pub(crate) use logging::{LogOptions, LogPlace};
 pub(crate) use oauth::{Initiate, OAuth1Options, OAuth2Options, Signing, TokenPlace};
 pub(crate) use option::{OptionKind, OptionRow, Status};
-#[cfg(any(feature = "shell", test))]
+#[cfg(any(feature = "adbc", feature = "shell", test))]
 pub(crate) use parse::ConnectionString;
 pub(crate) use pseudo::PseudoColumns;
 pub(crate) use registry::OPTIONS;
 pub(crate) use route::{Hop, Protocol, Route};
 pub(crate) use secret::Secret;
+#[cfg(feature = "adbc")]
+pub(crate) use site::is_cloud;
 pub(crate) use sources::{SecretPlace, Source};
 pub(crate) use sso::{Provider, SsoOptions};
 pub(crate) use store::{StoreFormat, StoreOptions, StorePlace};
@@ -307,7 +309,7 @@ impl Connection {
 }
 
 /// An error unless every key of `string` is an option, or says where a secret is kept.
-#[cfg(feature = "shell")]
+#[cfg(any(feature = "adbc", feature = "shell"))]
 pub(crate) fn check_names(string: &ConnectionString) -> Result<()> {
     sources::pairs(string.to_text().expose(), Source::ConnectionString).map(drop)
 }

@@ -9,6 +9,7 @@
 //! and quotation marks, loses white space at both ends and may not span lines: there, a `;` was forgotten.
 
 use super::secret::Secret;
+use super::uri;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The pairs of a connection string, in the order written. Whether the keys are options is not checked here.
@@ -43,6 +44,11 @@ impl ConnectionString {
         }
     }
 
+    /// Reads `text`, which may also be a URI.
+    pub(crate) fn read(text: &str) -> Result<Self> {
+        uri::parse(text).unwrap_or_else(|| Self::parse(text))
+    }
+
     /// Adds a pair. A key that could not be read back, such as one with `=`, is an error.
     pub(crate) fn push(&mut self, key: &str, value: impl Into<Secret>) -> Result<()> {
         if key.trim().is_empty() || key != key.trim() || key.contains(['=', ';']) {
@@ -60,7 +66,7 @@ impl ConnectionString {
         self.pairs.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    #[cfg(any(feature = "shell", test))]
+    #[cfg(any(feature = "adbc", feature = "shell", test))]
     /// The text that [`ConnectionString::parse`] reads as these pairs. It holds every secret in full, hence the type.
     pub(crate) fn to_text(&self) -> Secret {
         // Reserved in full beforehand: a growing String would leave copies of its text behind in freed memory.

@@ -98,7 +98,7 @@ pub(super) fn page(name: &str, text: &str, allow_insecure: bool) -> Result<Url> 
 }
 
 /// Whether this is a site of Atlassian Cloud under its own name.
-pub(super) fn is_cloud(site: &Url) -> bool {
+pub(crate) fn is_cloud(site: &Url) -> bool {
     site.domain()
         .is_some_and(|host| host.trim_end_matches('.').ends_with(".atlassian.net"))
 }

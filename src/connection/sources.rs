@@ -9,7 +9,6 @@ use super::parse::ConnectionString;
 use super::registry::OPTIONS;
 use super::secret::Secret;
 use super::suggest::closest;
-use super::uri;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What the environment variables of jsmql begin with.
@@ -122,10 +121,7 @@ pub(super) struct Environment {
 
 /// The options of a connection string.
 pub(super) fn pairs(text: &str, source: Source) -> Result<Vec<Written>> {
-    let string = match uri::parse(text) {
-        Some(string) => string?,
-        None => ConnectionString::parse(text)?,
-    };
+    let string = ConnectionString::read(text)?;
     let mut options: Vec<Written> = Vec::new();
     for (key, value) in string.pairs() {
         let Some(option) = written(key, value, &source) else {

@@ -96,8 +96,13 @@ impl Prepared {
             let kind = types.get(name).cloned().flatten().unwrap_or(DataType::Null);
             Field::new(name, kind, true)
         });
+        let schema = match plan {
+            // The plan has the columns of what is defined; running it gives nothing.
+            LogicalPlan::Ddl(_) => Arc::new(Schema::empty()),
+            plan => plan.schema().inner().clone(),
+        };
         Ok(Self {
-            schema: plan.schema().inner().clone(),
+            schema,
             parameters: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
             session,
             statement,

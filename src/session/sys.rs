@@ -96,6 +96,11 @@ impl SchemaProvider for SysSchema {
         })))
     }
 
+    /// Without the table itself: a list of tables must not ask the site for columns.
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(self.table_exist(name).then_some(TableType::View))
+    }
+
     fn table_exist(&self, name: &str) -> bool {
         TABLES.iter().any(|(known, _)| *known == name)
     }

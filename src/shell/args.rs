@@ -70,6 +70,9 @@ enum SubCommand {
     },
     /// Print the manual page.
     Man,
+    /// Make the ADBC driver known to other programs.
+    #[command(subcommand)]
+    Adbc(AdbcAction),
     /// Serve the demo site until interrupted.
     #[cfg(feature = "demo")]
     Demo {
@@ -106,6 +109,20 @@ pub(super) enum ProfileAction {
     Delete {
         /// The name.
         name: String,
+    },
+}
+
+/// What to do about the ADBC driver.
+#[derive(Debug, Subcommand)]
+pub(super) enum AdbcAction {
+    /// Write the manifests by which driver managers find the driver: `connect(driver="jsmql")`.
+    Install {
+        /// The driver: libjsmql.so, libjsmql.dylib or jsmql.dll. Default: the one beside this program.
+        #[arg(long, value_name = "FILE")]
+        library: Option<PathBuf>,
+        /// Where the manifests go. Default: the folder of the user where driver managers look.
+        #[arg(long, value_name = "FOLDER")]
+        folder: Option<PathBuf>,
     },
 }
 
@@ -178,6 +195,7 @@ pub(super) enum Command {
     Logout(SiteArgs),
     Profile(ProfileAction),
     ShowConfig(SiteArgs),
+    Adbc(AdbcAction),
     #[cfg(feature = "demo")]
     Demo {
         port: u16,
@@ -220,6 +238,7 @@ pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Comm
         Some(SubCommand::Logout(site)) => Command::Logout(site),
         Some(SubCommand::Profile(action)) => Command::Profile(action),
         Some(SubCommand::Config(ConfigAction::Show(site))) => Command::ShowConfig(site),
+        Some(SubCommand::Adbc(action)) => Command::Adbc(action),
         #[cfg(feature = "demo")]
         Some(SubCommand::Demo { port, demo }) => Command::Demo { port, demo },
         Some(SubCommand::Completions { shell }) => Command::Completions(shell),

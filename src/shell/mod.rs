@@ -1,5 +1,6 @@
 //! The command line: statements in, rows out. It speaks [`Session`](crate::Session) and knows no Jira.
 
+mod adbc;
 mod args;
 mod check;
 mod console;

@@ -10,7 +10,7 @@ use super::output::Output;
 use super::site::Site;
 #[cfg(feature = "demo")]
 use super::site::start_demo;
-use super::{check, profile, prompt};
+use super::{adbc, check, profile, prompt};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Does what the command line says; the exit status is that of errors that were passed over.
@@ -60,6 +60,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode> {
         }
         Command::Profile(action) => profile::profile(&action),
         Command::ShowConfig(site) => profile::config(site.connection.as_deref().unwrap_or_default(), site.profile.as_deref()),
+        Command::Adbc(action) => adbc::adbc(&action),
         #[cfg(feature = "demo")]
         Command::Demo { port, demo } => {
             let site = start_demo(&demo, port).await?;

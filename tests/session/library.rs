@@ -379,3 +379,22 @@ async fn a_statement_that_was_prepared_before_a_change_is_not_answered_from_befo
         .unwrap();
     assert!(run(&prepared, Parameters::None).await.is_err());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn definitions_and_settings_are_prepared_and_give_no_rows() {
+    let (_site, session) = demo("").await;
+    for sql in [
+        "CREATE TABLE temp.made AS SELECT 1 AS a",
+        "CREATE VIEW temp.seen AS SELECT a FROM temp.made",
+        "DROP VIEW temp.seen",
+        "DROP TABLE temp.made",
+        "SET datafusion.execution.batch_size = 4096",
+        "PREPARE p AS SELECT 1 AS a",
+    ] {
+        let prepared = session.prepare(sql).await.unwrap();
+        assert!(prepared.has_effects() && prepared.schema().fields().is_empty(), "{sql}");
+        assert_eq!(count(&run(&prepared, Parameters::None).await.unwrap()), 0, "{sql}");
+    }
+    let executed = session.prepare("EXECUTE p").await.unwrap();
+    assert_eq!(texts(&run(&executed, Parameters::None).await.unwrap()), ["1"]);
+}
