@@ -5,23 +5,26 @@
 //! (`OnRowError=stop`), or to several parents at a time and in order for each of them (`continue`). Every row ends in one of four
 //! outcomes; see [`outcome`](super::outcome).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use bytes::Bytes;
 use futures::StreamExt;
 use tokio::time::{Instant, sleep_until};
 
+use super::dry::{requests_schema, show};
 use super::outcome::{Counts, Outcome};
 use super::read::Scope;
-use super::request::operation_request;
+use super::request::{operation_body, operation_request};
+use super::unit::{self, Unit};
 use super::value::Value;
-use super::{answer, arrow_field, find};
-use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Request, is_outcome_unknown};
-use crate::schema::{Format, Operation, Table};
+use super::{answer, arrow_field, bulk, find};
+use crate::error::{Error, ErrorKind, RequestContext, Result};
+use crate::http::{Request, Response, Terms, is_outcome_unknown};
+use crate::schema::{Bulk, Format, Operation, Segment, Table};
 
 /// What is done to rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,48 +86,6 @@ impl Write {
     }
 }
 
-/// Columns of requests that are shown instead of sent.
-pub(crate) fn requests_schema() -> SchemaRef {
-    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
-    Arc::new(Schema::new(vec![
-        Field::new("row", DataType::Int64, false),
-        Field::new("rows", DataType::Int64, false),
-        text("method", false),
-        text("path", false),
-        text("query", true),
-        text("body", true),
-    ]))
-}
-
-/// Requests as rows of [`requests_schema`]: position of the first row, number of rows, and the request with its body in words.
-pub(super) fn show(requests: &[(usize, usize, Request, Option<String>)]) -> Result<RecordBatch> {
-    let query = |request: &Request| {
-        let pairs: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        (!pairs.is_empty()).then(|| pairs.join("&"))
-    };
-    let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from_iter_values(requests.iter().map(|(row, ..)| number(row + 1)))),
-        Arc::new(Int64Array::from_iter_values(
-            requests.iter().map(|(_, rows, ..)| number(*rows)),
-        )),
-        Arc::new(StringArray::from_iter_values(
-            requests.iter().map(|(_, _, request, _)| request.method.as_str()),
-        )),
-        Arc::new(StringArray::from_iter_values(
-            requests.iter().map(|(_, _, request, _)| &request.path),
-        )),
-        Arc::new(
-            requests
-                .iter()
-                .map(|(_, _, request, _)| query(request))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(requests.iter().map(|(.., body)| body.clone()).collect::<StringArray>()),
-    ];
-    RecordBatch::try_new(requests_schema(), columns).map_err(unfit)
-}
-
 fn unfit(error: arrow::error::ArrowError) -> Error {
     Error::new(ErrorKind::Internal, format!("the columns do not fit together: {error}"))
 }
@@ -143,14 +104,6 @@ struct Row {
     given: Vec<Option<Value>>,
     /// What is wrong with it, found before anything is sent.
     problem: Option<Error>,
-}
-
-/// Rows that share a request.
-#[derive(Debug, Clone)]
-struct Unit {
-    rows: Vec<usize>,
-    /// What must not be written to twice at a time; nothing where each row is a thing of its own.
-    lane: Option<String>,
 }
 
 /// What became of a unit.
@@ -258,6 +211,15 @@ impl<'a> Writer<'a> {
                     return Some(format!("{}: a value is required", column.name));
                 }
             }
+            for columns in &operation.either {
+                if columns.iter().filter(|&&column| has(column)).count() != 1 {
+                    let names: Vec<&str> = columns
+                        .iter()
+                        .map(|&column| &*self.write.table.columns[column].name)
+                        .collect();
+                    return Some(format!("one of {} is required, and no more than one", names.join(", ")));
+                }
+            }
             // A value that is found by another needs that other one, and what is bound to find it.
             for find in &operation.finds {
                 let here = |column: usize| &self.write.table.columns[column].name;
@@ -341,50 +303,11 @@ impl<'a> Writer<'a> {
         problem.map_or_else(|| Error::new(ErrorKind::Internal, "a row is wrong"), Error::again)
     }
 
-    /// Which rows share a request, in the order of the first row of each.
+    /// Which rows share a request.
     fn units(&self) -> Vec<Unit> {
-        let mut units: Vec<Unit> = Vec::new();
-        let mut open: HashMap<String, usize> = HashMap::new();
-        let operation = self.operations[0];
-        let lane = operation.endpoint.placeholders().next();
-        let text = |row: &Row, column: usize| {
-            row.given[column]
-                .as_ref()
-                .and_then(Value::text)
-                .unwrap_or_default()
-                .into_owned()
-        };
-        for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| row.problem.is_none()) {
-            let unit = Unit {
-                rows: vec![index],
-                lane: lane.map(|column| text(row, column)),
-            };
-            let Some(batch) = &operation.batch else {
-                units.push(unit);
-                continue;
-            };
-            let most = self
-                .scope
-                .site
-                .writing
-                .batch
-                .map_or(batch.max, |rows| rows.clamp(1, batch.max));
-            let sent = operation.sends();
-            let others: Vec<String> = sent
-                .iter()
-                .filter(|&&column| column != batch.column)
-                .map(|&column| text(row, column))
-                .collect();
-            let others = others.join("\u{1f}");
-            match open.get(&others).copied().filter(|&unit| units[unit].rows.len() < most) {
-                Some(open) => units[open].rows.push(index),
-                None => {
-                    open.insert(others, units.len());
-                    units.push(unit);
-                }
-            }
-        }
-        units
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.problem.is_none());
+        let rows = rows.map(|(index, row)| (index, &row.given[..]));
+        unit::units(self.operations[0], self.write.change, self.scope.site.writing.batch, rows)
     }
 
     /// Several parents at a time, each in order.
@@ -416,8 +339,13 @@ impl<'a> Writer<'a> {
     /// Sends a unit and notes what became of its rows. A list that was refused is sent again value by value, so that the right row gets
     /// the blame: nothing of it was taken, and adding or removing a member is the same for one as for many.
     async fn deliver(&self, unit: Unit) {
+        let operation = self.operations[0];
+        if let (Some(bulk), [_, _, ..]) = (&operation.bulk, &unit.rows[..]) {
+            return self.deliver_bulk(operation, bulk, &unit.rows).await;
+        }
+        let is_list = operation.batch.is_some() && unit.rows.len() > 1;
         match self.attempt(&unit.rows).await {
-            Fate::Failed(error) if unit.rows.len() > 1 && blames_a_row(&error) => {
+            Fate::Failed(error) if is_list && blames_a_row(&error) => {
                 for &row in &unit.rows {
                     self.note(row, Outcome::NotAttempted, None);
                 }
@@ -433,6 +361,79 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Sends rows in one request that says of each what came of it.
+    async fn deliver_bulk(&self, operation: &Operation, bulk: &Bulk, rows: &[usize]) {
+        let (mut sent, mut bodies) = (Vec::new(), Vec::new());
+        for &row in rows {
+            match operation_body(operation, &self.write.table.columns, &self.rows[row].given, &[], false) {
+                Ok(body) => {
+                    bodies.extend(body);
+                    sent.push(row);
+                }
+                Err(error) => self.settle(&[row], Fate::Failed(error)),
+            }
+            if self.stopped.load(Relaxed) {
+                break;
+            }
+        }
+        if sent.is_empty() {
+            return;
+        }
+        let request = bulk::request(&self.name, &self.write.table.api, bulk, &bodies);
+        for &row in &sent {
+            self.note(row, Outcome::Unknown, None);
+        }
+        // Where every row is wrong the status says so, too, and the answer still says what is wrong with which.
+        let terms = Terms {
+            accepts: vec![400],
+            ..Terms::default()
+        };
+        let response = match self.scope.site.client.send_on(&request, &terms, &self.scope.statement).await {
+            Ok(response) => response,
+            Err(error) => {
+                let fate = self.refused(operation, error);
+                return self.settle(&sent, fate);
+            }
+        };
+        self.scope.stats.add(&response);
+        let Some(verdicts) = bulk::verdicts(bulk, sent.len(), &response.body) else {
+            let fate = if response.status == 400 {
+                let words = String::from_utf8_lossy(&response.body).chars().take(200).collect::<String>();
+                Fate::Failed(self.blame(
+                    operation,
+                    &request,
+                    &response,
+                    format!("the site took none of the rows: {words}"),
+                ))
+            } else {
+                let what = "the answer does not say what came of each row";
+                let hint = "look at the site for the rows before writing them again";
+                Fate::Unknown(Error::new(ErrorKind::Decode, what).hint(hint))
+            };
+            return self.settle(&sent, fate);
+        };
+        for (row, verdict) in sent.into_iter().zip(verdicts) {
+            let fate = match verdict {
+                Ok(body) => self.applied(operation, &self.rows[row].given, &body),
+                Err(words) => Fate::Failed(self.blame(operation, &request, &response, words)),
+            };
+            self.settle(&[row], fate);
+        }
+    }
+
+    /// The error of a row that the site refused among others.
+    fn blame(&self, operation: &Operation, request: &Request, response: &Response, words: String) -> Error {
+        let context = RequestContext {
+            method: request.method.as_str(),
+            path: request.template.to_string(),
+            status: Some(response.status),
+            attempts: response.attempts,
+            trace_id: None,
+        };
+        let error = Error::new(ErrorKind::Invalid, words).request(context);
+        self.explain(operation, error)
+    }
+
     fn settle(&self, rows: &[usize], fate: Fate) {
         let goes_on = self.scope.site.writing.goes_on;
         let (outcome, error) = match fate {
@@ -444,6 +445,7 @@ impl<'a> Writer<'a> {
                     self.trouble(rows[0], error);
                 }
                 if let (Some(answer), [row]) = (answer, rows) {
+                    self.touch_answered(&answer);
                     if let Some(key) = self.new_key(&answer) {
                         self.scope.site.writes.note_key(self.number(), *row, key);
                     }
@@ -473,39 +475,57 @@ impl<'a> Writer<'a> {
         self.trouble(rows[0], error);
     }
 
-    /// The requests of a unit, one after the other.
+    /// The requests of a unit, one after the other. All are made before the first is sent: what cannot be made spoils nothing.
     async fn attempt(&self, rows: &[usize]) -> Fate {
         let mut given = self.rows[rows[0]].given.clone();
-        let mut last = None;
-        for (done, operation) in self.operations.iter().enumerate() {
-            let request = match self.request(operation, rows, &mut given).await {
-                Ok(request) => request,
-                Err(error) if done > 0 => return Fate::Failed(partly(&error, done, self.operations.len())),
+        let mut requests = Vec::new();
+        for &operation in &self.operations {
+            match self.request(operation, rows, &mut given).await {
+                Ok(request) => requests.push((operation, request)),
                 Err(error) if is_fatal(&error) => return Fate::Untouched(error),
                 Err(error) => return Fate::Failed(error),
-            };
+            }
+        }
+        let mut last = None;
+        for (done, (operation, request)) in requests.into_iter().enumerate() {
             self.wait_for_turn(operation, &given).await;
             for &row in rows {
                 self.note(row, Outcome::Unknown, None);
             }
+            self.touch(&given);
             match self.scope.site.client.send(&request, &self.scope.statement).await {
                 Ok(response) => {
                     self.scope.stats.add(&response);
                     last = Some((operation, response));
                 }
-                Err(error) if is_outcome_unknown(&error) => return Fate::Unknown(error),
-                Err(error) if done > 0 => return Fate::Failed(partly(&error, done, self.operations.len())),
-                Err(error) if self.is_gone(operation, &error) => return Fate::Gone,
-                Err(error) if error.request_context().is_none_or(|request| request.attempts == 0) => {
-                    return Fate::Untouched(error);
+                Err(error) if done > 0 && !is_outcome_unknown(&error) => {
+                    return Fate::Failed(partly(&error, done, self.operations.len()));
                 }
-                Err(error) => return Fate::Failed(self.explain(operation, error)),
+                Err(error) => return self.refused(operation, error),
             }
         }
-        let Some((operation, response)) = last else {
-            return Fate::Applied(None, None);
-        };
-        if operation.answer.is_none() || rows.len() > 1 {
+        match last {
+            Some((operation, response)) if rows.len() == 1 => self.applied(operation, &given, &response.body),
+            _ => Fate::Applied(None, None),
+        }
+    }
+
+    /// What an error means for the rows of its request.
+    fn refused(&self, operation: &Operation, error: Error) -> Fate {
+        if is_outcome_unknown(&error) {
+            Fate::Unknown(error)
+        } else if self.is_gone(operation, &error) {
+            Fate::Gone
+        } else if error.request_context().is_none_or(|request| request.attempts == 0) {
+            Fate::Untouched(error)
+        } else {
+            Fate::Failed(self.explain(operation, error))
+        }
+    }
+
+    /// What the site answered to a row that it took.
+    fn applied(&self, operation: &Operation, given: &[Option<Value>], body: &Bytes) -> Fate {
+        if operation.answer.is_none() {
             return Fate::Applied(None, None);
         }
         let table = &self.write.table;
@@ -514,7 +534,13 @@ impl<'a> Writer<'a> {
             _ => table.key().collect(),
         };
         let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
-        match answer::read(table, &columns, &response.body, false, false, echo) {
+        let answer = answer::read(table, &columns, body, false, false, echo).and_then(|answer| match answer {
+            Some(answer) if operation.brief && answer.num_rows() == 1 => {
+                answer::completed(table, &columns, &answer, given).map(Some)
+            }
+            answer => Ok(answer),
+        });
+        match answer {
             Ok(answer) => Fate::Applied(answer, None),
             Err(error) => {
                 let what = format!("the site took the row, but its answer cannot be read: {}", error.message());
@@ -522,6 +548,30 @@ impl<'a> Writer<'a> {
                     None,
                     Some(Error::new(ErrorKind::Decode, what).hint("look at the site for the key of the row")),
                 )
+            }
+        }
+    }
+
+    /// Remembers the issues that are written to; not those that are deleted.
+    fn touch(&self, given: &[Option<Value>]) {
+        let table = &self.write.table;
+        let keys = table.columns.iter().zip(given).filter(|(column, _)| column.key);
+        if self.write.change == Change::Delete && table.search.is_some() {
+            for key in keys.filter_map(|(_, value)| value.as_ref()?.text()) {
+                self.scope.site.touched().forget(&key);
+            }
+        } else {
+            self.scope.site.touch(keys);
+        }
+    }
+
+    /// Remembers the issue that a row has become.
+    fn touch_answered(&self, answer: &RecordBatch) {
+        let table = &self.write.table;
+        for key in table.key().filter(|&key| table.columns[key].format == Some(Format::IssueKey)) {
+            let value = answer.column_by_name(&table.columns[key].name);
+            if let Some(Ok(Value::Text(key))) = value.map(|value| Value::read(&table.columns[key], value, 0)) {
+                self.scope.site.touched().note(&key, Instant::now());
             }
         }
     }
@@ -562,17 +612,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// What is to be deleted and is named whole by the path has gone when the site does not find it.
+    /// What is to be deleted and is named whole by the address has gone when the site does not find it.
     fn is_gone(&self, operation: &Operation, error: &Error) -> bool {
         let not_found = error.request_context().is_some_and(|request| request.status == Some(404));
+        let by_path = matches!(operation.endpoint.segments.last(), Some(Segment::Column(_)));
         self.write.change == Change::Delete
             && not_found
             && operation.body.is_empty()
-            && self
-                .write
-                .table
-                .key()
-                .all(|key| operation.endpoint.placeholders().any(|column| column == key))
+            && operation.batch.is_none()
+            && (by_path || self.write.table.key().all(|key| operation.takes(key)))
     }
 
     /// The site's refusal, with what the schema knows about it.
@@ -586,16 +634,22 @@ impl<'a> Writer<'a> {
             .iter()
             .map(|place| (place.column, &place.at))
             .chain(operation.batch.iter().map(|batch| (batch.column, &batch.at)));
-        // The site speaks of its own fields; where they are called otherwise here, say which column is meant.
-        let named = places.filter_map(|(column, at)| {
-            let (field, column) = (at.last()?, &columns[column].name);
+        // The site speaks of its own fields; where they are called otherwise here, say which columns are meant.
+        let mut named: BTreeMap<&String, Vec<&str>> = BTreeMap::new();
+        for (column, at) in places {
+            let Some(field) = at.last() else { continue };
             let spoken = error
                 .message()
                 .split(|c: char| !c.is_alphanumeric() && c != '_')
                 .any(|word| word == field);
-            (spoken && field != column).then(|| format!("{field} is the column {column}"))
-        });
-        let mut hints: Vec<String> = named.collect();
+            if spoken && !columns.iter().any(|other| other.name == *field) {
+                named.entry(field).or_default().push(&columns[column].name);
+            }
+        }
+        let mut hints: Vec<String> = named
+            .into_iter()
+            .map(|(field, columns)| format!("{field} is the column {}", columns.join(" or ")))
+            .collect();
         hints.extend(operation.hint.clone());
         if hints.is_empty() {
             error
@@ -704,13 +758,35 @@ impl<'a> Writer<'a> {
     async fn show(&self, units: &[Unit]) -> Result<RecordBatch> {
         let mut requests = Vec::new();
         for unit in units {
-            let mut given = self.rows[unit.rows[0]].given.clone();
+            let first = unit.rows[0];
+            if let (Some(bulk), [_, _, ..]) = (&self.operations[0].bulk, &unit.rows[..]) {
+                let body = |&row: &usize| {
+                    operation_body(
+                        self.operations[0],
+                        &self.write.table.columns,
+                        &self.rows[row].given,
+                        &[],
+                        false,
+                    )
+                };
+                let bodies: Vec<Option<Bytes>> = unit.rows.iter().map(body).collect::<Result<_>>()?;
+                let bodies: Vec<Bytes> = bodies.into_iter().flatten().collect();
+                let request = bulk::request(&self.name, &self.write.table.api, bulk, &bodies);
+                requests.push((first, unit.rows.len(), request));
+                continue;
+            }
+            let mut given = self.rows[first].given.clone();
             for operation in &self.operations {
-                let request = self.request(operation, &unit.rows, &mut given).await?;
-                let body = request.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
-                requests.push((unit.rows[0], unit.rows.len(), request, body));
+                requests.push((first, unit.rows.len(), self.request(operation, &unit.rows, &mut given).await?));
             }
         }
+        let requests: Vec<_> = requests
+            .into_iter()
+            .map(|(row, rows, request)| {
+                let body = request.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
+                (row, rows, request, body)
+            })
+            .collect();
         show(&requests)
     }
 }
