@@ -9,6 +9,7 @@ mod bulk;
 mod cell;
 pub(crate) mod clause;
 mod decode;
+mod deliver;
 mod dry;
 mod encode;
 mod field;
