@@ -26,8 +26,8 @@ pub(super) fn units<'a>(
     let cap = |most: usize| batch.map_or(most, |rows| rows.clamp(1, most));
     let lane = operation.endpoint.placeholders().next();
     let text = |given: &Given, column: usize| given[column].as_ref().and_then(Value::text).unwrap_or_default().into_owned();
+    let sent = operation.sends();
     let texts = |given: &Given, left_out: Option<usize>| {
-        let sent = operation.sends();
         let sent = sent.iter().filter(|&&column| Some(column) != left_out);
         let texts: Vec<String> = sent.map(|&column| text(given, column)).collect();
         texts.join("\u{1f}")
