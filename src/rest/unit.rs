@@ -60,3 +60,92 @@ pub(super) fn units<'a>(
     }
     units
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::Catalog;
+
+    /// The rows of each unit, for rows that are given by texts of some columns.
+    fn shared(table: &str, change: Change, batch: Option<usize>, columns: &[&str], rows: &[&[&str]]) -> Vec<Vec<usize>> {
+        let catalog = Catalog::load(None).unwrap();
+        let table = catalog.table(table).unwrap();
+        let operation = match change {
+            Change::Insert => table.insert.as_ref(),
+            Change::Update => table.updates.first(),
+            Change::Delete => table.delete.as_ref(),
+        };
+        let given = rows.iter().map(|texts| {
+            let mut given = vec![None; table.columns.len()];
+            for (name, text) in columns.iter().zip(*texts) {
+                given[table.column(name).unwrap()] = Some(Value::Text((*text).to_owned()));
+            }
+            given
+        });
+        let given: Vec<Vec<Option<Value>>> = given.collect();
+        let rows = given.iter().map(Vec::as_slice).enumerate();
+        let units = units(operation.unwrap(), change, batch, rows);
+        units.into_iter().map(|unit| unit.rows).collect()
+    }
+
+    #[test]
+    fn rows_share_a_request_where_one_says_all() {
+        let (key, person) = ("issue_key", "account_id");
+        for (table, change, batch, columns, rows, expected) in [
+            // A list takes what agrees in everything else.
+            (
+                "request_participants",
+                Change::Insert,
+                None,
+                &[key, person][..],
+                &[&["A-1", "x"][..], &["A-2", "x"], &["A-1", "y"]][..],
+                vec![vec![0, 2], vec![1]],
+            ),
+            (
+                "request_participants",
+                Change::Insert,
+                Some(1),
+                &[key, person],
+                &[&["A-1", "x"], &["A-1", "y"]],
+                vec![vec![0], vec![1]],
+            ),
+            // Issues have nothing in common but the request.
+            (
+                "issues",
+                Change::Insert,
+                Some(2),
+                &["summary"],
+                &[&["a"], &["b"], &["c"]],
+                vec![vec![0, 1], vec![2]],
+            ),
+            // A link has a row at either end.
+            (
+                "issue_links",
+                Change::Delete,
+                None,
+                &[key, "id"],
+                &[&["A-1", "7"], &["A-1", "8"], &["B-1", "7"]],
+                vec![vec![0, 2], vec![1]],
+            ),
+            (
+                "issue_comments",
+                Change::Delete,
+                None,
+                &[key, "id"],
+                &[&["A-1", "7"], &["B-1", "7"]],
+                vec![vec![0], vec![1]],
+            ),
+            // Two comments are two.
+            (
+                "issue_comments",
+                Change::Insert,
+                None,
+                &[key, "body"],
+                &[&["A-1", "x"], &["A-1", "x"]],
+                vec![vec![0], vec![1]],
+            ),
+        ] {
+            assert_eq!(shared(table, change, batch, columns, rows), expected, "{table}");
+        }
+    }
+}
