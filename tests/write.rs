@@ -230,6 +230,57 @@ async fn ten_thousand_faulted_inserts_add_up() {
     faulted(10_000, FAULTS).await;
 }
 
+/// Issues that are created fifty at a time under faults: each row has the outcome and the key that are its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn issues_created_in_bulk_add_up() {
+    let faults = ["lost-answer:every=5", "429:every=7", "503:every=4", "truncate:every=11"];
+    let site = demo(&faults, 1).await;
+    let session = open(&site, "OnRowError=continue;MaxConcurrency=4;Timeout=0");
+    let refused = |number: usize| number % 37 == 5;
+    let values: Vec<String> = (0..1_000)
+        .map(|number| match refused(number) {
+            true => "('HR', 'IT help', '')".to_owned(),
+            false => format!("('HR', 'IT help', 'issue {number}')"),
+        })
+        .collect();
+    let insert = format!(
+        "INSERT INTO issues (project_key, issue_type, summary) VALUES {}",
+        values.join(", ")
+    );
+    let error = rows(&session, &insert).await.unwrap_err();
+    let outcomes = outcomes(&session).await;
+    let of = |name: &str| outcomes.get(name).copied().unwrap_or_default();
+    let (applied, failed, unknown) = (of("applied"), of("failed"), of("unknown"));
+    assert_eq!(applied + failed + unknown, 1_000, "{outcomes:?}");
+    assert!(applied > 0 && failed > 0 && unknown > 0 && unknown % 50 == 0, "{outcomes:?}");
+    let said = format!("({applied} applied, {failed} failed, {unknown} unknown, 0 not attempted)");
+    assert!(error.message().contains(&said), "{error} is not {said}");
+
+    let reader = open(&site, "");
+    let held = texts(&reader, "SELECT issue_key, summary FROM issues WHERE summary LIKE 'issue %'").await;
+    let held: BTreeMap<String, String> = held.into_iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    let summaries: BTreeSet<&String> = held.values().collect();
+    assert_eq!(summaries.len(), held.len(), "an issue was created twice");
+    assert!(
+        (applied..=applied + unknown).contains(&held.len()),
+        "{applied} applied, {} held",
+        held.len()
+    );
+    for row in texts(&session, "SELECT row - 1, outcome, key FROM sys.writes").await {
+        let number: usize = row[0].parse().unwrap();
+        match row[1].as_str() {
+            "applied" => assert_eq!(
+                held.get(&row[2]),
+                Some(&format!("issue {number}")),
+                "the key is that of another row"
+            ),
+            // One that the site looked at is blamed for itself, one whose request was refused is not there.
+            "failed" => assert!(refused(number) || !summaries.contains(&format!("issue {number}"))),
+            _ => {}
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_statement_that_is_dropped_leaves_an_account() {
     let site = demo(&["hang:every=3"], 1).await;

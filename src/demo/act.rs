@@ -5,7 +5,7 @@ use super::body::Body;
 use super::json;
 use super::page::page;
 use super::person::DANA;
-use super::request::{self, transitions};
+use super::request::{self, target, transitions};
 use super::state::State;
 use super::ticket::{Attachment, Comment, Ticket};
 
@@ -27,7 +27,7 @@ pub(super) fn act(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
     if key.to_ascii_uppercase().starts_with("SEC-") {
         return Answer::new(403, "", "");
     }
-    let Some(index) = state.find(key) else {
+    let Some(index) = state.find(key).filter(|&index| !state.ticket(index).edits.issue_only) else {
         return Answer::no_request();
     };
     let done = match (method, rest) {
@@ -69,6 +69,9 @@ fn add_comment(ticket: &mut Ticket, at: i64, public: bool, body: &str, files: us
         public,
         body: body.to_owned(),
         attachments: end - files..end,
+        document: None,
+        edited: None,
+        visibility: None,
     };
     ticket.comments.push(comment.clone());
     ticket.updated = at;
@@ -178,25 +181,25 @@ fn transition(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, 
             format_args!("The transition {id} is not possible in the present status."),
         ));
     }
-    let target = match id {
-        "11" => 1,
-        "21" => 2,
-        _ => 3,
-    };
     let at = state.tick();
     state.change(index, |ticket| {
-        ticket.statuses.push((target, at));
-        ticket.updated = at;
-        if target == 3 {
-            for sla in &mut ticket.slas {
-                sla.completed.extend(sla.ongoing.take().map(|(start, _)| (start, at)));
-            }
-        }
+        moved(ticket, target(id), at);
         if let Some(text) = comment {
             add_comment(ticket, at, true, text, 0);
         }
     });
     Ok(Answer::none())
+}
+
+/// Moves a ticket on to a status.
+pub(super) fn moved(ticket: &mut Ticket, status: usize, at: i64) {
+    ticket.statuses.push((status, at));
+    ticket.updated = at;
+    if !ticket.is_open() {
+        for sla in &mut ticket.slas {
+            sla.completed.extend(sla.ongoing.take().map(|(start, _)| (start, at)));
+        }
+    }
 }
 
 fn feedback(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Answer> {

@@ -134,6 +134,18 @@ impl Answer {
         }
     }
 
+    /// A refusal of fields, in the words of `/rest/api`.
+    pub(super) fn refuse_fields(status: u16, fields: &[(String, String)]) -> Self {
+        let body = json::document(|o| {
+            o.texts::<&str>("errorMessages", []);
+            o.object("errors", |o| fields.iter().for_each(|(field, what)| o.text(field, what)));
+        });
+        Self {
+            status,
+            ..Self::json(body)
+        }
+    }
+
     /// 404 for a request that does not exist or may not be seen.
     pub(super) fn no_request() -> Self {
         Self::refuse(

@@ -104,12 +104,13 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
             }
         })),
         ["label"] => {
-            let mut labels: Vec<&str> = (0..state.total())
+            let mut labels: Vec<String> = state
+                .indices()
                 .flat_map(|index| Issue::new(state, index, state.ticket(index)).labels())
                 .collect();
             labels.sort_unstable();
             labels.dedup();
-            platform_page(asked, labels.len(), 1_000, "values", true, |a, row| a.text(labels[row]))
+            platform_page(asked, labels.len(), 1_000, "values", true, |a, row| a.text(&labels[row]))
         }
         ["filter", "search"] => platform_page(asked, FILTERS.len(), 50, "values", true, |a, row| {
             a.object(|o| fill_filter(o, state, FILTERS[row], asked))

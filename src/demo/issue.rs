@@ -10,12 +10,14 @@ use super::adf;
 use super::answer::Asked;
 use super::chance::Chance;
 use super::date::{DAY, HOUR, MINUTE, Stamp, write_date};
+use super::edits::{LINK_TYPES, Named, Worklog};
 use super::field::{FIELDS, Field};
 use super::json::{Array, Object};
+use super::link;
 use super::person::{AGENTS, Person};
 use super::request::fill_sla;
 use super::state::State;
-use super::ticket::Ticket;
+use super::ticket::{Comment, Ticket};
 
 /// Comments and worklogs that an issue carries at most; more must be asked for.
 const MOST_EMBEDDED: usize = 20;
@@ -96,15 +98,6 @@ pub(super) struct Issue {
     pub(super) ticket: Arc<Ticket>,
 }
 
-/// Time somebody worked.
-pub(super) struct Worklog {
-    pub(super) id: u64,
-    author: usize,
-    started: i64,
-    seconds: i64,
-    text: Option<&'static str>,
-}
-
 /// A field that changed: its name and id, what it was and what it became, as id and text.
 type Item = (&'static str, &'static str, Half, Half);
 type Half = (Option<String>, Option<String>);
@@ -126,22 +119,33 @@ impl Issue {
         }
     }
 
+    /// Where chance has no say it draws the first, which is none of anything.
     fn below(&self, what: &str, end: usize) -> usize {
-        self.chance.below(what, self.index, end)
+        if self.ticket.edits.blank {
+            0
+        } else {
+            self.chance.below(what, self.index, end)
+        }
     }
 
     fn happens(&self, what: &str, percent: usize) -> bool {
-        self.chance.happens(what, self.index, percent)
+        !self.ticket.edits.blank && self.chance.happens(what, self.index, percent)
     }
 
-    pub(super) fn labels(&self) -> Vec<&'static str> {
+    pub(super) fn labels(&self) -> Vec<String> {
+        if let Some(labels) = &self.ticket.edits.labels {
+            return labels.clone();
+        }
         let many = [0, 0, 1, 1, 2][self.below("issue labels", 5)];
         (0..many)
-            .map(|nth| LABELS[(self.below("issue label", LABELS.len()) + nth * 3) % LABELS.len()])
+            .map(|nth| LABELS[(self.below("issue label", LABELS.len()) + nth * 3) % LABELS.len()].to_owned())
             .collect()
     }
 
-    pub(super) fn components(&self) -> Vec<(&'static str, &'static str)> {
+    pub(super) fn components(&self) -> Vec<Named> {
+        if let Some(components) = &self.ticket.edits.components {
+            return components.clone();
+        }
         let all = COMPONENTS[self.ticket.desk];
         if all.is_empty() || !self.happens("issue components", 50) {
             return Vec::new();
@@ -155,9 +159,17 @@ impl Issue {
             .collect()
     }
 
-    pub(super) fn versions(&self, which: &str) -> Vec<(&'static str, &'static str)> {
+    pub(super) fn versions(&self, which: &str) -> Vec<Named> {
+        let edits = &self.ticket.edits;
+        if let Some(versions) = if which == "versions" {
+            &edits.versions
+        } else {
+            &edits.fix_versions
+        } {
+            return versions.clone();
+        }
         let all = VERSIONS[self.ticket.desk];
-        if all.is_empty() || !self.chance.happens(which, self.index, 30) {
+        if all.is_empty() || !self.happens(which, 30) {
             return Vec::new();
         }
         let (id, name, _, _) = all[self.chance.below(which, self.index + 1_000_000, all.len())];
@@ -165,7 +177,8 @@ impl Issue {
     }
 
     pub(super) fn resolution(&self) -> Option<(&'static str, &'static str)> {
-        (!self.ticket.is_open()).then(|| RESOLUTIONS[[0, 0, 0, 1, 2][self.below("issue resolution", 5)]])
+        let drawn = || RESOLUTIONS[[0, 0, 0, 1, 2][self.below("issue resolution", 5)]];
+        (!self.ticket.is_open()).then(|| self.ticket.edits.resolution.unwrap_or_else(drawn))
     }
 
     pub(super) fn resolved(&self) -> Option<i64> {
@@ -178,12 +191,24 @@ impl Issue {
 
     /// Days since 1970.
     pub(super) fn due(&self) -> Option<i64> {
+        if let Some(due) = self.ticket.edits.due {
+            return due;
+        }
         self.happens("issue due", 40)
             .then(|| (self.ticket.created + self.below("issue due days", 60) as i64 * DAY).div_euclid(DAY))
     }
 
-    pub(super) fn environment(&self) -> Option<&'static str> {
-        self.happens("issue environment", 20).then_some("Windows 11, build 22631")
+    /// A document, or null.
+    fn environment(&self) -> Value {
+        match &self.ticket.edits.environment {
+            Some(document) => document.clone(),
+            None if self.happens("issue environment", 20) => document_of("Windows 11, build 22631"),
+            None => Value::Null,
+        }
+    }
+
+    pub(super) fn environment_text(&self) -> Option<String> {
+        adf::text(&self.environment())
     }
 
     fn estimate(&self) -> Option<i64> {
@@ -201,52 +226,72 @@ impl Issue {
     }
 
     pub(super) fn watchers(&self) -> Vec<usize> {
+        if let Some(watchers) = &self.ticket.edits.watchers {
+            return watchers.clone();
+        }
         let many = [0, 0, 0, 1, 3][self.below("issue watchers", 5)];
         (0..many)
             .map(|nth| (self.below("issue watcher", 100) + nth * 7) % 100)
             .collect()
     }
 
-    pub(super) fn level(&self) -> Option<(&'static str, &'static str)> {
+    pub(super) fn level(&self) -> Option<Named> {
+        if let Some(level) = self.ticket.edits.level {
+            return level;
+        }
         self.happens("issue level", 5).then_some(LEVELS[0])
     }
 
-    pub(super) fn issue_type(&self, state: &State) -> (&'static str, &'static str) {
+    pub(super) fn issue_type(&self, state: &State) -> Named {
+        if let Some(kind) = self.ticket.edits.issue_type {
+            return kind;
+        }
         let id = state.desks[self.ticket.desk].types[self.ticket.kind].issue_type;
         TYPES[usize::from(id == TYPES[1].0)]
     }
 
     /// Key and id of the issue it is part of.
     pub(super) fn parent(&self, state: &State) -> Option<(String, u64)> {
-        let back = 10 + self.below("issue parent distance", 10) as u64;
-        let index = self.index.checked_sub(back).filter(|_| self.happens("issue parent", 8))?;
-        let ticket = state.ticket(usize::try_from(index).ok()?);
+        let index = match self.ticket.edits.parent {
+            Some(parent) => parent?,
+            None => {
+                let back = 10 + self.below("issue parent distance", 10) as u64;
+                let index = self.index.checked_sub(back).filter(|_| self.happens("issue parent", 8))?;
+                usize::try_from(index).ok()?
+            }
+        };
+        let ticket = state.ticket(Some(index).filter(|&index| state.is_there(index))?);
         Some((ticket.key.clone(), ticket.id))
     }
 
     /// Index of the issue that this one blocks.
-    fn blocks(&self) -> Option<u64> {
-        self.index.checked_sub(3).filter(|_| self.happens("issue blocks", 10))
+    pub(super) fn blocks(&self) -> Option<usize> {
+        let index = self.index.checked_sub(3).filter(|_| self.happens("issue blocks", 10))?;
+        usize::try_from(index).ok()
     }
 
     pub(super) fn worklogs(&self) -> Vec<Worklog> {
+        if let Some(worklogs) = &self.ticket.edits.worklogs {
+            return worklogs.clone();
+        }
         let many = match self.index % 101 {
-            7 => 25,
+            7 if !self.ticket.edits.blank => 25,
             _ => [0, 0, 0, 0, 1, 2, 3][self.below("issue worklogs", 7)],
         };
         let span = (self.ticket.updated - self.ticket.created).max(1);
         (0..many as i64)
             .map(|nth| {
                 let draw = self.ticket.id * 100 + nth as u64;
+                let started = self.ticket.created + span * nth / many as i64;
+                let has_text = self.chance.happens("issue worklog text", draw, 60);
                 Worklog {
                     id: 500_000 + draw,
                     author: self.chance.below("issue worklog author", draw, AGENTS.len()),
-                    started: self.ticket.created + span * nth / many as i64,
+                    started,
                     seconds: 300 * (1 + self.chance.below("issue worklog size", draw, 30) as i64),
-                    text: self
-                        .chance
-                        .happens("issue worklog text", draw, 60)
-                        .then_some("Talked to the customer.\nFixed it."),
+                    comment: has_text.then(|| document_of("Talked to the customer.\nFixed it.")),
+                    created: started + HOUR,
+                    updated: started + HOUR,
                 }
             })
             .collect()
@@ -281,7 +326,7 @@ impl Issue {
             );
             last.items.insert(0, resolved);
         }
-        if self.index % 89 == 3 {
+        if self.index % 89 == 3 && !self.ticket.edits.blank {
             for nth in 0..45_i64 {
                 changes.push(Change {
                     id: 0,
@@ -306,12 +351,22 @@ impl Issue {
     /// Value of a custom field, as JSON.
     pub(super) fn custom(&self, state: &State, id: &str) -> Value {
         let ticket = &self.ticket;
+        if let Some(value) = ticket.edits.custom.get(id) {
+            return value.clone();
+        }
+        let blank = ticket.edits.blank;
         let pick = |what: &str, all: &'static [(&'static str, &'static str)]| all[self.below(what, all.len())];
         let option =
             |(id, value): (&str, &str)| json!({"id": id, "value": value, "self": format!("/rest/api/3/customFieldOption/{id}")});
         let person = |at: usize| user_value(&state.people[at]);
         let draw = |percent: usize| self.happens(id, percent);
         let desk = &state.desks[ticket.desk];
+        let given = |id: &str| {
+            let field = ticket.fields.iter().find(|(own, _)| *own == id);
+            field
+                .and_then(|(_, text)| serde_json::from_str(text).ok())
+                .unwrap_or(Value::Null)
+        };
         match id {
             "customfield_10002" => match ticket.organization {
                 Some(at) => {
@@ -320,6 +375,7 @@ impl Issue {
                 }
                 None => json!([]),
             },
+            "customfield_10010" if ticket.edits.issue_only => Value::Null,
             "customfield_10010" => {
                 let kind = &desk.types[ticket.kind];
                 json!({
@@ -336,16 +392,12 @@ impl Issue {
                 Some(_) => json!(Stamp::jira(ticket.updated).to_string()),
                 None => Value::Null,
             },
-            "customfield_10035" => {
+            "customfield_10035" if !blank => {
                 let code = ["en", "de", "ja"][self.below(id, 3)];
                 json!({"languageCode": code, "displayName": "…"})
             }
-            "customfield_10201" | "customfield_10203" | "customfield_10204" | "customfield_10205" => ticket
-                .fields
-                .iter()
-                .find(|(own, _)| *own == id)
-                .and_then(|(_, text)| serde_json::from_str(text).ok())
-                .unwrap_or(Value::Null),
+            "customfield_10201" | "customfield_10203" | "customfield_10204" | "customfield_10205" => given(id),
+            "customfield_10202" if blank => given(id),
             "customfield_10202" if desk.types[ticket.kind].fields.iter().any(|field| field.id == id) => person(ticket.reporter),
             "customfield_10301" if draw(60) => option(pick("issue impact", IMPACTS)),
             "customfield_10302" if draw(40) => json!(self.below("issue impact number", 400) as f64 / 4.0 - 20.0),
@@ -377,14 +429,12 @@ impl Issue {
                 json!(format!("https://wiki.example/{}?a=1&b=\"x\"", self.below("issue runbook", 3)))
             }
             "customfield_10311" if draw(10) => json!([option(FLAGS[0])]),
-            "customfield_10312" if draw(20) => {
-                serde_json::from_slice(&adf::document("Call back.\nBring a \"spare\".")).unwrap_or(Value::Null)
-            }
+            "customfield_10312" if draw(20) => document_of("Call back.\nBring a \"spare\"."),
             "customfield_10313" if draw(15) => {
                 let at = 1 + self.below("issue asset", 9);
                 json!([{"workspaceId": "5e037d73-1c0a-43ce-adca-f169a42557f1", "id": format!("5e037d73-1c0a-43ce-adca-f169a42557f1:{at}"), "objectId": at.to_string()}])
             }
-            "customfield_10314" => match self.below(id, 3) {
+            "customfield_10314" if !blank => match self.below(id, 3) {
                 0 => json!("{}"),
                 1 => json!(
                     "{pullrequest={dataType=pullrequest, state=OPEN, stateCount=1}, json={\"cachedValue\":{\"errors\":[]}}}"
@@ -392,7 +442,7 @@ impl Issue {
                 _ => Value::Null,
             },
             "customfield_10315" => json!(format!("0|i{:05x}:", self.index)),
-            "customfield_10316" => match self.below(id, 6) {
+            "customfield_10316" if !blank => match self.below(id, 6) {
                 0 => json!({"errorMessage": "The Service Desk you are trying to view does not exist.",
                     "i18nErrorMessage": {"i18nKey": "sd.agent.servicedesk.error.servicedesk.missing", "parameters": []}}),
                 1 => json!("14.0"),
@@ -453,7 +503,7 @@ impl Issue {
             });
         }
         if expand.contains(&"transitions") {
-            o.array("transitions", |a| super::search::push_transitions(a, ticket));
+            o.array("transitions", |a| super::search::push_transitions(a, state, ticket));
         }
         o.object("fields", |o| {
             for field in FIELDS.iter().filter(|field| fields.holds(field)) {
@@ -479,11 +529,12 @@ impl Issue {
         match key {
             "issuekey" => {}
             "summary" => o.text(key, &ticket.summary),
-            "description" => o.raw(key, String::from_utf8_lossy(&adf::document(&ticket.description))),
-            "environment" => match self.environment() {
-                Some(text) => o.raw(key, String::from_utf8_lossy(&adf::document(text))),
-                None => o.null(key),
+            "description" => match &ticket.edits.description {
+                Some(document) => o.raw(key, document),
+                None if ticket.edits.issue_only => o.null(key),
+                None => o.raw(key, String::from_utf8_lossy(&adf::document(&ticket.description))),
             },
+            "environment" => o.raw(key, self.environment()),
             "status" => {
                 let status = ticket.statuses.last().map_or(0, |&(status, _)| status);
                 o.object(key, |o| fill_status(o, state, ticket.desk, status, asked));
@@ -605,19 +656,7 @@ impl Issue {
         let all = &self.ticket.comments;
         o.array("comments", |a| {
             for comment in all.iter().skip(start).take(rows) {
-                a.object(|o| {
-                    o.text(
-                        "self",
-                        format_args!("{}/rest/api/3/issue/{}/comment/{}", asked.base, self.ticket.id, comment.id),
-                    );
-                    o.text("id", comment.id);
-                    o.object("author", |o| fill_user(o, &state.people[comment.author], asked));
-                    o.raw("body", String::from_utf8_lossy(&adf::document(&comment.body)));
-                    o.object("updateAuthor", |o| fill_user(o, &state.people[comment.author], asked));
-                    o.text("created", Stamp::jira(comment.at));
-                    o.text("updated", Stamp::jira(comment.at + MINUTE));
-                    o.flag("jsdPublic", comment.public);
-                });
+                a.object(|o| fill_comment(o, state, &self.ticket, comment, asked));
             }
         });
         o.text(
@@ -636,34 +675,28 @@ impl Issue {
         o.int("total", all.len() as i64);
         o.array("worklogs", |a| {
             for worklog in all.iter().skip(start).take(rows) {
-                a.object(|o| {
-                    o.object("author", |o| fill_user(o, &state.people[worklog.author], asked));
-                    if let Some(text) = worklog.text {
-                        o.raw("comment", String::from_utf8_lossy(&adf::document(text)));
-                    }
-                    o.text("created", Stamp::jira(worklog.started + HOUR));
-                    o.text("updated", Stamp::jira(worklog.started + HOUR));
-                    o.text("started", Stamp::jira(worklog.started));
-                    o.text("timeSpent", format_args!("{}m", worklog.seconds / 60));
-                    o.int("timeSpentSeconds", worklog.seconds);
-                    o.text("id", worklog.id);
-                    o.text("issueId", self.ticket.id);
-                });
+                a.object(|o| fill_worklog(o, state, &self.ticket, worklog, asked));
             }
         });
     }
 
     fn links(&self, a: &mut Array, state: &State, asked: &Asked) {
-        let mut push = |id: u64, side: &str, other: u64| {
-            let other = state.ticket(usize::try_from(other).unwrap_or_default());
+        let index = usize::try_from(self.index).unwrap_or_default();
+        for link in link::all(state, index) {
+            let (side, other) = match link.from == index {
+                true => ("outwardIssue", link.to),
+                false => ("inwardIssue", link.from),
+            };
+            let other = state.ticket(other);
+            let (id, name, inward, outward) = LINK_TYPES[link.kind];
             a.object(|o| {
-                o.text("id", id);
-                o.text("self", format_args!("{}/rest/api/3/issueLink/{id}", asked.base));
+                o.text("id", link.id);
+                o.text("self", format_args!("{}/rest/api/3/issueLink/{}", asked.base, link.id));
                 o.object("type", |o| {
-                    o.text("id", "10000");
-                    o.text("name", "Blocks");
-                    o.text("inward", "is blocked by");
-                    o.text("outward", "blocks");
+                    o.text("id", id);
+                    o.text("name", name);
+                    o.text("inward", inward);
+                    o.text("outward", outward);
                 });
                 o.object(side, |o| {
                     o.text("id", other.id);
@@ -671,15 +704,49 @@ impl Issue {
                     o.object("fields", |o| o.text("summary", &other.summary));
                 });
             });
-        };
-        if let Some(other) = self.blocks() {
-            push(700_000 + self.index, "outwardIssue", other);
-        }
-        let later = self.index + 3;
-        if later < state.total() as u64 && self.chance.happens("issue blocks", later, 10) {
-            push(700_000 + later, "inwardIssue", later);
         }
     }
+}
+
+/// A comment as the platform API writes one.
+pub(super) fn fill_comment(o: &mut Object, state: &State, ticket: &Ticket, comment: &Comment, asked: &Asked) {
+    let base = &asked.base;
+    o.text(
+        "self",
+        format_args!("{base}/rest/api/3/issue/{}/comment/{}", ticket.id, comment.id),
+    );
+    o.text("id", comment.id);
+    o.object("author", |o| fill_user(o, &state.people[comment.author], asked));
+    match &comment.document {
+        Some(document) => o.raw("body", document),
+        None => o.raw("body", String::from_utf8_lossy(&adf::document(&comment.body))),
+    }
+    o.object("updateAuthor", |o| fill_user(o, &state.people[comment.author], asked));
+    o.text("created", Stamp::jira(comment.at));
+    o.text("updated", Stamp::jira(comment.edited.unwrap_or(comment.at + MINUTE)));
+    if let Some(visibility) = &comment.visibility {
+        o.raw("visibility", visibility);
+    }
+    o.flag("jsdPublic", comment.public);
+}
+
+/// A worklog as the platform API writes one.
+pub(super) fn fill_worklog(o: &mut Object, state: &State, ticket: &Ticket, worklog: &Worklog, asked: &Asked) {
+    o.object("author", |o| fill_user(o, &state.people[worklog.author], asked));
+    if let Some(comment) = &worklog.comment {
+        o.raw("comment", comment);
+    }
+    o.text("created", Stamp::jira(worklog.created));
+    o.text("updated", Stamp::jira(worklog.updated));
+    o.text("started", Stamp::jira(worklog.started));
+    o.text("timeSpent", format_args!("{}m", worklog.seconds / 60));
+    o.int("timeSpentSeconds", worklog.seconds);
+    o.text("id", worklog.id);
+    o.text("issueId", ticket.id);
+}
+
+fn document_of(text: &str) -> Value {
+    serde_json::from_slice(&adf::document(text)).unwrap_or(Value::Null)
 }
 
 impl Change {

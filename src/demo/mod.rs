@@ -3,7 +3,8 @@
 //! Newcomers, tests and benches all use it. It knows nothing of the rest of the crate: it is the other side of the wire, and what it
 //! says is taken from the vendor's API description and from recorded answers, oddities included.
 //!
-//! `route` tells reading from writing: `raise`, `act`, `admin` and `upload` change the state, everything else only reads it.
+//! `route` tells reading from writing: `raise`, `act`, `admin` and `upload` change the state, and on the platform `edit`, `child` and `link`;
+//! everything else only reads it.
 //!
 //! `state` holds the facts (made by `chance`, so that a site of a million requests costs no memory), `route` finds the answer to
 //! a request, `server` speaks HTTP, `fault` breaks what `server` would have said.
@@ -14,9 +15,13 @@ mod admin;
 mod answer;
 mod body;
 mod chance;
+mod child;
 mod date;
 mod desk;
 mod directory;
+mod draft;
+mod edit;
+mod edits;
 mod fault;
 mod field;
 mod issue;
@@ -24,6 +29,7 @@ mod jql;
 mod json;
 mod knowledge;
 mod limit;
+mod link;
 mod organization;
 mod page;
 mod person;

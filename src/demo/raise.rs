@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::answer::{Answer, Asked};
 use super::body::Body;
 use super::desk::{Field, FieldKind};
+use super::edits::Edits;
 use super::json;
 use super::person::DANA;
 use super::request;
@@ -92,6 +93,10 @@ pub(super) fn raise(state: &mut State, asked: &Asked) -> Answer {
                 slas: Vec::new(),
                 feedback: None,
                 subscribed: draft.reporter == DANA,
+                edits: Edits {
+                    blank: true,
+                    ..Edits::default()
+                },
             }
         },
         draft.desk,

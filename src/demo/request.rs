@@ -31,7 +31,7 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
     if key.to_ascii_uppercase().starts_with("SEC-") {
         return Answer::new(403, "", "");
     }
-    let Some(index) = state.find(key) else {
+    let Some(index) = state.find(key).filter(|&index| !state.ticket(index).edits.issue_only) else {
         return match rest {
             // Comments of what may not be seen are an empty page, no error.
             ["comment"] => page(asked, 0, MOST, |_, _| ()),
@@ -103,7 +103,9 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
 fn list(state: &State, asked: &Asked) -> Answer {
     match Filter::read(state, asked) {
         Ok(filter) => {
-            let indices = state.list(&format!("request {filter:?}"), |ticket| filter.takes(state, ticket));
+            let indices = state.list(&format!("request {filter:?}"), |ticket| {
+                !ticket.edits.issue_only && filter.takes(state, ticket)
+            });
             page(asked, indices.len(), MOST_REQUESTS, |a, row| {
                 let ticket = state.ticket(indices[row]);
                 a.object(|o| fill(o, state, &ticket, asked));
@@ -258,6 +260,15 @@ pub(super) fn transitions(ticket: &Ticket) -> Vec<(&'static str, &'static str)> 
         ],
         Some(2) => vec![("11", "Respond to support"), ("31", "Resolve this issue")],
         _ => Vec::new(),
+    }
+}
+
+/// The status that a transition leads to.
+pub(super) fn target(transition: &str) -> usize {
+    match transition {
+        "11" => 1,
+        "21" => 2,
+        _ => 3,
     }
 }
 

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Asked};
 use super::date::{OPENING, Stamp};
 use super::state::State;
-use super::{act, admin, desk, json, knowledge, organization, page, platform, request, search, upload};
+use super::{act, admin, desk, edit, json, knowledge, organization, page, platform, request, search, upload};
 
 /// Changes the site as a caller asks who has signed in.
 pub(super) fn change(state: &mut State, asked: &Asked) -> Answer {
@@ -13,6 +13,7 @@ pub(super) fn change(state: &mut State, asked: &Asked) -> Answer {
         ["rest", "servicedeskapi", "servicedesk", rest @ ..] => admin::desk(state, asked, rest),
         ["rest", "servicedeskapi", "organization", rest @ ..] => admin::organization(state, asked, rest),
         ["rest", "servicedeskapi", "customer", rest @ ..] => admin::customer(state, asked, rest),
+        ["rest", "api", "2" | "3" | "latest", rest @ ..] => edit::change(state, asked, rest),
         _ => refuse_method(asked),
     }
 }

@@ -7,11 +7,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::answer::{Answer, Asked};
-use super::issue::{Fields, Issue, fill_user};
+use super::issue::{Fields, Issue, fill_user, status_id};
 use super::jql::compile;
 use super::json::{self, Array};
 use super::page::platform_page;
-use super::request::transitions;
+use super::request::{target, transitions};
 use super::state::State;
 use super::ticket::Ticket;
 
@@ -114,13 +114,14 @@ fn found(state: &State, asked: &Asked, words: &Words) -> Result<std::sync::Arc<V
     let look = |index: usize| {
         let ticket = state.ticket(index);
         let known = !asked.paging.stale || reconcile.contains(&ticket.id.to_string());
-        let ticket = if known { ticket } else { state.indexed(index) };
-        Issue::new(state, index, ticket)
+        let ticket = if known { ticket } else { state.indexed(index)? };
+        Some((index, Issue::new(state, index, ticket)))
     };
     let name = format!("jql {} {reconcile:?} {jql}", asked.paging.stale);
     Ok(state.found(&name, || {
-        let mut issues: Vec<(usize, Issue)> = (0..state.total())
-            .map(|index| (index, look(index)))
+        let mut issues: Vec<(usize, Issue)> = state
+            .indices()
+            .filter_map(look)
             .filter(|(_, issue)| query.takes(state, issue))
             .collect();
         issues.sort_by(|(_, a), (_, b)| query.compare(state, a, b));
@@ -308,21 +309,22 @@ fn one(state: &State, asked: &Asked, words: &Words, key: &str, rest: &[&str]) ->
         })),
         ["transitions"] => Answer::json(json::document(|o| {
             o.text("expand", "transitions");
-            o.array("transitions", |a| push_transitions(a, &issue.ticket));
+            o.array("transitions", |a| push_transitions(a, state, &issue.ticket));
         })),
         _ => Answer::refuse_platform(404, format_args!("null for uri: {}{}", asked.base, asked.path)),
     }
 }
 
 /// What the workflow lets Dana do with an issue.
-pub(super) fn push_transitions(a: &mut Array, ticket: &Ticket) {
+pub(super) fn push_transitions(a: &mut Array, state: &State, ticket: &Ticket) {
     for (id, name) in transitions(ticket) {
         a.object(|o| {
             o.text("id", id);
             o.text("name", name);
+            let status = target(id);
             o.object("to", |o| {
-                o.text("id", format_args!("{}", 10_800 + ticket.desk * 10));
-                o.text("name", name);
+                o.text("id", status_id(ticket.desk, status));
+                o.text("name", state.desks[ticket.desk].statuses[status].0);
             });
             o.flag("hasScreen", false);
             o.flag("isGlobal", false);

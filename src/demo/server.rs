@@ -217,8 +217,10 @@ impl Head {
 
     /// Whether the request may change something.
     fn writes(&self) -> bool {
-        // The platform's POSTs only read: searches that are too long for an address.
-        self.method != "GET" && !self.path().starts_with("/rest/api/")
+        // Some of the platform's POSTs only read: searches and lists that are too long for an address.
+        let reads =
+            self.path().starts_with("/rest/api/") && (self.path().contains("/search") || self.path().ends_with("/bulkfetch"));
+        self.method != "GET" && !reads
     }
 
     fn path(&self) -> &str {

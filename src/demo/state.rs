@@ -1,11 +1,12 @@
 //! The facts of the demo site, and the lists that are made of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use super::chance::Chance;
 use super::date::NOW;
 use super::desk::{Desk, desks};
+use super::edits::Link;
 use super::jql::Zone;
 use super::organization::{Organization, organizations};
 use super::person::{Person, people};
@@ -33,6 +34,11 @@ pub(super) struct State {
     pub(super) temporary: HashMap<String, Temporary>,
     /// Bytes of the attachments that were uploaded.
     pub(super) contents: HashMap<u64, Vec<u8>>,
+    /// Links between issues that were made since, and the ids of those that were taken back.
+    pub(super) links: Vec<Link>,
+    pub(super) unlinked: HashSet<u64>,
+    /// Indices of the issues that are no more.
+    deleted: HashSet<usize>,
     /// Requests that chance made.
     total: usize,
     /// Keys of the requests that were raised since, in order.
@@ -61,6 +67,9 @@ impl State {
             customers: HashMap::new(),
             temporary: HashMap::new(),
             contents: HashMap::new(),
+            links: Vec::new(),
+            unlinked: HashSet::new(),
+            deleted: HashSet::new(),
             total: requests,
             raised: Vec::new(),
             ticks: 0,
@@ -75,9 +84,19 @@ impl State {
         self.chance
     }
 
-    /// How many requests there are.
+    /// How many requests chance made.
     pub(super) fn total(&self) -> usize {
         self.total
+    }
+
+    /// Indices of all that there are.
+    pub(super) fn indices(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.total + self.raised.len()).filter(|&index| self.is_there(index))
+    }
+
+    /// Whether the `index`-th request was not deleted.
+    pub(super) fn is_there(&self, index: usize) -> bool {
+        !self.deleted.contains(&index)
     }
 
     /// The zone of the caller's profile.
@@ -90,9 +109,9 @@ impl State {
         self.gone == Some(field)
     }
 
-    /// The `index`-th request as the search index knows it: as it was before it changed.
-    pub(super) fn indexed(&self, index: usize) -> Arc<Ticket> {
-        Arc::new(ticket::generate(self.chance, &self.desks, index, self.total))
+    /// The `index`-th request as the search index knows it: as it was before it changed; `None` where it was not yet.
+    pub(super) fn indexed(&self, index: usize) -> Option<Arc<Ticket>> {
+        (index < self.total).then(|| Arc::new(ticket::generate(self.chance, &self.first_desks, index, self.total)))
     }
 
     /// Something that is costly to find out, kept under a name until a request changes.
@@ -117,6 +136,10 @@ impl State {
 
     /// The index of the request with this key or issue id.
     pub(super) fn find(&self, key: &str) -> Option<usize> {
+        self.index_of(key).filter(|&index| self.is_there(index))
+    }
+
+    fn index_of(&self, key: &str) -> Option<usize> {
         if let Some(index) = self.raised.iter().position(|raised| raised.eq_ignore_ascii_case(key)) {
             return Some(self.total + index);
         }
@@ -138,7 +161,8 @@ impl State {
         if let Some(list) = self.lists.lock().ok().and_then(|lists| lists.get(name).cloned()) {
             return list;
         }
-        let mut found: Vec<(i64, usize)> = (0..self.total + self.raised.len())
+        let mut found: Vec<(i64, usize)> = self
+            .indices()
             .filter_map(|index| {
                 let ticket = self.ticket(index);
                 belongs(&ticket).then_some((ticket.updated, index))
@@ -159,7 +183,7 @@ impl State {
 
     /// An attachment of any request.
     pub(super) fn attachment(&self, id: u64) -> Option<Attachment> {
-        let mut all = (0..self.total + self.raised.len()).map(|index| self.ticket(index));
+        let mut all = self.indices().map(|index| self.ticket(index));
         all.find_map(|ticket| ticket.attachments.iter().find(|file| file.id == id).cloned())
     }
 
@@ -187,9 +211,7 @@ impl State {
         let ticket = make(ticket::FIRST_ID + index as u64, key.clone(), at);
         self.raised.push(key);
         self.changed.insert(index, Arc::new(ticket));
-        if let Ok(lists) = self.lists.get_mut() {
-            lists.clear();
-        }
+        self.forget_lists();
         index
     }
 
@@ -206,13 +228,37 @@ impl State {
         self.organizations.remove(index);
     }
 
+    /// Deletes an issue. Its key is not given out again.
+    pub(super) fn delete(&mut self, index: usize) {
+        self.deleted.insert(index);
+        self.forget_lists();
+    }
+
+    /// Links an issue to another.
+    pub(super) fn link(&mut self, kind: usize, from: usize, to: usize) {
+        let id = 800_000 + self.next_number();
+        self.links.push(Link { id, kind, from, to });
+        self.forget_lists();
+    }
+
+    /// Takes a link back.
+    pub(super) fn unlink(&mut self, id: u64) {
+        self.links.retain(|link| link.id != id);
+        self.unlinked.insert(id);
+        self.forget_lists();
+    }
+
+    fn forget_lists(&mut self) {
+        if let Ok(lists) = self.lists.get_mut() {
+            lists.clear();
+        }
+    }
+
     /// Changes a request.
     pub(super) fn change(&mut self, index: usize, change: impl FnOnce(&mut Ticket)) {
         let mut ticket = (*self.ticket(index)).clone();
         change(&mut ticket);
         self.changed.insert(index, Arc::new(ticket));
-        if let Ok(lists) = self.lists.get_mut() {
-            lists.clear();
-        }
+        self.forget_lists();
     }
 }

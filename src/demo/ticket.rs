@@ -1,9 +1,12 @@
 //! One customer request of the demo site, with everything that hangs on it.
 
+use serde_json::Value;
+
 use super::answer::Asked;
 use super::chance::Chance;
 use super::date::{DAY, HOUR, MINUTE, NOW, OPENING};
 use super::desk::{Desk, FieldKind, RequestType};
+use super::edits::Edits;
 use super::json::Object;
 use super::person::{AGENTS, CUSTOMERS, DANA};
 use super::state::State;
@@ -39,6 +42,8 @@ pub(super) struct Ticket {
     pub(super) feedback: Option<(i64, Option<String>)>,
     /// Whether Dana is told of changes.
     pub(super) subscribed: bool,
+    /// What was written to the issue beyond this.
+    pub(super) edits: Edits,
 }
 
 /// A comment on a request.
@@ -51,6 +56,12 @@ pub(super) struct Comment {
     pub(super) body: String,
     /// Index of the first attachment of the request that came with it, and how many did.
     pub(super) attachments: std::ops::Range<usize>,
+    /// The document that it was written as, on the platform.
+    pub(super) document: Option<Value>,
+    /// When it was written there.
+    pub(super) edited: Option<i64>,
+    /// Who may see it, where not everybody may.
+    pub(super) visibility: Option<Value>,
 }
 
 /// A file attached to a request.
@@ -213,6 +224,7 @@ pub(super) fn generate(chance: Chance, desks: &[Desk], index: usize, total: usiz
         slas: Vec::new(),
         feedback: None,
         subscribed: reporter == DANA || happens("subscribed", 30),
+        edits: Edits::default(),
     };
     let own = match index % 149 {
         20 => 55,
@@ -310,6 +322,9 @@ fn comment(ticket: &mut Ticket, chance: Chance, index: usize, reporter: usize, d
             public,
             body: texts[chance.below("text", draw, texts.len())].to_owned(),
             attachments: first..ticket.attachments.len(),
+            document: None,
+            edited: None,
+            visibility: None,
         });
     }
 }
@@ -411,15 +426,9 @@ impl Ticket {
                         });
                     }
                     "issuetype" => o.object("issuetype", |o| {
-                        o.text("id", kind.issue_type);
-                        o.text(
-                            "name",
-                            if kind.issue_type == "10012" {
-                                "Service request"
-                            } else {
-                                "IT help"
-                            },
-                        );
+                        let id = self.edits.issue_type.map_or(kind.issue_type, |(id, _)| id);
+                        o.text("id", id);
+                        o.text("name", if id == "10012" { "Service request" } else { "IT help" });
                         o.flag("subtask", false);
                     }),
                     "priority" => o.object("priority", |o| {

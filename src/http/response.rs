@@ -6,8 +6,7 @@ use std::time::Duration;
 /// A 2xx answer. Its body was read to the end, is within the size limit and is no web page; it need not be valid JSON.
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
-    /// HTTP status, 200 to 299.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the tests of this floor"))]
+    /// HTTP status: 200 to 299, or another that the terms accept.
     pub status: u16,
     /// The decompressed body without byte order mark; empty on 204.
     pub body: Bytes,

@@ -1,4 +1,4 @@
-//! The text of a document in the Atlassian Document Format: what a person would read, without formatting.
+//! The text of a document in the Atlassian Document Format: what a person would read, without formatting; and the document of a text.
 //!
 //! Blocks become lines, items of lists begin with `* ` or `1. `, cells of a table are divided by tabs. Nodes nobody has heard of give the
 //! text inside of them, so that nothing that was written is lost.
@@ -38,6 +38,23 @@ pub(super) fn text(json: &str) -> Option<String> {
     blocks(&document.content, "", 0, &mut text);
     text.truncate(text.trim_end_matches('\n').len());
     Some(text)
+}
+
+/// The document with this text, a paragraph for each line, so that reading it gives the text again. A text that is a document stays as it is.
+pub(super) fn document(text: &str) -> String {
+    if text.trim_start().starts_with('{') && self::text(text).is_some() {
+        return text.to_owned();
+    }
+    let paragraph = |line: &str| {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        match line {
+            // A node without a text is no node.
+            "" => serde_json::json!({"type": "paragraph", "content": []}),
+            line => serde_json::json!({"type": "paragraph", "content": [{"type": "text", "text": line}]}),
+        }
+    };
+    let paragraphs: Vec<_> = text.split('\n').map(paragraph).collect();
+    serde_json::json!({"type": "doc", "version": 1, "content": paragraphs}).to_string()
 }
 
 fn blocks(nodes: &[Node], indent: &str, depth: usize, out: &mut String) {
@@ -182,6 +199,20 @@ mod tests {
         }
         assert_eq!(text("{}"), None);
         assert_eq!(text(r#"{"errorMessage":"x"}"#), None);
+    }
+
+    #[test]
+    fn a_text_becomes_a_document_that_reads_as_the_text() {
+        for written in ["a", "a\n\nb \"c\"", "* no list", "{no document}", "日本\n"] {
+            assert_eq!(text(&document(written)).as_deref(), Some(written.trim_end_matches('\n')));
+        }
+        assert_eq!(text(&document("a\r\nb")).as_deref(), Some("a\nb"));
+        assert_eq!(
+            document("a\n"),
+            r#"{"content":[{"content":[{"text":"a","type":"text"}],"type":"paragraph"},{"content":[],"type":"paragraph"}],"type":"doc","version":1}"#
+        );
+        let given = r#"{"version":1,"type":"doc","content":[{"type":"rule"}]}"#;
+        assert_eq!(document(given), given);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use bytes::Bytes;
 
 use super::cell::{Builder, Cell};
@@ -44,6 +44,15 @@ pub(super) fn read(
         .map_err(|what| Error::new(ErrorKind::Decode, what))?;
     decoder.read(body)?;
     decoder.take()
+}
+
+/// A row that was answered, with the values that were sent where the answer has none.
+pub(super) fn completed(table: &Table, columns: &[usize], answer: &RecordBatch, given: &Given) -> Result<RecordBatch> {
+    let sent = of_values(table, columns, given)?;
+    let values = answer.columns().iter().zip(sent.columns());
+    let values = values.map(|(answered, sent)| if answered.is_null(0) { sent.clone() } else { answered.clone() });
+    RecordBatch::try_new(sent.schema(), values.collect())
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("the values do not fit together: {error}")))
 }
 
 /// One row of the values that were sent, where the site answers nothing.

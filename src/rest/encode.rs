@@ -2,20 +2,23 @@
 //!
 //! JSON that the user gives is checked and spliced in as it was written, so that a number keeps every digit.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use super::adf;
 use super::value::Value;
-use crate::schema::{Column, Encoding, Operation};
+use crate::schema::{Column, Encoding, Form, Kind, Operation, Place};
 
 /// A body under construction. Keys are in alphabetical order, so that the same values give the same bytes.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Node {
     Object(BTreeMap<String, Node>),
+    List(Vec<Node>),
     Leaf(Box<RawValue>),
 }
 
@@ -38,20 +41,11 @@ pub(super) fn body(
     let mut places: Vec<_> = operation.body.iter().collect();
     places.sort_by_key(|place| place.at.len());
     for place in places {
-        let column = &columns[place.column];
-        let leaf = match (&given[place.column], &place.default) {
-            (Some(Value::Null), default) if nulls && default.is_none() => Node::Leaf(RawValue::NULL.to_owned()),
-            (None | Some(Value::Null), Some(default)) => {
-                let value = match column.kind {
-                    crate::schema::Kind::Boolean => Value::Boolean(default == "true"),
-                    _ => Value::Text(default.clone()),
-                };
-                encode(&value, place.encoding).map_err(|what| (place.column, what))?
-            }
-            (None | Some(Value::Null), None) => continue,
-            (Some(value), _) => encode(value, place.encoding).map_err(|what| (place.column, what))?,
+        let Some(value) = sent(place, &columns[place.column], given, nulls) else {
+            continue;
         };
-        put(&mut root, &place.at, leaf).map_err(|what| (place.column, what))?;
+        let node = write(&value, place).map_err(|what| (place.column, what))?;
+        put(&mut root, &place.at, node).map_err(|what| (place.column, what))?;
     }
     if let Some(batch) = &operation.batch {
         let mut values: Vec<&str> = Vec::new();
@@ -69,6 +63,52 @@ pub(super) fn body(
     Ok(root.map(|root| Bytes::from(serde_json::to_vec(&root).unwrap_or_else(|_| unreachable!("keys are texts")))))
 }
 
+/// The value that goes to a place, if one does.
+fn sent<'a>(place: &Place, column: &Column, given: &'a Given, nulls: bool) -> Option<Cow<'a, Value>> {
+    let here = |column: usize| given[column].as_ref().filter(|value| **value != Value::Null);
+    if let Some(value) = here(place.column).or_else(|| here(place.otherwise?)) {
+        return Some(Cow::Borrowed(value));
+    }
+    match (&place.default, column.kind) {
+        (Some(default), Kind::Boolean) => Some(Cow::Owned(Value::Boolean(default == "true"))),
+        (Some(default), _) => Some(Cow::Owned(Value::Text(default.clone()))),
+        // The site empties a list by one without elements.
+        (None, Kind::List) if nulls && given[place.column].is_some() => Some(Cow::Owned(Value::List(Vec::new()))),
+        (None, _) if nulls && given[place.column].is_some() => Some(Cow::Owned(Value::Null)),
+        (None, _) => None,
+    }
+}
+
+/// The value as its place wants it.
+fn write(value: &Value, place: &Place) -> Result<Node, String> {
+    if place.values.is_empty() || *value == Value::Null {
+        return form(value, &place.form);
+    }
+    let text = value.text().unwrap_or_default();
+    let known = place.values.iter().find(|(known, _)| *known == text);
+    let json = known.ok_or_else(|| format!("the site has no word for {text:?}"))?.1.clone();
+    RawValue::from_string(json)
+        .map(Node::Leaf)
+        .map_err(|error| format!("the schema file sends what is no JSON: {error}"))
+}
+
+fn form(value: &Value, form: &Form) -> Result<Node, String> {
+    let Some(member) = &form.member else {
+        return encode(value, form.encoding);
+    };
+    let within = |node| Node::Object(BTreeMap::from([(member.clone(), node)]));
+    Ok(match value {
+        Value::Null => encode(value, form.encoding)?,
+        Value::List(items) => {
+            let items = items
+                .iter()
+                .map(|item| encode(&Value::Text(item.clone()), form.encoding).map(within));
+            Node::List(items.collect::<Result<_, _>>()?)
+        }
+        value => within(encode(value, form.encoding)?),
+    })
+}
+
 fn encode(value: &Value, encoding: Encoding) -> Result<Node, String> {
     let number = |text: &str| {
         let is_number = text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
@@ -81,6 +121,20 @@ fn encode(value: &Value, encoding: Encoding) -> Result<Node, String> {
         (Value::Text(text), Encoding::Number) => Node::Leaf(number(text)?),
         (Value::List(items), Encoding::Number) => leaf(&items.iter().map(|item| number(item)).collect::<Result<Vec<_>, _>>()?),
         (Value::Json(text), Encoding::Fields) => fields(text)?,
+        (Value::Text(text), Encoding::Adf) => {
+            Node::Leaf(RawValue::from_string(adf::document(text)).map_err(|error| format!("the text is no document: {error}"))?)
+        }
+        (Value::Text(text), Encoding::Cascade) => {
+            let choice = |value: &str| BTreeMap::from([("value".to_owned(), leaf(value))]);
+            Node::Object(match text.split_once(" / ") {
+                Some((parent, child)) => {
+                    let mut object = choice(parent);
+                    object.insert("child".to_owned(), Node::Object(choice(child)));
+                    object
+                }
+                None => choice(text),
+            })
+        }
         (Value::Json(text), _) => {
             let raw = RawValue::from_string(text.clone()).map_err(|error| format!("the value is no JSON: {error}"))?;
             match serde_json::from_str::<BTreeMap<String, Box<RawValue>>>(text) {
@@ -138,9 +192,9 @@ fn put(root: &mut Option<Node>, path: &[String], value: Node) -> Result<(), Stri
         return Ok(());
     };
     match root.get_or_insert_with(|| Node::Object(BTreeMap::new())) {
-        Node::Leaf(_) => Err(format!("there is no place for {key} in a value that is no object")),
+        Node::Leaf(_) | Node::List(_) => Err(format!("there is no place for {key} in a value that is no object")),
         Node::Object(object) => match object.remove(key) {
-            Some(_) if rest.is_empty() => Err(format!("{key} is given twice: once in a JSON column")),
+            Some(_) if rest.is_empty() => Err(format!("{key} is given twice, here and by another column")),
             mut child => {
                 put(&mut child, rest, value)?;
                 object.extend(child.map(|child| (key.clone(), child)));

@@ -98,8 +98,12 @@ async fn look(scope: &Scope, find: &Find, table: &Arc<Table>, given: &[Option<Va
         .and_then(|(_, here)| given[*here].as_ref()?.text().map(|text| described(&text)))
         .unwrap_or_default();
     let last = columns.len() - 1;
-    let mut known: Vec<String> = values(last).into_iter().flatten().collect();
-    known.truncate(NAMED);
+    let mut known: Vec<String> = Vec::new();
+    for value in values(last).into_iter().flatten() {
+        if known.len() < NAMED && !known.contains(&value) {
+            known.push(value);
+        }
+    }
     Err(match wanted {
         Some(wanted) => Error::new(
             ErrorKind::NotFound,

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use serde_json::Value as Json;
 
 use super::cell::{Builder, Cell};
+use super::dry::{requests_schema, show};
 use super::read::Scope;
 use super::request::operation_request;
 use super::value::Value;
-use super::write::{requests_schema, show};
 use super::{answer, arrow_field, files, find};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Content, Request, Response, Safety, Terms, Upload, is_outcome_unknown};
@@ -122,6 +122,9 @@ impl Run<'_> {
                     given[*parameter] = Some(Value::List(vec!["…".to_owned()]));
                 }
                 continue;
+            }
+            if self.procedure.changes {
+                self.scope.site.touch(self.procedure.parameters.iter().zip(&given));
             }
             let sent = self
                 .scope

@@ -5,9 +5,12 @@
 
 mod adf;
 mod answer;
+mod bulk;
 mod cell;
 pub(crate) mod clause;
 mod decode;
+mod deliver;
+mod dry;
 mod encode;
 mod field;
 mod files;
@@ -28,6 +31,8 @@ mod seen;
 mod shape;
 pub(crate) mod site;
 mod sweep;
+mod touched;
+mod unit;
 pub(crate) mod value;
 pub(crate) mod write;
 

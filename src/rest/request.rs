@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::encode::{self, Given};
@@ -134,10 +135,7 @@ pub(super) fn operation_request(
         .query
         .iter()
         .filter_map(|(column, parameter)| Some((Cow::Owned(parameter.clone()), text(*column)?.into_owned())));
-    let body = encode::body(operation, columns, given, list, nulls).map_err(|(column, what)| {
-        Error::new(ErrorKind::Statement, format!("{}: {what}", columns[column].name))
-            .hint("correct the value and run the statement again")
-    })?;
+    let body = operation_body(operation, columns, given, list, nulls)?;
     let verb = operation.endpoint.verb;
     Ok(Request {
         method: method(verb),
@@ -149,6 +147,23 @@ pub(super) fn operation_request(
         // A write whose answer is lost may have been done: it is never sent again, not even where that would be harmless.
         safety: if verb == Verb::Get { Safety::Read } else { Safety::Once },
         table: Some(name.clone()),
+    })
+}
+
+/// The body of such a request.
+///
+/// # Errors
+/// A value cannot be sent: the message names its column.
+pub(super) fn operation_body(
+    operation: &Operation,
+    columns: &[Column],
+    given: &Given,
+    list: &[&str],
+    nulls: bool,
+) -> Result<Option<Bytes>> {
+    encode::body(operation, columns, given, list, nulls).map_err(|(column, what)| {
+        Error::new(ErrorKind::Statement, format!("{}: {what}", columns[column].name))
+            .hint("correct the value and run the statement again")
     })
 }
 

@@ -4,14 +4,18 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
 
 use super::metadata::Metadata;
 use super::outcome::WriteLog;
 use super::pace::Paces;
 use super::plan::{Call, Context, Sizes};
+use super::touched::Touched;
+use super::value::Value;
 use crate::http::Client;
-use crate::schema::Table;
+use crate::schema::{Column, Format, Table};
 
 /// What the connection says about writing.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +54,7 @@ pub(crate) struct Site {
     /// What became of the rows of the last write.
     pub(crate) writes: WriteLog,
     paces: Mutex<Paces>,
+    touched: Mutex<Touched>,
     sizes: Mutex<HashMap<String, usize>>,
     /// The fields of the site.
     pub(crate) metadata: Metadata,
@@ -73,6 +78,7 @@ impl Site {
             writing,
             writes: WriteLog::default(),
             paces: Mutex::default(),
+            touched: Mutex::default(),
             sizes: Mutex::default(),
             metadata: Metadata::default(),
             small_batches: AtomicBool::new(false),
@@ -90,6 +96,20 @@ impl Site {
     /// When the next write to an issue may be sent.
     pub(super) fn pace(&self, issue: &str, now: tokio::time::Instant) -> tokio::time::Instant {
         self.paces.lock().unwrap_or_else(PoisonError::into_inner).take(issue, now)
+    }
+
+    /// Remembers the issues that these values name: they are about to be written to.
+    pub(super) fn touch<'a>(&self, values: impl Iterator<Item = (&'a Column, &'a Option<Value>)>) {
+        for (column, value) in values {
+            if let (Some(Format::IssueKey), Some(Value::Text(key))) = (column.format, value) {
+                self.touched().note(key, Instant::now());
+            }
+        }
+    }
+
+    /// What a search must be told about what the session has written.
+    pub(super) fn touched(&self) -> MutexGuard<'_, Touched> {
+        self.touched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Rows of a page that are asked for.

@@ -8,6 +8,7 @@ use arrow::array::AsArray;
 use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::decode::{Check, Decoder, PageInfo};
@@ -92,6 +93,8 @@ struct Found<'a> {
     words: &'a schema::Search,
     needs: &'a Needs,
     jql: String,
+    /// Issues that the index may not know as they are.
+    reconcile: &'a [i64],
 }
 
 impl Reader {
@@ -107,6 +110,7 @@ impl Reader {
                     words,
                     needs: &needs,
                     jql: String::new(),
+                    reconcile: &[],
                 };
                 listing.begin_values(&BTreeMap::new())?;
                 let missing = self.batches(&found, &mut listing, keys.into(), None).await?;
@@ -121,9 +125,11 @@ impl Reader {
                 }
             }
             way => {
+                let reconcile = self.reconcile(search, words).await?;
                 for (values, written) in self.inputs(search).await? {
                     listing.begin_values(&values)?;
-                    self.find(search, words, &needs, &way, &written, &mut listing).await?;
+                    self.find(search, words, &needs, &way, (&written, &reconcile), &mut listing)
+                        .await?;
                 }
             }
         }
@@ -269,7 +275,7 @@ impl Reader {
         words: &schema::Search,
         needs: &Needs,
         way: &Way,
-        written: &[String],
+        (written, reconcile): (&[String], &[i64]),
         listing: &mut Listing,
     ) -> Result<(), Stop> {
         let mut unknown = Unknown::new();
@@ -283,6 +289,7 @@ impl Reader {
                 words,
                 needs,
                 jql,
+                reconcile,
             };
             let rows = if light { words.light } else { words.rows };
             let rows = self.read.limit.map_or(rows, |limit| limit.clamp(1, rows));
@@ -459,9 +466,13 @@ impl Reader {
         let rows = self.scope.site.page_size.map_or(rows, |own| own.clamp(1, rows));
         let fields = if light { vec!["key"] } else { found.needs.words() };
         let mut body = json!({"jql": found.jql, "fields": fields, "maxResults": rows});
-        if let (Some(token), Some(body)) = (token, body.as_object_mut()) {
-            body.insert("nextPageToken".into(), token.into());
-        }
+        ask(&mut body, "nextPageToken", token.map(Into::into));
+        // The same on each page, as the site wants it.
+        ask(
+            &mut body,
+            "reconcileIssues",
+            (!found.reconcile.is_empty()).then(|| found.reconcile.into()),
+        );
         if !light {
             // Here it is one text, in a batch a list.
             let expand: Vec<&str> = found.needs.expand.iter().map(String::as_str).collect();
@@ -469,6 +480,27 @@ impl Reader {
             ask(&mut body, "properties", list(&found.needs.properties));
         }
         Ok(self.post(&found.search.root, &found.words.call, &body))
+    }
+
+    /// Ids of the issues that the session has written to lately: the index may not know them yet.
+    async fn reconcile(&self, search: &Search, words: &schema::Search) -> Result<Vec<i64>> {
+        let site = &self.scope.site;
+        let unknown = site.touched().unknown(Instant::now());
+        if !unknown.is_empty() {
+            let body = json!({"issueIdsOrKeys": unknown, "fields": ["key"]});
+            let response = arrived(self.post(&search.root, &words.bulk, &body)).await?;
+            self.scope.stats.add(&response);
+            let page: IdPage = serde_json::from_slice(&response.body).map_err(|error| {
+                Error::new(ErrorKind::Decode, format!("the answer is not what it should be: {error}")).table(&search.root.name)
+            })?;
+            let ids = page
+                .issues
+                .into_iter()
+                .filter_map(|issue| Some((issue.key, issue.id.parse().ok()?)));
+            let ids: Vec<(String, i64)> = ids.collect();
+            site.touched().learn(&unknown, &ids);
+        }
+        Ok(site.touched().ids())
     }
 
     fn send_batch(&self, found: &Found<'_>, ids: &[String]) -> Result<InFlight> {

@@ -9,19 +9,21 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::array::{RecordBatch, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use bytes::Bytes;
 use futures::StreamExt;
-use tokio::time::{Instant, sleep_until};
 
+use super::deliver::{Fate, is_fatal};
+use super::dry::{requests_schema, show};
 use super::outcome::{Counts, Outcome};
 use super::read::Scope;
-use super::request::operation_request;
+use super::request::operation_body;
+use super::unit::{self, Unit};
 use super::value::Value;
-use super::{answer, arrow_field, find};
+use super::{answer, arrow_field, bulk};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Request, is_outcome_unknown};
-use crate::schema::{Format, Operation, Table};
+use crate::schema::{Operation, Table};
 
 /// What is done to rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,48 +85,6 @@ impl Write {
     }
 }
 
-/// Columns of requests that are shown instead of sent.
-pub(crate) fn requests_schema() -> SchemaRef {
-    let text = |name: &str, nullable| Field::new(name, DataType::Utf8, nullable);
-    Arc::new(Schema::new(vec![
-        Field::new("row", DataType::Int64, false),
-        Field::new("rows", DataType::Int64, false),
-        text("method", false),
-        text("path", false),
-        text("query", true),
-        text("body", true),
-    ]))
-}
-
-/// Requests as rows of [`requests_schema`]: position of the first row, number of rows, and the request with its body in words.
-pub(super) fn show(requests: &[(usize, usize, Request, Option<String>)]) -> Result<RecordBatch> {
-    let query = |request: &Request| {
-        let pairs: Vec<String> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        (!pairs.is_empty()).then(|| pairs.join("&"))
-    };
-    let number = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(Int64Array::from_iter_values(requests.iter().map(|(row, ..)| number(row + 1)))),
-        Arc::new(Int64Array::from_iter_values(
-            requests.iter().map(|(_, rows, ..)| number(*rows)),
-        )),
-        Arc::new(StringArray::from_iter_values(
-            requests.iter().map(|(_, _, request, _)| request.method.as_str()),
-        )),
-        Arc::new(StringArray::from_iter_values(
-            requests.iter().map(|(_, _, request, _)| &request.path),
-        )),
-        Arc::new(
-            requests
-                .iter()
-                .map(|(_, _, request, _)| query(request))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(requests.iter().map(|(.., body)| body.clone()).collect::<StringArray>()),
-    ];
-    RecordBatch::try_new(requests_schema(), columns).map_err(unfit)
-}
-
 fn unfit(error: arrow::error::ArrowError) -> Error {
     Error::new(ErrorKind::Internal, format!("the columns do not fit together: {error}"))
 }
@@ -139,38 +99,19 @@ pub(crate) async fn run(scope: Scope, write: &Write, batches: &[RecordBatch]) ->
 }
 
 /// One row.
-struct Row {
-    given: Vec<Option<Value>>,
+pub(super) struct Row {
+    pub(super) given: Vec<Option<Value>>,
     /// What is wrong with it, found before anything is sent.
     problem: Option<Error>,
 }
 
-/// Rows that share a request.
-#[derive(Debug, Clone)]
-struct Unit {
-    rows: Vec<usize>,
-    /// What must not be written to twice at a time; nothing where each row is a thing of its own.
-    lane: Option<String>,
-}
-
-/// What became of a unit.
-enum Fate {
-    /// Applied; the answer as a row, where it is one.
-    Applied(Option<RecordBatch>, Option<Error>),
-    Gone,
-    Failed(Error),
-    Unknown(Error),
-    /// Nothing was sent.
-    Untouched(Error),
-}
-
-struct Writer<'a> {
-    scope: Scope,
-    write: &'a Write,
-    operations: Vec<&'a Operation>,
-    name: Arc<str>,
-    rows: Vec<Row>,
-    stopped: AtomicBool,
+pub(super) struct Writer<'a> {
+    pub(super) scope: Scope,
+    pub(super) write: &'a Write,
+    pub(super) operations: Vec<&'a Operation>,
+    pub(super) name: Arc<str>,
+    pub(super) rows: Vec<Row>,
+    pub(super) stopped: AtomicBool,
     /// The first row that was not applied, and why.
     trouble: Mutex<Option<(usize, Error)>>,
     answers: Mutex<HashMap<usize, RecordBatch>>,
@@ -258,6 +199,15 @@ impl<'a> Writer<'a> {
                     return Some(format!("{}: a value is required", column.name));
                 }
             }
+            for columns in &operation.either {
+                if columns.iter().filter(|&&column| has(column)).count() != 1 {
+                    let names: Vec<&str> = columns
+                        .iter()
+                        .map(|&column| &*self.write.table.columns[column].name)
+                        .collect();
+                    return Some(format!("one of {} is required, and no more than one", names.join(", ")));
+                }
+            }
             // A value that is found by another needs that other one, and what is bound to find it.
             for find in &operation.finds {
                 let here = |column: usize| &self.write.table.columns[column].name;
@@ -341,50 +291,11 @@ impl<'a> Writer<'a> {
         problem.map_or_else(|| Error::new(ErrorKind::Internal, "a row is wrong"), Error::again)
     }
 
-    /// Which rows share a request, in the order of the first row of each.
+    /// Which rows share a request.
     fn units(&self) -> Vec<Unit> {
-        let mut units: Vec<Unit> = Vec::new();
-        let mut open: HashMap<String, usize> = HashMap::new();
-        let operation = self.operations[0];
-        let lane = operation.endpoint.placeholders().next();
-        let text = |row: &Row, column: usize| {
-            row.given[column]
-                .as_ref()
-                .and_then(Value::text)
-                .unwrap_or_default()
-                .into_owned()
-        };
-        for (index, row) in self.rows.iter().enumerate().filter(|(_, row)| row.problem.is_none()) {
-            let unit = Unit {
-                rows: vec![index],
-                lane: lane.map(|column| text(row, column)),
-            };
-            let Some(batch) = &operation.batch else {
-                units.push(unit);
-                continue;
-            };
-            let most = self
-                .scope
-                .site
-                .writing
-                .batch
-                .map_or(batch.max, |rows| rows.clamp(1, batch.max));
-            let sent = operation.sends();
-            let others: Vec<String> = sent
-                .iter()
-                .filter(|&&column| column != batch.column)
-                .map(|&column| text(row, column))
-                .collect();
-            let others = others.join("\u{1f}");
-            match open.get(&others).copied().filter(|&unit| units[unit].rows.len() < most) {
-                Some(open) => units[open].rows.push(index),
-                None => {
-                    open.insert(others, units.len());
-                    units.push(unit);
-                }
-            }
-        }
-        units
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| row.problem.is_none());
+        let rows = rows.map(|(index, row)| (index, &row.given[..]));
+        unit::units(self.operations[0], self.write.change, self.scope.site.writing.batch, rows)
     }
 
     /// Several parents at a time, each in order.
@@ -413,27 +324,7 @@ impl<'a> Writer<'a> {
             .await;
     }
 
-    /// Sends a unit and notes what became of its rows. A list that was refused is sent again value by value, so that the right row gets
-    /// the blame: nothing of it was taken, and adding or removing a member is the same for one as for many.
-    async fn deliver(&self, unit: Unit) {
-        match self.attempt(&unit.rows).await {
-            Fate::Failed(error) if unit.rows.len() > 1 && blames_a_row(&error) => {
-                for &row in &unit.rows {
-                    self.note(row, Outcome::NotAttempted, None);
-                }
-                for row in unit.rows {
-                    if self.stopped.load(Relaxed) {
-                        return;
-                    }
-                    let fate = self.attempt(&[row]).await;
-                    self.settle(&[row], fate);
-                }
-            }
-            fate => self.settle(&unit.rows, fate),
-        }
-    }
-
-    fn settle(&self, rows: &[usize], fate: Fate) {
+    pub(super) fn settle(&self, rows: &[usize], fate: Fate) {
         let goes_on = self.scope.site.writing.goes_on;
         let (outcome, error) = match fate {
             Fate::Applied(answer, unread) => {
@@ -444,6 +335,7 @@ impl<'a> Writer<'a> {
                     self.trouble(rows[0], error);
                 }
                 if let (Some(answer), [row]) = (answer, rows) {
+                    self.touch_answered(&answer);
                     if let Some(key) = self.new_key(&answer) {
                         self.scope.site.writes.note_key(self.number(), *row, key);
                     }
@@ -473,137 +365,6 @@ impl<'a> Writer<'a> {
         self.trouble(rows[0], error);
     }
 
-    /// The requests of a unit, one after the other.
-    async fn attempt(&self, rows: &[usize]) -> Fate {
-        let mut given = self.rows[rows[0]].given.clone();
-        let mut last = None;
-        for (done, operation) in self.operations.iter().enumerate() {
-            let request = match self.request(operation, rows, &mut given).await {
-                Ok(request) => request,
-                Err(error) if done > 0 => return Fate::Failed(partly(&error, done, self.operations.len())),
-                Err(error) if is_fatal(&error) => return Fate::Untouched(error),
-                Err(error) => return Fate::Failed(error),
-            };
-            self.wait_for_turn(operation, &given).await;
-            for &row in rows {
-                self.note(row, Outcome::Unknown, None);
-            }
-            match self.scope.site.client.send(&request, &self.scope.statement).await {
-                Ok(response) => {
-                    self.scope.stats.add(&response);
-                    last = Some((operation, response));
-                }
-                Err(error) if is_outcome_unknown(&error) => return Fate::Unknown(error),
-                Err(error) if done > 0 => return Fate::Failed(partly(&error, done, self.operations.len())),
-                Err(error) if self.is_gone(operation, &error) => return Fate::Gone,
-                Err(error) if error.request_context().is_none_or(|request| request.attempts == 0) => {
-                    return Fate::Untouched(error);
-                }
-                Err(error) => return Fate::Failed(self.explain(operation, error)),
-            }
-        }
-        let Some((operation, response)) = last else {
-            return Fate::Applied(None, None);
-        };
-        if operation.answer.is_none() || rows.len() > 1 {
-            return Fate::Applied(None, None);
-        }
-        let table = &self.write.table;
-        let columns: Vec<usize> = match self.write.output {
-            Output::Rows => (0..table.columns.len()).collect(),
-            _ => table.key().collect(),
-        };
-        let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
-        match answer::read(table, &columns, &response.body, false, false, echo) {
-            Ok(answer) => Fate::Applied(answer, None),
-            Err(error) => {
-                let what = format!("the site took the row, but its answer cannot be read: {}", error.message());
-                Fate::Applied(
-                    None,
-                    Some(Error::new(ErrorKind::Decode, what).hint("look at the site for the key of the row")),
-                )
-            }
-        }
-    }
-
-    async fn request(&self, operation: &Operation, rows: &[usize], given: &mut [Option<Value>]) -> Result<Request> {
-        find::fill(&self.scope, operation, Some(&self.write.table), given).await?;
-        let list: Vec<&str> = match &operation.batch {
-            Some(batch) => rows
-                .iter()
-                .filter_map(|&row| match &self.rows[row].given[batch.column] {
-                    Some(Value::Text(text)) => Some(text.as_str()),
-                    _ => None,
-                })
-                .collect(),
-            None => Vec::new(),
-        };
-        let table = &self.write.table;
-        let nulls = self.write.change == Change::Update;
-        operation_request(&self.name, &table.api, operation, &table.columns, given, &list, nulls)
-    }
-
-    /// Waits where an issue has been written to as often as Jira takes it.
-    async fn wait_for_turn(&self, operation: &Operation, given: &[Option<Value>]) {
-        let issue = operation
-            .endpoint
-            .placeholders()
-            .find(|&column| self.write.table.columns[column].format == Some(Format::IssueKey))
-            .and_then(|column| given[column].as_ref()?.text());
-        if let Some(issue) = issue {
-            let now = Instant::now();
-            let at = self.scope.site.pace(&issue, now);
-            if at > now {
-                tokio::select! {
-                    () = sleep_until(at) => {}
-                    () = self.scope.statement.cancelled() => {}
-                }
-            }
-        }
-    }
-
-    /// What is to be deleted and is named whole by the path has gone when the site does not find it.
-    fn is_gone(&self, operation: &Operation, error: &Error) -> bool {
-        let not_found = error.request_context().is_some_and(|request| request.status == Some(404));
-        self.write.change == Change::Delete
-            && not_found
-            && operation.body.is_empty()
-            && self
-                .write
-                .table
-                .key()
-                .all(|key| operation.endpoint.placeholders().any(|column| column == key))
-    }
-
-    /// The site's refusal, with what the schema knows about it.
-    fn explain(&self, operation: &Operation, error: Error) -> Error {
-        if error.kind() != ErrorKind::Invalid {
-            return error;
-        }
-        let columns = &self.write.table.columns;
-        let places = operation
-            .body
-            .iter()
-            .map(|place| (place.column, &place.at))
-            .chain(operation.batch.iter().map(|batch| (batch.column, &batch.at)));
-        // The site speaks of its own fields; where they are called otherwise here, say which column is meant.
-        let named = places.filter_map(|(column, at)| {
-            let (field, column) = (at.last()?, &columns[column].name);
-            let spoken = error
-                .message()
-                .split(|c: char| !c.is_alphanumeric() && c != '_')
-                .any(|word| word == field);
-            (spoken && field != column).then(|| format!("{field} is the column {column}"))
-        });
-        let mut hints: Vec<String> = named.collect();
-        hints.extend(operation.hint.clone());
-        if hints.is_empty() {
-            error
-        } else {
-            error.hint(hints.join("; "))
-        }
-    }
-
     fn new_key(&self, answer: &RecordBatch) -> Option<String> {
         let table = &self.write.table;
         let texts: Vec<String> = table
@@ -621,7 +382,7 @@ impl<'a> Writer<'a> {
         self.scope.statement.number()
     }
 
-    fn note(&self, row: usize, outcome: Outcome, error: Option<&Error>) {
+    pub(super) fn note(&self, row: usize, outcome: Outcome, error: Option<&Error>) {
         let error = error.map(|error| error.message().to_owned());
         self.scope.site.writes.note(self.number(), row, outcome, error);
     }
@@ -704,51 +465,35 @@ impl<'a> Writer<'a> {
     async fn show(&self, units: &[Unit]) -> Result<RecordBatch> {
         let mut requests = Vec::new();
         for unit in units {
-            let mut given = self.rows[unit.rows[0]].given.clone();
+            let first = unit.rows[0];
+            if let (Some(bulk), [_, _, ..]) = (&self.operations[0].bulk, &unit.rows[..]) {
+                let body = |&row: &usize| {
+                    operation_body(
+                        self.operations[0],
+                        &self.write.table.columns,
+                        &self.rows[row].given,
+                        &[],
+                        false,
+                    )
+                };
+                let bodies: Vec<Option<Bytes>> = unit.rows.iter().map(body).collect::<Result<_>>()?;
+                let bodies: Vec<Bytes> = bodies.into_iter().flatten().collect();
+                let request = bulk::request(&self.name, &self.write.table.api, bulk, &bodies);
+                requests.push((first, unit.rows.len(), request));
+                continue;
+            }
+            let mut given = self.rows[first].given.clone();
             for operation in &self.operations {
-                let request = self.request(operation, &unit.rows, &mut given).await?;
-                let body = request.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
-                requests.push((unit.rows[0], unit.rows.len(), request, body));
+                requests.push((first, unit.rows.len(), self.request(operation, &unit.rows, &mut given).await?));
             }
         }
+        let requests: Vec<_> = requests
+            .into_iter()
+            .map(|(row, rows, request)| {
+                let body = request.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
+                (row, rows, request, body)
+            })
+            .collect();
         show(&requests)
-    }
-}
-
-/// Whether a refused list may have one wrong value: the site looked at it and took nothing.
-fn blames_a_row(error: &Error) -> bool {
-    matches!(
-        error.request_context().and_then(|request| request.status),
-        Some(400 | 404 | 409 | 422)
-    )
-}
-
-/// Whether the next row would meet the same trouble.
-fn is_fatal(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Authentication
-            | ErrorKind::Unreachable
-            | ErrorKind::Tls
-            | ErrorKind::Cancelled
-            | ErrorKind::Limit
-            | ErrorKind::RateLimited
-            | ErrorKind::Internal
-    )
-}
-
-/// A row of which a part was written already.
-fn partly(error: &Error, done: usize, all: usize) -> Error {
-    let message = format!(
-        "{}; {done} of the {all} requests of the row were applied before",
-        error.message()
-    );
-    let mut partly = Error::new(error.kind(), message);
-    if let Some(hint) = error.hint_text() {
-        partly = partly.hint(hint);
-    }
-    match error.request_context() {
-        Some(request) => partly.request(request.clone()),
-        None => partly,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::endpoint::Endpoint;
 use super::file::{ApiFile, CodecFile, ColumnFile, FormatFile, KindFile, ListFile, OneOrMany, PageFile, TableFile};
-use super::operation::{Operation, Tables};
+use super::operation::{Form, Operation, Tables};
 use super::operation_file::ProcedureFile;
 use super::procedure::Procedure;
 use super::{
@@ -73,6 +73,10 @@ pub(super) fn compile(sources: &[(String, String)]) -> Result<Catalog> {
     let tables = names
         .into_iter()
         .map(|name| compiler.table(name))
+        .collect::<Result<Vec<_>>>()?;
+    let tables = tables
+        .iter()
+        .map(|table| compiler.written(table))
         .collect::<Result<Vec<_>>>()?;
     let procedures = procedures
         .into_iter()
@@ -248,22 +252,6 @@ impl Compiler<'_> {
             }
         }
 
-        let written = file.insert.iter().chain(file.update.iter()).chain(&file.delete);
-        for find in written.flat_map(|operation| operation.find.values()) {
-            if find.table != name && self.files.contains_key(find.table.as_str()) {
-                self.table(&find.table).map_err(Problem::Elsewhere)?;
-            }
-        }
-        let tables = Tables {
-            own: Some(name),
-            others: &self.done,
-        };
-        let write = |file| Operation::compile(file, &columns, &tables);
-        let insert = file.insert.as_ref().map(write).transpose()?;
-        let updates: Vec<Operation> = file.update.iter().map(write).collect::<Result<_, _>>()?;
-        let delete = file.delete.as_ref().map(write).transpose()?;
-        check_writes(&columns, insert.as_ref(), &updates, delete.as_ref())?;
-
         let parent = self.parent(file, &columns)?;
         let embed = match (&file.read.embed, &parent) {
             (None, _) => None,
@@ -327,11 +315,32 @@ impl Compiler<'_> {
             search,
             unless,
             custom,
-            insert,
-            updates,
-            delete,
+            insert: None,
+            updates: Vec::new(),
+            delete: None,
             examples: Example::all(&file.examples),
         })
+    }
+
+    /// The table with what writes it. Writing may look into any table, its own children among them, so all tables are read first.
+    fn written(&self, table: &Arc<Table>) -> Result<Arc<Table>> {
+        let (path, file) = &self.files[table.name.as_str()];
+        let fail = |what: String| Error::new(ErrorKind::Schema, format!("{path}: {what}"));
+        let tables = Tables {
+            own: Some(&table.name),
+            others: &self.done,
+        };
+        let write = |file| Operation::compile(file, &table.columns, &tables).map_err(fail);
+        let insert = file.insert.as_ref().map(write).transpose()?;
+        let updates: Vec<Operation> = file.update.iter().map(write).collect::<Result<_>>()?;
+        let delete = file.delete.as_ref().map(write).transpose()?;
+        check_writes(&table.columns, insert.as_ref(), &updates, delete.as_ref()).map_err(fail)?;
+        if insert.is_none() && updates.is_empty() && delete.is_none() {
+            return Ok(table.clone());
+        }
+        let mut written = (**table).clone();
+        (written.insert, written.updates, written.delete) = (insert, updates, delete);
+        Ok(Arc::new(written))
     }
 
     /// The table and columns in which the JQL of an input is found.
@@ -387,14 +396,11 @@ fn check_writes(
     delete: Option<&Operation>,
 ) -> Result<(), String> {
     for (index, column) in columns.iter().enumerate().filter(|(_, column)| column.write_only) {
-        let written = insert
-            .into_iter()
-            .chain(updates)
-            .any(|operation| operation.sends().contains(&index));
+        let written = insert.into_iter().chain(updates).any(|operation| operation.takes(index));
         if !written {
             return Err(format!("column `{}` is only written, but nothing writes it", column.name));
         }
-        if delete.is_some_and(|delete| delete.sends().contains(&index)) {
+        if delete.is_some_and(|delete| delete.takes(index)) {
             return Err(format!("`delete` needs the column `{}`, which no row has", column.name));
         }
     }
@@ -445,6 +451,11 @@ fn page(folder: &PageFile, own: &PageFile) -> Result<Page, String> {
 fn columns(file: &TableFile, level: usize) -> Result<Vec<Column>, String> {
     let mut columns = Vec::new();
     for (name, column) in file.columns.iter().filter(|(name, _)| !is_template(name)) {
+        if column.write.is_some() {
+            return Err(format!(
+                "column `{name}`: `write` is for `custom.types`; operations say what they write"
+            ));
+        }
         if !is_name(name) {
             return Err(format!("the column name `{name}` is not lower case snake_case"));
         }
@@ -520,7 +531,12 @@ fn custom_of(file: &TableFile, custom: &super::custom::CustomFile, columns: &[Co
             *paths = vec![Vec::new()];
         }
         prototype.lenient = true;
-        Ok((key.clone(), prototype))
+        let form = column
+            .write
+            .as_ref()
+            .map(|form| Form::of_custom(form, &prototype))
+            .transpose()?;
+        Ok((key.clone(), prototype, form))
     });
     Ok(Custom {
         fields,

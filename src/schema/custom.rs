@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::compile::json_path;
 use super::file::ColumnFile;
-use super::{Column, JsonPath, Origin, Table};
+use super::{Column, Form, JsonPath, Origin, Table};
 
 /// Columns made from the fields of the site, as written (`[custom]`).
 #[derive(Debug, Deserialize)]
@@ -44,8 +44,8 @@ pub(crate) struct Custom {
     pub(super) parts: Vec<(usize, String, Vec<JsonPath>)>,
     /// Columns made for each field with that `custom` key: its paths are within the value, `{name}` in its name is that of the field.
     pub(super) templates: Vec<(String, Column)>,
-    /// Columns of the other fields, by type.
-    pub(super) types: Vec<(String, Column)>,
+    /// Columns of the other fields, by type, and how their values are written.
+    pub(super) types: Vec<(String, Column, Option<Form>)>,
     /// The table that says so instead.
     pub(super) like: Option<Arc<Table>>,
 }
@@ -106,17 +106,26 @@ pub(crate) fn resolve(table: &Table, fields: &[FieldMetadata], include: bool) ->
             made
         }
     };
-    table.columns.extend(made.into_iter().map(|made| {
+    for made in made {
         let Made {
-            id, number, mut column, ..
+            id,
+            number,
+            mut column,
+            form,
+            ..
         } = made;
+        if let Some(form) = form {
+            for operation in table.insert.iter_mut().chain(&mut table.updates) {
+                operation.set_custom(table.columns.len(), &id, &form);
+            }
+        }
         let paths = match &column.origin {
             Origin::Json { paths, .. } => within(&custom, &id, paths),
             _ => Vec::new(),
         };
         place(&mut column, paths, Some(number));
-        column
-    }));
+        table.columns.push(column);
+    }
     table
 }
 
@@ -125,6 +134,8 @@ struct Made {
     id: String,
     number: i64,
     column: Column,
+    /// How the field is written, where it is.
+    form: Option<Form>,
     /// It is the field, and not a part of it.
     whole: bool,
 }
@@ -138,7 +149,7 @@ fn made(columns: &[Column], custom: &Custom, fields: &[FieldMetadata], include: 
         let snake = snake_case(&field.name);
         let key = custom_key(field);
         let templates: Vec<_> = custom.templates.iter().filter(|(own, _)| Some(own.as_str()) == key).collect();
-        let mut push = |name: String, doc: String, prototype: &Column, whole: bool| {
+        let mut push = |name: String, doc: String, prototype: &Column, form: Option<&Form>, whole: bool| {
             made.push(Made {
                 id: field.id.clone(),
                 number,
@@ -147,6 +158,7 @@ fn made(columns: &[Column], custom: &Custom, fields: &[FieldMetadata], include: 
                     doc,
                     ..prototype.clone()
                 },
+                form: form.cloned(),
                 whole,
             });
         };
@@ -155,15 +167,16 @@ fn made(columns: &[Column], custom: &Custom, fields: &[FieldMetadata], include: 
                 template.name.replace("{name}", &snake),
                 template.doc.replace("{field}", &field.name),
                 template,
+                None,
                 false,
             );
         }
         if !include || !templates.is_empty() || key.is_some_and(|key| taken.contains(key)) {
             continue;
         }
-        if let Some(prototype) = prototype(custom, field) {
+        if let Some((prototype, form)) = prototype(custom, field) {
             let doc = format!("{} Custom field “{}” ({}).", prototype.doc, field.name, field.id);
-            push(snake, doc, prototype, true);
+            push(snake, doc, prototype, form, true);
         }
     }
     let fixed: HashSet<String> = columns.iter().map(|column| column.name.clone()).collect();
@@ -205,14 +218,14 @@ fn number(field: &FieldMetadata) -> Option<i64> {
         .or_else(|| field.id.strip_prefix("customfield_")?.parse().ok())
 }
 
-fn prototype<'a>(custom: &'a Custom, field: &FieldMetadata) -> Option<&'a Column> {
+fn prototype<'a>(custom: &'a Custom, field: &FieldMetadata) -> Option<(&'a Column, Option<&'a Form>)> {
     let schema = field.schema.clone().unwrap_or_default();
     let items = schema.items.as_ref().map(|items| format!("{}/{items}", schema.kind));
     [schema.custom, items, Some(schema.kind), Some("*".to_owned())]
         .into_iter()
         .flatten()
-        .find_map(|key| custom.types.iter().find(|(own, _)| *own == key))
-        .map(|(_, column)| column)
+        .find_map(|key| custom.types.iter().find(|(own, ..)| *own == key))
+        .map(|(_, column, form)| (column, form.as_ref()))
 }
 
 /// `Time to résolution (%)` → `time_to_résolution`. What has no letter or digit is `field`.

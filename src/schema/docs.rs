@@ -101,15 +101,39 @@ fn write_line(text: &mut String, word: &str, operation: &Operation, table: &Tabl
     if let Some(batch) = &operation.batch {
         let _ = write!(text, ", up to {} rows in a request", batch.max);
     }
-    for find in &operation.finds {
-        let name = |column: usize| &table.columns[column].name;
-        let there = find.table.as_deref().unwrap_or(table);
+    let name = |column: usize| &table.columns[column].name;
+    if let Some(bulk) = &operation.bulk {
+        let endpoint = &bulk.endpoint;
         let _ = write!(
             text,
-            "; `{}` is found in [{1}](#{1}) by `{2}` where it is not given",
+            ", several rows by `{} {}`, up to {} in a request",
+            endpoint.verb.as_str(),
+            endpoint.template,
+            bulk.max
+        );
+    }
+    for columns in &operation.either {
+        let names: Vec<String> = columns.iter().map(|&column| format!("`{}`", name(column))).collect();
+        let _ = write!(text, "; takes one of {}", names.join(", "));
+    }
+    for find in &operation.finds {
+        let there = find.table.as_deref().unwrap_or(table);
+        let by = match find.by.first() {
+            Some(&by) if find.given == find.column => &there.columns[by].name,
+            _ => name(find.given),
+        };
+        let _ = write!(
+            text,
+            "; {}`{}` is found in [{2}](#{2}) by `{3}`{4}",
+            if find.given == find.column { "the id for " } else { "" },
             name(find.column),
             there.name,
-            name(find.given)
+            by,
+            if find.given == find.column {
+                ""
+            } else {
+                " where it is not given"
+            }
         );
     }
     text.push('\n');

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 
 use super::custom::CustomFile;
-use super::operation_file::OperationFile;
+use super::operation_file::{FormFile, OperationFile};
 use super::search::{JqlLiteral, JqlOp, SearchFile};
 
 /// One table of the site.
@@ -211,6 +211,8 @@ pub(super) struct ColumnFile {
     pub write_only: bool,
     /// Most characters of a value that is written, where the API names a limit.
     pub max_chars: Option<usize>,
+    /// For `custom.types`: how the value is written. Without it such fields are only read.
+    pub write: Option<FormFile>,
 }
 
 /// How an equality reaches the site.

@@ -25,7 +25,7 @@ pub(crate) use custom::{Custom, FieldMetadata, resolve};
 pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
-pub(crate) use operation::{Encoding, Find, Operation};
+pub(crate) use operation::{Bulk, Encoding, Find, Form, Operation, Place};
 pub(crate) use procedure::{Action, Procedure, Step};
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
@@ -178,7 +178,7 @@ impl Table {
 
     /// Whether INSERT takes the column.
     pub(crate) fn is_insertable(&self, column: usize) -> bool {
-        self.insert.as_ref().is_some_and(|insert| insert.sends().contains(&column))
+        self.insert.as_ref().is_some_and(|insert| insert.takes(column))
     }
 
     /// Whether UPDATE can set the column.

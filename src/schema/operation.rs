@@ -3,12 +3,12 @@
 //! The same type serves INSERT, UPDATE and DELETE, whose values are columns of a table, and the steps of procedures, whose values are
 //! parameters: both are [`Column`]s, named by index.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::compile::{find, json_path};
 use super::endpoint::{Endpoint, Verb};
-use super::operation_file::{BatchFile, EncodingFile, FindFile, OperationFile, PlaceFile};
+use super::operation_file::{BatchFile, BulkFile, EncodingFile, FindFile, FormFile, OperationFile, PlaceFile};
 use super::{Column, JsonPath, Kind, Table};
 
 /// One endpoint and the way values enter it.
@@ -21,9 +21,16 @@ pub(crate) struct Operation {
     /// Columns sent as query parameters.
     pub(crate) query: Vec<(usize, String)>,
     pub(crate) batch: Option<Batch>,
+    pub(crate) bulk: Option<Bulk>,
     pub(crate) finds: Vec<Find>,
+    /// Columns of each of which exactly one must be given.
+    pub(crate) either: Vec<Vec<usize>>,
+    /// Where custom fields go.
+    custom: Option<CustomPlace>,
     /// Where the answer has its rows; `None` where it says nothing.
     pub(crate) answer: Option<JsonPath>,
+    /// What the answer leaves out is what was sent.
+    pub(crate) brief: bool,
     /// What to do when the site refuses the values.
     pub(crate) hint: Option<String>,
 }
@@ -33,9 +40,28 @@ pub(crate) struct Operation {
 pub(crate) struct Place {
     pub(crate) column: usize,
     pub(crate) at: JsonPath,
-    pub(crate) encoding: Encoding,
+    pub(crate) form: Form,
     /// Sent where the column is not given.
     pub(crate) default: Option<String>,
+    /// Column whose value is sent where this one is not given.
+    pub(crate) otherwise: Option<usize>,
+    /// Value → JSON that is sent for it; empty where values are sent as they are.
+    pub(crate) values: Vec<(String, String)>,
+}
+
+/// How a value is written: by itself, and within an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) encoding: Encoding,
+    /// Name of the value in the object around it.
+    pub(crate) member: Option<String>,
+}
+
+/// Where custom fields go in a body.
+#[derive(Debug, Clone)]
+struct CustomPlace {
+    at: String,
+    plain_text: bool,
 }
 
 /// How a value is written.
@@ -47,6 +73,10 @@ pub(crate) enum Encoding {
     Number,
     /// As an object of field values.
     Fields,
+    /// As a document.
+    Adf,
+    /// As a choice and the choice below it.
+    Cascade,
 }
 
 /// Rows that agree in everything else share a request.
@@ -55,6 +85,18 @@ pub(crate) struct Batch {
     pub(crate) column: usize,
     pub(crate) at: JsonPath,
     pub(crate) max: usize,
+}
+
+/// Several rows in one request.
+#[derive(Debug, Clone)]
+pub(crate) struct Bulk {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) at: String,
+    pub(crate) max: usize,
+    pub(crate) rows: String,
+    pub(crate) errors: String,
+    pub(crate) number: String,
+    pub(crate) words: String,
 }
 
 /// A value that the site is asked for before the operation.
@@ -86,26 +128,28 @@ impl Operation {
     pub(super) fn compile(file: &OperationFile, columns: &[Column], tables: &Tables<'_>) -> Result<Self, String> {
         let mut body = Vec::new();
         for (name, place) in &file.body {
-            let (at, encoding, default) = match place {
-                PlaceFile::At(at) => (at, EncodingFile::Plain, None),
-                PlaceFile::Detailed(detail) => (&detail.at, detail.encoding, detail.default.clone()),
-            };
             let column = find(columns, name)?;
-            let encoding = match (encoding, columns[column].kind) {
-                (EncodingFile::Plain, _) => Encoding::Plain,
-                (EncodingFile::Number, Kind::Text | Kind::List) => Encoding::Number,
-                (EncodingFile::Fields, Kind::Json) => Encoding::Fields,
-                _ => {
-                    return Err(format!(
-                        "the body cannot write `{name}` as that: the type of the column does not fit"
-                    ));
-                }
-            };
-            body.push(Place {
-                column,
-                at: json_path(at),
-                encoding,
-                default,
+            body.push(match place {
+                PlaceFile::At(at) => Place {
+                    column,
+                    at: json_path(at),
+                    form: Form::compile(EncodingFile::Plain, None, &columns[column])?,
+                    default: None,
+                    otherwise: None,
+                    values: Vec::new(),
+                },
+                PlaceFile::Detailed(detail) => Place {
+                    column,
+                    at: json_path(&detail.at),
+                    form: Form::compile(detail.encoding, detail.member.as_ref(), &columns[column])?,
+                    default: detail.default.clone(),
+                    otherwise: detail.otherwise.as_ref().map(|name| find(columns, name)).transpose()?,
+                    values: detail
+                        .values
+                        .iter()
+                        .map(|(value, json)| (value.clone(), json.clone()))
+                        .collect(),
+                },
             });
         }
         let whole = body.iter().filter(|place| place.at.is_empty()).count();
@@ -115,6 +159,12 @@ impl Operation {
         let endpoint = Endpoint::parse_any(&file.call, columns)?;
         if endpoint.verb == Verb::Get && (!body.is_empty() || file.list.is_some()) {
             return Err(format!("`{}` has a body, which a GET cannot have", file.call));
+        }
+        let bulk = file.bulk.as_ref().map(|bulk| bulk_of(bulk, columns)).transpose()?;
+        if bulk.is_some() && (endpoint.placeholders().next().is_some() || file.list.is_some() || !file.find.is_empty()) {
+            return Err(
+                "`bulk` sends bodies and nothing else: the operation has neither placeholders, `list` nor `find`".to_owned(),
+            );
         }
         let query = |(name, parameter): (&String, &String)| Ok::<_, String>((find(columns, name)?, parameter.clone()));
         Ok(Self {
@@ -132,31 +182,68 @@ impl Operation {
                 .iter()
                 .map(|(name, file)| find_of(name, file, columns, tables))
                 .collect::<Result<_, _>>()?,
+            bulk,
+            either: file
+                .either
+                .iter()
+                .map(|names| names.iter().map(|name| find(columns, name)).collect())
+                .collect::<Result<_, _>>()?,
+            custom: file.custom.as_ref().map(|at| CustomPlace {
+                at: at.clone(),
+                plain_text: file.plain_text,
+            }),
             answer: file.answer.as_deref().map(json_path),
+            brief: file.brief,
             hint: file.hint.clone(),
         })
     }
 
     /// Columns whose values are sent, each once: those of the path first.
     pub(crate) fn sends(&self) -> Vec<usize> {
-        let mut columns: Vec<usize> = Vec::new();
-        let all = self
-            .endpoint
+        let mut seen = HashSet::new();
+        self.all().filter(|column| seen.insert(*column)).collect()
+    }
+
+    /// Whether the value of the column is sent.
+    pub(crate) fn takes(&self, column: usize) -> bool {
+        self.all().any(|other| other == column)
+    }
+
+    fn all(&self) -> impl Iterator<Item = usize> + '_ {
+        self.endpoint
             .placeholders()
-            .chain(self.body.iter().map(|place| place.column))
+            .chain(
+                self.body
+                    .iter()
+                    .flat_map(|place| [Some(place.column), place.otherwise].into_iter().flatten()),
+            )
             .chain(self.query.iter().map(|(column, _)| *column))
             .chain(self.batch.iter().map(|batch| batch.column))
             .chain(
                 self.finds
                     .iter()
                     .flat_map(|find| find.bind.iter().map(|&(_, here)| here).chain([find.given])),
-            );
-        for column in all {
-            if !columns.contains(&column) {
-                columns.push(column);
-            }
-        }
-        columns
+            )
+    }
+
+    /// Lets the operation set a custom field, which is that column, if it takes custom fields.
+    pub(super) fn set_custom(&mut self, column: usize, field: &str, form: &Form) {
+        let Some(custom) = &self.custom else { return };
+        let encoding = match form.encoding {
+            Encoding::Adf if custom.plain_text => Encoding::Plain,
+            encoding => encoding,
+        };
+        self.body.push(Place {
+            column,
+            at: json_path(&custom.at.replace("{id}", field)),
+            form: Form {
+                encoding,
+                member: form.member.clone(),
+            },
+            default: None,
+            otherwise: None,
+            values: Vec::new(),
+        });
     }
 
     /// Whether the value of the column is sent as part of what is changed, not to say which row it is.
@@ -174,6 +261,50 @@ impl Operation {
         let in_list = self.batch.as_ref().is_some_and(|batch| batch.column == column);
         !found && (in_path || in_list || self.required.contains(&column))
     }
+}
+
+impl Form {
+    /// Checks that values of the column can be written like this.
+    fn compile(encoding: EncodingFile, member: Option<&String>, column: &Column) -> Result<Self, String> {
+        let encoding = match (encoding, column.kind) {
+            (EncodingFile::Plain, _) => Encoding::Plain,
+            (EncodingFile::Number, Kind::Text | Kind::List) => Encoding::Number,
+            (EncodingFile::Fields, Kind::Json) => Encoding::Fields,
+            (EncodingFile::Adf, Kind::Text) => Encoding::Adf,
+            (EncodingFile::Cascade, Kind::Text) => Encoding::Cascade,
+            _ => {
+                return Err(format!(
+                    "the body cannot write `{}` as that: the type of the column does not fit",
+                    column.name
+                ));
+            }
+        };
+        Ok(Self {
+            encoding,
+            member: member.cloned(),
+        })
+    }
+
+    /// How values of a custom field are written.
+    pub(super) fn of_custom(file: &FormFile, column: &Column) -> Result<Self, String> {
+        Self::compile(file.encoding, file.member.as_ref(), column)
+    }
+}
+
+fn bulk_of(file: &BulkFile, columns: &[Column]) -> Result<Bulk, String> {
+    let endpoint = Endpoint::parse_any(&file.call, columns)?;
+    if file.max < 2 || endpoint.placeholders().next().is_some() {
+        return Err("`bulk` needs a path without placeholders and room for two rows".to_owned());
+    }
+    Ok(Bulk {
+        endpoint,
+        at: file.at.clone(),
+        max: file.max,
+        rows: file.rows.clone(),
+        errors: file.errors.clone(),
+        number: file.number.clone(),
+        words: file.words.clone(),
+    })
 }
 
 fn batch(file: &BatchFile, columns: &[Column]) -> Result<Batch, String> {

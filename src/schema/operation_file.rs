@@ -28,8 +28,21 @@ pub(super) struct OperationFile {
     /// Columns whose value the site is asked for first: by a name, or where they are not given.
     #[serde(default)]
     pub find: IndexMap<String, FindFile>,
+    /// Lists of columns: exactly one of each list must be given.
+    #[serde(default)]
+    pub either: Vec<Vec<String>>,
+    /// The endpoint that takes several rows, each with the body that it has alone.
+    pub bulk: Option<BulkFile>,
+    /// Where the custom fields of the site go in the body; `{id}` stands for the id of the field.
+    pub custom: Option<String>,
+    /// Rich text of custom fields is sent as plain text, not as a document.
+    #[serde(default)]
+    pub plain_text: bool,
     /// Where the answer has the rows: `""` is the answer itself. Without it the answer is not read.
     pub answer: Option<String>,
+    /// The answer has the key and little else: what it leaves out is what was sent.
+    #[serde(default)]
+    pub brief: bool,
     /// What to do next when the site refuses a row as malformed.
     pub hint: Option<String>,
 }
@@ -55,8 +68,28 @@ pub(super) struct PlaceDetail {
     /// How the value is written, where the type of the column does not say it.
     #[serde(default, rename = "as")]
     pub encoding: EncodingFile,
+    /// The value, or each of a list, is sent as an object that has it under this name.
+    pub member: Option<String>,
     /// What is sent when the column is not given.
     pub default: Option<String>,
+    /// Column whose value is sent when this one is not given.
+    #[serde(rename = "or")]
+    pub otherwise: Option<String>,
+    /// `value = "JSON"`, where the site spells a value differently. There are no other values then.
+    #[serde(default)]
+    pub values: IndexMap<String, String>,
+}
+
+/// How the value of a custom field is written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormFile {
+    /// As in the body of an operation.
+    #[serde(default, rename = "as")]
+    pub encoding: EncodingFile,
+    /// The value, or each of a list, is sent as an object that has it under this name.
+    pub member: Option<String>,
 }
 
 /// How a value is written into a body.
@@ -71,6 +104,10 @@ pub(super) enum EncodingFile {
     Number,
     /// A JSON object of field values; also the list of `{fieldId, value}` that reading gives.
     Fields,
+    /// Text as a document in the Atlassian Document Format, a paragraph for each line; such a document as it is.
+    Adf,
+    /// `parent / child` as a choice and the choice below it.
+    Cascade,
 }
 
 /// A list of values in one request.
@@ -84,6 +121,27 @@ pub(super) struct BatchFile {
     pub at: String,
     /// Most values in a request.
     pub max: usize,
+}
+
+/// Several rows in one request.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct BulkFile {
+    /// `"METHOD /path"`.
+    pub call: String,
+    /// Member of the body with the list of rows.
+    pub at: String,
+    /// Most rows in a request.
+    pub max: usize,
+    /// Member of the answer with what came of the rows that were taken, in their order.
+    pub rows: String,
+    /// Member of the answer with what is wrong with the others.
+    pub errors: String,
+    /// Member of an error with the number of its row, from 0.
+    pub number: String,
+    /// Member of an error with the words of the site.
+    pub words: String,
 }
 
 /// How the site is asked for a value.

@@ -198,17 +198,13 @@ fn inserted(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
         .filter(|(_, expression)| !is_null(expression))
         .map(|(column, _)| column)
         .collect();
-    let takes = || {
-        let names = (0..table.columns.len()).filter(|&column| table.is_insertable(column));
-        let names: Vec<&str> = names.map(|column| table.columns[column].name.as_str()).collect();
-        names.join(", ")
-    };
+    let takes = || takes(table, "INSERT", "insertable", |column| table.is_insertable(column));
     if let Some(&column) = given.iter().find(|&&column| !table.is_insertable(column)) {
         return Err(Error::new(
             ErrorKind::Statement,
             format!("INSERT cannot set {}: the site decides its value", table.columns[column].name),
         )
-        .hint(format!("INSERT takes {}", takes())));
+        .hint(takes()));
     }
     let needed = |column: &usize| table.insert.as_ref().is_some_and(|insert| insert.needs(*column));
     let missing: Vec<&str> = (0..table.columns.len())
@@ -221,7 +217,7 @@ fn inserted(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
             ErrorKind::Statement,
             format!("INSERT needs a value for {}", missing.join(", ")),
         )
-        .hint(format!("INSERT takes {}", takes())));
+        .hint(takes()));
     }
     fits(dml, table)?;
     Ok(Chosen {
@@ -229,6 +225,23 @@ fn inserted(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
         columns: given,
         set: Vec::new(),
     })
+}
+
+/// Columns that a hint names.
+const NAMED: usize = 24;
+
+/// What a statement can set: the columns, or where they are listed when they are many.
+fn takes(table: &Table, verb: &str, list: &str, is_taken: impl Fn(usize) -> bool) -> String {
+    let names = (0..table.columns.len()).filter(|&column| is_taken(column));
+    let names: Vec<&str> = names.map(|column| table.columns[column].name.as_str()).collect();
+    if names.len() <= NAMED {
+        return format!("{verb} takes {}", names.join(", "));
+    }
+    format!(
+        "{verb} takes {} and more: SELECT column_name FROM sys.columns WHERE table_name = '{}' AND {list}",
+        names[..NAMED].join(", "),
+        table.name
+    )
 }
 
 /// Constants that do not fit their columns: the engine would refuse them without saying where they stand.
@@ -300,11 +313,7 @@ fn updated(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
         )
         .hint("the key says which row is changed; delete the row and insert another where the table allows it"));
     }
-    let takes: Vec<&str> = (0..table.columns.len())
-        .filter(|&column| table.is_updatable(column))
-        .map(|column| table.columns[column].name.as_str())
-        .collect();
-    let hint = format!("UPDATE takes {}", takes.join(", "));
+    let hint = takes(table, "UPDATE", "updatable", |column| table.is_updatable(column));
     if let Some(&column) = set.iter().find(|&&column| !table.is_updatable(column)) {
         let message = format!(
             "UPDATE cannot set {}: the site has no operation for it",

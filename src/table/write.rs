@@ -149,6 +149,11 @@ fn show(f: &mut fmt::Formatter<'_>, site: &Site, write: &Write) -> fmt::Result {
             }
             None => write!(f, " for each row")?,
         }
+        if let Some(bulk) = &operation.bulk {
+            let (verb, most) = (bulk.endpoint.verb.as_str(), bulk.max);
+            let most = site.writing.batch.map_or(most, |rows| rows.clamp(1, most));
+            write!(f, ", {verb} {} for up to {most} rows", bulk.endpoint.template)?;
+        }
     }
     let columns = if write.change == Change::Update {
         &write.set

@@ -447,7 +447,7 @@ fn ids(state: &State, issue: &Issue, field: &Field) -> Vec<String> {
             .into_iter()
             .collect(),
         "reporter" | "creator" => one(&state.people[ticket.reporter].account_id),
-        "labels" => issue.labels().into_iter().map(str::to_lowercase).collect(),
+        "labels" => issue.labels().iter().map(|label| label.to_lowercase()).collect(),
         "components" => pairs(issue.components()),
         "fixVersions" | "versions" => pairs(issue.versions(field.id)),
         "parent" => issue.parent(state).map(|(_, id)| id.to_string()).into_iter().collect(),
@@ -508,7 +508,7 @@ fn text(state: &State, issue: &Issue, field: &Field) -> Option<String> {
     match field.id {
         "summary" => Some(ticket.summary.clone()),
         "description" => Some(ticket.description.clone()),
-        "environment" => issue.environment().map(str::to_owned),
+        "environment" => issue.environment_text(),
         "comment" => Some(
             ticket
                 .comments
