@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::metadata::Metadata;
 use super::outcome::WriteLog;
 use super::pace::Paces;
 use super::plan::{Call, Context, Sizes};
-use crate::http::Client;
+use crate::http::{Client, Granting};
 use crate::schema::Table;
 
 /// What the connection says about writing.
@@ -40,6 +40,8 @@ pub(crate) struct Writing {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) client: Client,
+    /// The authorization server, where the connection uses OAuth.
+    pub(crate) granting: Option<Arc<dyn Granting>>,
     /// Language of names and messages.
     pub(crate) language: Option<String>,
     /// Rows to ask for in a page, where fewer than the API allows.
@@ -67,6 +69,7 @@ impl Site {
     ) -> Self {
         Self {
             client,
+            granting: None,
             language,
             page_size,
             desks,
@@ -77,6 +80,11 @@ impl Site {
             metadata: Metadata::default(),
             small_batches: AtomicBool::new(false),
         }
+    }
+
+    /// The same site with the authorization server of its connection.
+    pub(crate) fn with_granting(self, granting: Option<Arc<dyn Granting>>) -> Self {
+        Self { granting, ..self }
     }
 
     /// The facts that decisions about this site depend on.

@@ -26,7 +26,7 @@ pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Encoding, Find, Operation};
-pub(crate) use procedure::{Action, Procedure, Step};
+pub(crate) use procedure::{Action, Grants, Procedure, Step};
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
 /// The schema files that are part of the program: path below `schemas/` and text.
@@ -79,6 +79,17 @@ impl Catalog {
     /// The same catalog with other definitions of its tables, in the same order.
     pub(crate) fn with(&self, tables: Vec<Arc<Table>>) -> Self {
         Self { tables, ..self.clone() }
+    }
+
+    /// The same catalog with the tables that `keep` accepts.
+    pub(crate) fn retain(&self, keep: impl Fn(&Table) -> bool) -> Self {
+        let kept = self.tables.iter().zip(&*self.sources).filter(|(table, _)| keep(table));
+        let (tables, sources) = kept.map(|(table, source)| (table.clone(), source.clone())).unzip();
+        Self {
+            tables,
+            sources: Arc::new(sources),
+            ..self.clone()
+        }
     }
 
     /// Tables in the order of their names.

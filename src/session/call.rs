@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr as SqlExpr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, ObjectName,
-    Statement, TableFactor, TableObject, Value, VisitMut, VisitorMut, visit_expressions,
+    Statement, TableFactor, TableObject, Value, ValueWithSpan, VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::wildcard::Wildcards;
@@ -164,6 +164,39 @@ impl Procedures {
             _ => Ok(Transformed::no(node)),
         });
         replaced.map(|replaced| replaced.data)
+    }
+}
+
+/// A statement as a log may show it: where a procedure takes secrets, without any constant.
+pub(super) fn shown(statement: &SqlStatement, catalog: &Catalog) -> String {
+    let text = statement.to_string();
+    let lower = text.to_lowercase();
+    let takes_secrets = |procedure: &&Arc<Procedure>| procedure.secret.contains(&true) && lower.contains(&procedure.name);
+    let Some(procedure) = catalog.procedures().iter().find(takes_secrets) else {
+        return text;
+    };
+    let inner = match statement {
+        SqlStatement::Statement(inner) => inner,
+        SqlStatement::Explain(explain) => match explain.statement.as_ref() {
+            SqlStatement::Statement(inner) => inner,
+            _ => return format!("a statement with {}", procedure.name),
+        },
+        _ => return format!("a statement with {}", procedure.name),
+    };
+    let mut inner = inner.clone();
+    let ControlFlow::Continue(()) = inner.visit(&mut Veil);
+    inner.to_string()
+}
+
+/// Replaces constants.
+struct Veil;
+
+impl VisitorMut for Veil {
+    type Break = std::convert::Infallible;
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Self::Break> {
+        value.value = Value::SingleQuotedString("***".to_owned());
+        ControlFlow::Continue(())
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::connection::Route;
+use crate::connection::{Credentials, Route};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Method, Request, Safety, Statement, scope};
 
@@ -91,6 +91,21 @@ impl Session {
     /// The site cannot be reached, does not accept the credentials, or has no Jira Service Management for this account.
     pub async fn check(&self) -> Result<Findings> {
         self.check_steps(&mut |_, _| ()).await
+    }
+
+    /// Asks the site who we are, where ConnectOnOpen says so. Nobody, to whom a site says little, asks what it is.
+    ///
+    /// # Errors
+    /// The site cannot be reached, or does not accept the credentials.
+    pub(crate) async fn greet(&self) -> Result<()> {
+        if !self.connection().connects_on_open() {
+            return Ok(());
+        }
+        let path = match self.connection().credentials() {
+            Credentials::Anonymous => "/rest/api/2/serverInfo",
+            _ => "/rest/api/2/myself",
+        };
+        self.look::<serde::de::IgnoredAny>(path, &[]).await.map(drop)
     }
 
     /// Does the same step by step: `report` hears each step with what was found, or without it if the step failed.

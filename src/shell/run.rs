@@ -134,12 +134,15 @@ impl Opened {
             );
             // The demo site needs no environment; a variable meant for a real site must not reach it.
             let connection = Connection::parse(&format!("{own};{text}"), std::iter::empty())?;
+            let session = Session::open(connection)?;
+            session.greet().await?;
             return Ok(Self {
-                session: Session::open(connection)?,
+                session,
                 _demo: Some(demo),
             });
         }
         let session = Session::open(crate::profile::connection(text, site.profile.as_deref())?)?;
+        session.greet().await?;
         for warning in session.connection().warnings() {
             eprintln!("warning: {warning}");
         }

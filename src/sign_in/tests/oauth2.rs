@@ -431,7 +431,7 @@ async fn a_sign_in_with_state_and_pkce() {
     assert_eq!(
         (
             granted.access_token.expose(),
-            granted.refresh_token.expose(),
+            granted.refresh_token.unwrap().expose(),
             granted.expires_in
         ),
         ("a1", "r1", None)
@@ -446,7 +446,10 @@ async fn a_sign_in_with_state_and_pkce() {
     assert_eq!(sign_in.logout().await.unwrap(), "removed the tokens in memory://sign-in");
     assert_eq!(sign_in.logout().await.unwrap(), "there were no tokens in memory://sign-in");
     let renewed = oauth.renewed(&"r1".into()).await.unwrap();
-    assert_eq!((renewed.access_token.expose(), renewed.refresh_token.expose()), ("a2", "r2"));
+    assert_eq!(
+        (renewed.access_token.expose(), renewed.refresh_token.unwrap().expose()),
+        ("a2", "r2")
+    );
 }
 
 #[tokio::test]
