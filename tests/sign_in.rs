@@ -163,9 +163,12 @@ async fn a_program_gets_tokens_by_the_procedures() {
     assert_eq!(net.state.lock().unwrap().refreshes, 2);
     drop(session);
     let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains("get_oauth_access_token") && log.contains("'***'"), "{log}");
+    assert!(
+        log.contains("get_oauth_access_token(verifier => ?)"),
+        "the statements are logged without their constants"
+    );
     for secret in ["c0de", "'r1'", "c4n4ry", "\"a1\"", "ATOAx9"] {
-        assert!(!log.contains(secret), "{secret}: {log}");
+        assert!(!log.contains(secret), "{secret}");
     }
 }
 
@@ -270,7 +273,7 @@ async fn a_token_that_ends_while_rows_are_read_is_refreshed_once_and_no_row_is_l
             7,
         ),
         // Keys first, then batches of issues.
-        ("SELECT key, summary FROM issues WHERE project = 'ITSM'", 2),
+        ("SELECT issue_key, summary FROM issues WHERE project_key = 'ITSM'", 2),
     ] {
         let net = Net::start().await;
         net.state.lock().unwrap().good_for = Some(dies_after);
@@ -325,4 +328,135 @@ async fn wrong_credentials_are_noticed_while_connecting_where_that_is_wanted() {
     assert_eq!(served, ["/rest/api/2/myself"; 2]);
     let anonymous = format!("URL={};AuthScheme=Anonymous;ConnectOnOpen=true", net.demo.url());
     assert!(Session::connect(&anonymous).await.is_ok());
+}
+
+/// What `jsmql test` says of scopes.
+async fn scopes(session: &Session) -> String {
+    let mut said = String::new();
+    let mut report = |step: &'static str, found: Option<String>| {
+        if step == "scopes" {
+            said = found.unwrap_or_default();
+        }
+    };
+    session.check_steps(&mut report).await.unwrap();
+    said
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_scopes_are_named_with_the_tables_that_need_them() {
+    let net = Net::start().await;
+    // The authorization server says what it granted.
+    net.state.lock().unwrap().scope = "read:servicedesk-request write:servicedesk-request read:jira-work read:jira-user".into();
+    let session = open(&client(
+        &net,
+        "acme.atlassian.net",
+        "InitiateOAuth=REFRESH;OAuthRefreshToken=r0",
+    ));
+    let said = scopes(&session).await;
+    assert!(said.starts_with("missing manage:servicedesk-customer (to read "), "{said}");
+    for part in ["organizations", "manage:servicedesk-customer (to write "] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(!said.contains("read:jira-work"), "{said}");
+    // Of an API token nobody says it: the site is asked.
+    let token = |rest: &str| {
+        format!(
+            "URL=https://acme.atlassian.net;User=ann@acme.example;APIToken=ATSTT3xFf;ScopedToken=true;{};{rest}",
+            net.way()
+        )
+    };
+    let session = open(&token("Readonly=true"));
+    assert_eq!(
+        scopes(&session).await,
+        "all that reading takes; only a write shows whether it may write"
+    );
+    net.state.lock().unwrap().unscoped = vec!["/rest/servicedeskapi/organization", "/rest/servicedeskapi/customer"];
+    let session = open(&token("Readonly=true"));
+    let said = scopes(&session).await;
+    assert!(said.starts_with("missing manage:servicedesk-customer (to read "), "{said}");
+    assert!(said.contains("organizations") && !said.contains("(to write"), "{said}");
+    let error = rows(&session, "SELECT * FROM organizations").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Permission);
+    assert!(
+        error.hint_text().unwrap().contains("manage:servicedesk-customer"),
+        "{error:?}"
+    );
+    // With the id at hand the site is not asked for it.
+    net.asked();
+    let session = open(&token(&format!("CloudId={CLOUD_ID}")));
+    assert_eq!(rows(&session, SOME).await.unwrap(), known(&net, SOME).await);
+    assert!(net.asked().iter().all(|asked| asked.contains("api.atlassian.com")));
+}
+
+/// `jsmql test` in a process of its own, with these variables.
+fn command(connection: &str, variables: &[(&str, &str)]) -> (bool, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_jsmql"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("JSMQL_") || name.to_lowercase().ends_with("_proxy")) {
+        command.env_remove(name);
+    }
+    let output = command
+        .args(["test", "--connection", connection])
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = [output.stdout, output.stderr]
+        .map(|bytes| String::from_utf8(bytes).unwrap())
+        .concat();
+    (output.status.success(), text)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_proxy_of_the_environment_is_found_unless_it_is_not_wanted() {
+    let net = Net::start().await;
+    let proxy = net.proxy();
+    let run = |connection: &str, variables: &[(&str, &str)]| tokio::task::block_in_place(|| command(connection, variables));
+    let acme = format!(
+        "URL=https://acme.atlassian.net;User=ann@acme.example;APIToken=ATATT3xFf;Timeout=20;SSLServerCert={}",
+        net.trust()
+    );
+    for (options, variable) in [
+        ("", "HTTPS_PROXY"),
+        ("ProxyAutoDetect=true", "https_proxy"),
+        ("UseProxySettings=true", "ALL_PROXY"),
+    ] {
+        let (done, said) = run(&format!("{acme};{options}"), &[(variable, &proxy)]);
+        assert!(done, "{variable}: {said}");
+        assert!(said.contains(&format!("the proxy in {variable}")), "{said}");
+        assert!(
+            net.asked()
+                .iter()
+                .any(|asked| asked == "GET acme.atlassian.net/rest/api/2/myself")
+        );
+    }
+    for (options, exceptions) in [
+        ("ProxyAutoDetect=false", ""),
+        ("UseProxySettings=false", ""),
+        ("", "acme.atlassian.net"),
+    ] {
+        // Without the proxy there is no such site, or it has another certificate.
+        let (done, said) = run(
+            &format!("{acme};{options}"),
+            &[("HTTPS_PROXY", &proxy), ("NO_PROXY", exceptions)],
+        );
+        assert!(!done, "{options}: {said}");
+        assert!(net.asked().is_empty(), "{options}: {said}");
+    }
+    // A site on this machine is spoken to directly.
+    let text = format!("URL={};User={USER};APIToken={TOKEN}", net.demo.url());
+    let (done, said) = run(&text, &[("HTTP_PROXY", &proxy), ("ALL_PROXY", &proxy)]);
+    assert!(done && net.asked().is_empty(), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_may_be_spoken_to_in_tls() {
+    for (ssl, encrypted) in [("AUTO", false), ("ALWAYS", true), ("TUNNEL", false)] {
+        let net = Net::start().await;
+        let session = open(&format!(
+            "URL=https://acme.atlassian.net;User=ann@acme.example;APIToken=ATATT3xFf;ProxySSLType={ssl};{}",
+            net.way()
+        ));
+        let found = rows(&session, SOME).await.unwrap_or_else(|error| panic!("{ssl}: {error}"));
+        assert_eq!(found, known(&net, SOME).await);
+        assert_eq!(net.asked().iter().any(|asked| asked == "TLS"), encrypted, "{ssl}");
+    }
 }

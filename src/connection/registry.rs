@@ -100,14 +100,14 @@ options! {
         Works "OAuthRefreshToken": Text, "" secret, "Refresh token to begin with. Once it is exchanged the newer one in OAuthSettingsLocation is used.", "eyJhbGci…";
         Works "OAuthExpiresIn": COUNT, "", "Lifetime of OAuthAccessToken in seconds. Empty: it is used until the site refuses it.", "3600";
         Works "OAuthTokenTimestamp": COUNT, "", "When OAuthAccessToken was issued, in Unix milliseconds. Empty: now.", "1794787200000";
-        Works "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds. `…FILE` takes a path, `…BLOB` the content. It must hold an RSA private key.", "PEMKEY_FILE";
+        Works "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds. `…FILE` takes a path, `…BLOB` the content. It must hold an RSA private key. `USER` and `MACHINE`, the stores of the operating system, are refused: export the key as `PFXFILE`.", "PEMKEY_FILE";
         Works "CertificateStore": Lines, "" secret, "File or content with the RSA key of OAuth 1.0. Secret, since it may hold the key itself.", "/etc/jsmql/jira.pem";
         Works "CertificateStorePassword": Text, "" secret, "Password of CertificateStore.", "s3cr3t";
         Works "CertificateSubject": Text, "", "Which certificate of CertificateStore: its whole subject, else a part of it. Empty or `*`: the first with a key.", "'CN=jsmql, O=Acme'";
     }
     Tls {
         Works "SSLClientCert": Lines, "" secret, "Client certificate and its private key: a file, or the content in base64 or PEM, as SSLClientCertType says. Secret, since it may hold the key itself.", "/etc/jsmql/client.p12";
-        Works "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds. `…FILE` takes a path, `…BLOB` the content. It must hold a private key and its certificate: PFX (PKCS #12), JKS or PEM.", "PEMKEY_FILE";
+        Works "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds. `…FILE` takes a path, `…BLOB` the content. It must hold a private key and its certificate: PFX (PKCS #12), JKS or PEM. `USER` and `MACHINE`, the stores of the operating system, are refused: export the certificate as `PFXFILE`.", "PEMKEY_FILE";
         Works "SSLClientCertPassword": Text, "" secret, "Password of SSLClientCert, its keys included.", "s3cr3t";
         Works "SSLClientCertSubject": Text, "*", "Which certificate of SSLClientCert: its whole subject, else a part of it; `*` is the first with a key.", "CN=jsmql";
         Works "SSLServerCert": Lines, "", "What is accepted from the server besides the certificates that the system trusts: a PEM file or PEM text with certificates (the server's own, or those of an authority) or a public key, the certificate's thumbprint (MD5, SHA-1 or SHA-256 in hexadecimal), or `*` for anything, which protects nothing.", "/etc/jsmql/ca.pem";
@@ -222,6 +222,7 @@ impl OptionRow {
 
 #[cfg(test)]
 mod tests {
+    use super::super::values::OptionValues;
     use super::*;
     use std::collections::HashSet;
 
@@ -292,6 +293,55 @@ mod tests {
         let mut seen = HashSet::new();
         for pair in OPTIONS.chunk_by(|a, b| a.category == b.category) {
             assert!(seen.insert(pair[0].category), "{:?} appears twice", pair[0].category);
+        }
+    }
+
+    /// Each option that works, with a test that fails when it is ignored.
+    const TESTS: &str = include_str!("../../tests/golden/options.txt");
+
+    #[test]
+    fn every_option_that_works_has_a_test_that_names_it() {
+        let lines = TESTS.lines().filter(|line| !line.starts_with('#'));
+        let tests: Vec<Vec<&str>> = lines.map(|line| line.split_whitespace().collect()).collect();
+        for row in OPTIONS {
+            let found: Vec<_> = tests.iter().filter(|words| words[0] == row.name).collect();
+            let expected = usize::from(row.status == Status::Works);
+            assert_eq!(found.len(), expected, "{} in tests/golden/options.txt", row.name);
+            for words in found {
+                let [_, file, test] = words[..] else { panic!("{words:?}") };
+                let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+                assert!(
+                    test == "-" || text.contains(&format!("fn {test}(")),
+                    "{file} has no test {test}"
+                );
+                assert!(
+                    normalise(&text).contains(&normalise(row.name)),
+                    "{file} does not name {}",
+                    row.name
+                );
+            }
+        }
+        assert!(tests.iter().all(|words| OPTIONS.iter().any(|row| row.name == words[0])));
+    }
+
+    #[test]
+    fn what_is_refused_says_why_and_what_to_use_instead() {
+        for row in OPTIONS {
+            let Status::Refused(reason) = row.status else { continue };
+            let value = match row.kind {
+                Boolean if row.default == "true" => "false",
+                Boolean => "true",
+                Integer { .. } => "7",
+                _ => "c4n4ry",
+            };
+            let error = OptionValues::read(&format!("{}={value}", row.name), []).expect_err(row.name);
+            assert_eq!(error.kind(), crate::error::ErrorKind::Unsupported, "{}", row.name);
+            assert!(
+                error.message().contains(reason) && error.message().starts_with(row.name),
+                "{error}"
+            );
+            assert!(error.hint_text().is_some() && reason.split(' ').count() > 1, "{}", row.name);
+            assert!(!format!("{error:?}").contains("c4n4ry"));
         }
     }
 }

@@ -22,12 +22,13 @@ mod jitter;
 mod link;
 mod log;
 mod options;
+#[cfg(feature = "otel")]
+mod otlp;
 mod refusal;
 mod request;
 mod response;
 mod retry;
 mod route;
-pub(crate) mod scope;
 mod statement;
 mod terms;
 mod throttle;
@@ -47,6 +48,9 @@ pub(crate) use client::Client;
 pub(crate) use grants::{Asking, Consent, Grant, Granting};
 pub use log::LoggedRequest;
 pub(crate) use options::{ClientOptions, Locator};
+#[cfg(feature = "otel")]
+pub(crate) use otlp::spans;
+pub(crate) use refusal::is_scope_error;
 pub(crate) use request::{Method, Request, Safety};
 pub(crate) use response::Response;
 pub(crate) use retry::RetryPolicy;

@@ -14,6 +14,7 @@ mod file;
 mod operation;
 mod operation_file;
 mod procedure;
+mod scopes;
 mod search;
 
 use std::path::Path;
@@ -27,6 +28,7 @@ pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Encoding, Find, Operation};
 pub(crate) use procedure::{Action, Grants, Procedure, Step};
+pub(crate) use scopes::Scopes;
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
 /// The schema files that are part of the program: path below `schemas/` and text.
@@ -40,6 +42,7 @@ pub(crate) struct Catalog {
     procedures: Vec<Arc<Procedure>>,
     /// What each table was compiled from, in the order of the tables.
     sources: Arc<Vec<Source>>,
+    scopes: Arc<Scopes>,
 }
 
 /// A schema file as it was read.
@@ -68,6 +71,11 @@ impl Catalog {
     /// The procedure of that name.
     pub(crate) fn procedure(&self, name: &str) -> Option<&Arc<Procedure>> {
         self.procedures.iter().find(|procedure| procedure.name == name)
+    }
+
+    /// Which scopes requests need.
+    pub(crate) fn scopes(&self) -> &Arc<Scopes> {
+        &self.scopes
     }
 
     /// The schema file of the table of that name.

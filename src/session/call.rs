@@ -172,20 +172,24 @@ pub(super) fn shown(statement: &SqlStatement, catalog: &Catalog) -> String {
     let text = statement.to_string();
     let lower = text.to_lowercase();
     let takes_secrets = |procedure: &&Arc<Procedure>| procedure.secret.contains(&true) && lower.contains(&procedure.name);
-    let Some(procedure) = catalog.procedures().iter().find(takes_secrets) else {
-        return text;
-    };
-    let inner = match statement {
-        SqlStatement::Statement(inner) => inner,
-        SqlStatement::Explain(explain) => match explain.statement.as_ref() {
-            SqlStatement::Statement(inner) => inner,
-            _ => return format!("a statement with {}", procedure.name),
-        },
-        _ => return format!("a statement with {}", procedure.name),
-    };
-    let mut inner = inner.clone();
-    let ControlFlow::Continue(()) = inner.visit(&mut Veil);
-    inner.to_string()
+    match catalog.procedures().iter().any(|procedure| takes_secrets(&procedure)) {
+        true => without_constants(statement),
+        false => text,
+    }
+}
+
+/// A statement with `?` for each constant.
+pub(super) fn without_constants(statement: &SqlStatement) -> String {
+    match statement {
+        SqlStatement::Statement(inner) => {
+            let mut inner = inner.clone();
+            let ControlFlow::Continue(()) = inner.visit(&mut Veil);
+            inner.to_string()
+        }
+        SqlStatement::Explain(explain) => format!("EXPLAIN {}", without_constants(&explain.statement)),
+        // What the engine adds to SQL; the site has none of it.
+        _ => "OTHER".to_owned(),
+    }
 }
 
 /// Replaces constants.
@@ -195,7 +199,7 @@ impl VisitorMut for Veil {
     type Break = std::convert::Infallible;
 
     fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Self::Break> {
-        value.value = Value::SingleQuotedString("***".to_owned());
+        value.value = Value::Placeholder("?".to_owned());
         ControlFlow::Continue(())
     }
 }

@@ -43,6 +43,7 @@ pub use check::Findings;
 pub use ingest::{Ingest, IngestMode};
 use planning::planning;
 pub use prepared::{Parameters, Prepared};
+use rows::Ending;
 pub use rows::{Meter, Progress, Rows};
 use temp::{Scratch, check_write};
 use views::Views;
@@ -99,13 +100,18 @@ impl Session {
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
         let catalog = Arc::new(Catalog::load(connection.schema_dir())?);
-        let log = crate::log::dispatch(&connection)?;
+        #[cfg(feature = "otel")]
+        let reader = crate::http::spans(crate::log::Redactor::of(&connection))?;
+        #[cfg(not(feature = "otel"))]
+        let reader = None;
+        let log = crate::log::dispatch(&connection, reader)?;
         let views = Views::read(connection.views_file())?;
         for warning in connection.warnings() {
             event(log.as_ref(), || tracing::warn!(target: "jsmql::auth", "{warning}"));
         }
         let options = ClientOptions {
             log: log.clone(),
+            scopes: catalog.scopes().clone(),
             tls: connection.tls().clone(),
             route: connection.route().clone(),
             language: connection.request_language().map(str::to_owned),
@@ -239,11 +245,28 @@ impl Session {
         let planner = self.planner(Some(cost.clone()));
         let max_rows = self.shared.connection.max_rows();
         let catalog = self.shared.catalog.clone();
+        let ending = self.ending(&statement, &cost);
         on_large_stack(async move {
             let outcome = planner.start(statement.statement, values, max_rows, cost).await;
-            outcome.map_err(|error| planning(error, &catalog))
+            match (outcome, ending) {
+                (Ok(rows), ending) => Ok(rows.told(ending)),
+                (Err(error), ending) => {
+                    let error = planning(error, &catalog);
+                    if let Some(mut ending) = ending {
+                        ending.failed(&error);
+                    }
+                    Err(error)
+                }
+            }
         })
         .await
+    }
+
+    /// What tells the log how a statement ends, if anybody listens.
+    fn ending(&self, statement: &ParsedStatement, cost: &Arc<Statement>) -> Option<Ending> {
+        let log = &self.shared.log;
+        let listens = log.is_some() || tracing::enabled!(target: "jsmql::sql", tracing::Level::DEBUG);
+        listens.then(|| Ending::new(log.clone(), call::without_constants(&statement.statement), cost.clone()))
     }
 
     /// What plans one statement; with what its requests are counted by, if it is to run.

@@ -60,7 +60,14 @@ impl SignIn {
             Credentials::Bearer(token) => Authorization::Bearer(token.clone()),
             Credentials::OAuth2(settings) => {
                 let wire = Wire::new(options)?;
-                let signer = OAuth2::new(settings, connection.site(), connection.profile(), wire)?.shared();
+                let signer = OAuth2::new(
+                    settings,
+                    connection.site(),
+                    connection.profile(),
+                    wire,
+                    options.scopes.clone(),
+                )?
+                .shared();
                 oauth = Some(OAuth::Two(Arc::clone(&signer)));
                 Authorization::Signed(signer)
             }

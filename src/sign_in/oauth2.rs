@@ -27,7 +27,8 @@ use super::store::Store;
 use super::tokens::{Pending, Tokens, fingerprint, now};
 use crate::connection::{Initiate, OAuth2Options, Secret};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Asking, Grant, Method, Proof, Signer, Wire, WireRequest, scope};
+use crate::http::{Asking, Grant, Method, Proof, Signer, Wire, WireRequest};
+use crate::schema::Scopes;
 
 /// How often one refresh token is sent where the network fails.
 const ATTEMPTS: u32 = 4;
@@ -69,6 +70,8 @@ pub(crate) struct OAuth2 {
     endpoints: Endpoints,
     wire: Wire,
     store: Store,
+    /// Scopes that requests need.
+    known: Arc<Scopes>,
     state: Mutex<Option<Held>>,
     /// For an `Arc` of itself: a refresh must outlive the statement that began it.
     myself: std::sync::Weak<OAuth2>,
@@ -106,9 +109,17 @@ pub(crate) struct Begun {
 }
 
 impl OAuth2 {
-    pub(super) fn new(settings: &OAuth2Options, site: &Url, profile: Option<&str>, wire: Wire) -> Result<Self> {
+    /// `known` are the scopes to ask for where no option says otherwise.
+    pub(super) fn new(
+        settings: &OAuth2Options,
+        site: &Url,
+        profile: Option<&str>,
+        wire: Wire,
+        known: Arc<Scopes>,
+    ) -> Result<Self> {
         let endpoints = Endpoints::new(settings.cloud, site)?;
-        Self::at(endpoints, settings, site, profile, wire)
+        let oauth = Self::at(endpoints, settings, site, profile, wire)?;
+        Ok(Self { known, ..oauth })
     }
 
     pub(super) fn at(
@@ -123,6 +134,7 @@ impl OAuth2 {
             settings: settings.clone(),
             endpoints,
             wire,
+            known: Arc::default(),
             state: Mutex::new(None),
             myself: std::sync::Weak::new(),
         })
@@ -374,7 +386,7 @@ impl OAuth2 {
             Some(text) => own(text),
             None if !self.settings.scopes.is_empty() => self.settings.scopes.clone(),
             None if self.settings.cloud => {
-                let mut scopes: Vec<String> = scope::all().into_iter().map(str::to_owned).collect();
+                let mut scopes = self.known.used().to_vec();
                 // Without it there is no refresh token.
                 scopes.push("offline_access".to_owned());
                 scopes

@@ -17,7 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use url::{Url, form_urlencoded};
 
-const HOSTS: [&str; 6] = [
+const HOSTS: [&str; 7] = [
+    // The proxy.
+    "localhost",
     "acme.atlassian.net",
     "api.atlassian.com",
     "auth.atlassian.com",
@@ -98,6 +100,16 @@ impl Net {
         }
     }
 
+    /// The proxy, as the environment names it.
+    pub(super) fn proxy(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The file with the certificate of all hosts.
+    pub(super) fn trust(&self) -> String {
+        self.folder.path().join("ca.pem").display().to_string()
+    }
+
     /// The options that lead here.
     pub(super) fn way(&self) -> String {
         let trust = self.folder.path().join("ca.pem");
@@ -176,8 +188,20 @@ struct Host {
 }
 
 impl Host {
-    /// A connection to the proxy.
-    async fn connected(self, mut stream: TcpStream, acceptor: TlsAcceptor) -> Option<()> {
+    /// A connection to the proxy, in TLS or not.
+    async fn connected(self, stream: TcpStream, acceptor: TlsAcceptor) -> Option<()> {
+        const HANDSHAKE: u8 = 0x16;
+        let mut first = [0];
+        stream.peek(&mut first).await.ok()?;
+        if first[0] == HANDSHAKE {
+            let stream = acceptor.accept(stream).await.ok()?;
+            self.state.lock().unwrap().asked.push("TLS".to_owned());
+            return self.proxied(stream, acceptor).await;
+        }
+        self.proxied(stream, acceptor).await
+    }
+
+    async fn proxied(self, mut stream: impl AsyncRead + AsyncWrite + Unpin, acceptor: TlsAcceptor) -> Option<()> {
         let asked = read(&mut stream).await?;
         assert_eq!(asked.method, "CONNECT");
         let host = asked.path.strip_suffix(":443").unwrap().to_owned();

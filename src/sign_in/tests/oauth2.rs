@@ -541,7 +541,10 @@ async fn gateway() -> String {
 /// A client of `site`, whose API is at the gateway.
 async fn through(gateway: &str, site: &str, known: Gateway, oauth: bool) -> Client {
     let base = Url::parse(site).unwrap();
-    let options = ClientOptions::site(base.clone());
+    let options = ClientOptions {
+        scopes: crate::schema::Catalog::load(None).unwrap().scopes().clone(),
+        ..ClientOptions::site(base.clone())
+    };
     let connection = Connection::parse(&format!("URL={site};OAuthAccessToken=token"), []).unwrap();
     let Credentials::OAuth2(settings) = connection.credentials() else {
         panic!("no OAuth")
