@@ -132,7 +132,7 @@ options! {
     }
     Logging {
         Works "Logfile": Path, "", "File to log to, readable by its owner only, or `STDOUT://` or `STDERR://`. Empty: no log. Secrets are never logged.", "/var/log/jsmql.log";
-        Works "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log: 1 what went wrong, 2 statements and sign-ins too, 3 each request, 4 the headers of answers, 5 bodies.", "3";
+        Works "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log: 1 what went wrong, 2 statements and sign-ins too, 3 each request and what statements took, 4 the headers of answers, 5 bodies.", "3";
         Works "LogModules": Text, "", "Parts to log, separated by `;`: `SQL`, `HTTP`, `AUTH`. Empty: all.", "'HTTP;AUTH'";
         Works "MaxLogFileSize": Text, "100MB", "Size at which the log file is closed, by the name with `.1` behind it, and the next begun.", "10MB";
         Works "MaxLogFileCount": Integer { min: -1, max: i64::MAX }, "-1", "How many closed log files to keep. -1: all.", "5";

@@ -5,7 +5,7 @@
 //!
 //! # Verbosity
 //!
-//! 1: what went wrong. 2: statements and sign-ins. 3: each request with its status and time. 4: the headers of each answer.
+//! 1: what went wrong. 2: statements and sign-ins. 3: each request with its status and time, and what each statement took. 4: the headers of each answer.
 //! 5: the bodies of requests and answers. Credentials are in none of these: headers and bodies of the sign-in are never logged, and
 //! [`Redactor`] looks over every line.
 
