@@ -67,6 +67,6 @@ impl Session {
             }
             Ok(())
         };
-        all.made.get_or_try_init(make).await.map(|()| ())
+        all.made.get_or_try_init(make).await.copied()
     }
 }
