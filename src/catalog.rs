@@ -12,6 +12,7 @@ use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use tokio::sync::OnceCell;
 
+use crate::connection::Listing;
 use crate::error::Error;
 use crate::http::Statement;
 use crate::rest::site::Site;
@@ -36,6 +37,7 @@ pub(crate) struct SiteSchema {
     pushdown: bool,
     /// Whether custom fields become columns, where the connection says so.
     custom_fields: Option<bool>,
+    listing: Listing,
     providers: HashMap<String, OnceCell<Arc<SiteTable>>>,
     /// Where a name without a schema is looked up that the site does not have.
     scratch: Arc<dyn SchemaProvider>,
@@ -48,6 +50,7 @@ impl SiteSchema {
         site: &Arc<Site>,
         pushdown: bool,
         custom_fields: Option<bool>,
+        listing: &Listing,
         scratch: Arc<dyn SchemaProvider>,
     ) -> Self {
         let names = catalog.tables().iter().map(|table| table.name.clone());
@@ -57,6 +60,7 @@ impl SiteSchema {
             site: site.clone(),
             pushdown,
             custom_fields,
+            listing: listing.clone(),
             scratch,
         }
     }
@@ -88,10 +92,17 @@ impl SiteSchema {
     }
 }
 
+/// Whether a table is listed where tables are.
+pub(crate) fn is_listed(listing: &Listing, table: &Table) -> bool {
+    let writable = table.insert.is_some() || !table.updates.is_empty() || table.delete.is_some();
+    listing.shows_table(&table.name, writable)
+}
+
 #[async_trait]
 impl SchemaProvider for SiteSchema {
     fn table_names(&self) -> Vec<String> {
-        self.catalog.tables().iter().map(|table| table.name.clone()).collect()
+        let tables = self.catalog.tables().iter().filter(|table| is_listed(&self.listing, table));
+        tables.map(|table| table.name.clone()).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {

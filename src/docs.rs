@@ -68,7 +68,9 @@ async fn examples_run() {
     let mut wrong = Vec::new();
     let catalog = Catalog::load(None).unwrap();
     let tables = catalog.tables().iter().map(|table| (&table.name, &table.examples));
+    // What asks an authorization server is run by `tests/sign_in.rs`, which has one.
     let procedures = catalog.procedures().iter();
+    let procedures = procedures.filter(|procedure| !matches!(procedure.action, crate::schema::Action::OAuth(_)));
     for (name, examples) in tables.chain(procedures.map(|procedure| (&procedure.name, &procedure.examples))) {
         assert!(!examples.is_empty(), "{name} has no example");
         for example in examples {

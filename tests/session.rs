@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 
 #[path = "session/library.rs"]
 mod library;
+#[path = "session/listing.rs"]
+mod listing;
 
 fn open(options: &str) -> Session {
     Session::open(Connection::parse(options, std::iter::empty()).unwrap()).unwrap()

@@ -95,11 +95,12 @@ fn fault(message: String) -> Error {
     Error::new(ErrorKind::Option, message)
 }
 
-/// Stores of the operating system exist on Windows and macOS; there, too, keys that may be exported can be had as a file.
+/// Stores of the operating system exist on Windows and macOS. Their keys do not leave them: signing with such a key takes the system's own
+/// interface, by a crate for each that nobody here could run. Keys that may be exported can be had as a file.
 fn system(store: &StoreOptions) -> Error {
     let StoreOptions { option, kind, .. } = store;
     let message = if cfg!(any(windows, target_os = "macos")) {
-        format!("{option}: reading the {kind} store of the operating system is still to come")
+        format!("{option}: keys in the {kind} store of the operating system cannot be used")
     } else {
         format!("{option}: there is no {kind} certificate store on this operating system")
     };

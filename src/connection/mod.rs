@@ -19,6 +19,7 @@ use values::OptionValues;
 
 mod credentials;
 pub(crate) mod docs;
+mod listing;
 mod logging;
 mod oauth;
 mod option;
@@ -39,6 +40,7 @@ mod uri;
 mod values;
 
 pub(crate) use credentials::{Credentials, Gateway};
+pub(crate) use listing::Listing;
 pub(crate) use logging::{LogOptions, LogPlace};
 pub(crate) use oauth::{Initiate, OAuth1Options, OAuth2Options, Signing, TokenPlace};
 pub(crate) use option::{OptionKind, OptionRow, Status};
@@ -71,6 +73,8 @@ pub struct Connection {
     request_language: Option<String>,
     attachment_dir: Option<PathBuf>,
     schema_dir: Option<PathBuf>,
+    views_file: Option<PathBuf>,
+    listing: Listing,
     pseudo_columns: PseudoColumns,
 }
 
@@ -113,6 +117,8 @@ impl Connection {
             request_language: values.filled("RequestLanguage").map(language).transpose()?,
             attachment_dir: values.filled("AttachmentDir").map(PathBuf::from),
             schema_dir: values.filled("SchemaDir").map(PathBuf::from),
+            views_file: values.filled("UserDefinedViews").map(PathBuf::from),
+            listing: Listing::read(&values)?,
             pseudo_columns: PseudoColumns::parse(values.text("PseudoColumns"))?,
             site,
             values,
@@ -232,6 +238,21 @@ impl Connection {
     /// The folder with further schema files; neither it nor its files are known to exist.
     pub fn schema_dir(&self) -> Option<&Path> {
         self.schema_dir.as_deref()
+    }
+
+    /// The file with views of the user; not known to exist.
+    pub(crate) fn views_file(&self) -> Option<&Path> {
+        self.views_file.as_deref()
+    }
+
+    /// Which schemas and tables are listed.
+    pub(crate) fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    /// Whether connecting asks the site who we are.
+    pub(crate) fn connects_on_open(&self) -> bool {
+        self.values.boolean("ConnectOnOpen")
     }
 
     /// Which input columns `SELECT *` shows.

@@ -168,12 +168,17 @@ pub(super) fn oauth2(values: &OptionValues, site: &Url) -> Result<OAuth2Options>
         return Err(option("OAuthTokenTimestamp is set without OAuthExpiresIn".into()).hint("set OAuthExpiresIn, in seconds"));
     }
     if initiate == Initiate::Off {
-        if options.access_token.is_none() {
+        // With a client there are the procedures, which get a token.
+        let has_client = !options.client_id.is_empty();
+        if options.access_token.is_none() && !has_client {
             return Err(option("OAuthAccessToken is missing".into())
                 .hint("InitiateOAuth is OFF: set OAuthAccessToken; or let jsmql get one with InitiateOAuth=GETANDREFRESH and jsmql login"));
         }
-        let idle = ["OAuthRefreshToken", "OAuthVerifier", "OAuthSettingsLocation", "Scope"];
-        if let Some(name) = idle.into_iter().find(|name| values.differs(name)) {
+        let idle: &[&str] = match has_client {
+            true => &["OAuthRefreshToken", "OAuthVerifier"],
+            false => &["OAuthRefreshToken", "OAuthVerifier", "OAuthSettingsLocation", "Scope"],
+        };
+        if let Some(name) = idle.iter().copied().find(|name| values.differs(name)) {
             return Err(
                 option(format!("{name} is set, but InitiateOAuth is OFF, which does not use it")).hint(format!(
                     "set InitiateOAuth=REFRESH or GETANDREFRESH, or leave {name} out ({})",
@@ -234,7 +239,7 @@ pub(super) fn oauth1(values: &OptionValues, site: &Url) -> Result<OAuth1Options>
         (Some(_), None) => Err(option(format!("{other} is missing")).hint(format!("{one} needs it"))),
         (None, Some(_)) => Err(option(format!("{one} is missing")).hint(format!("{other} needs it"))),
     };
-    let options = OAuth1Options {
+    Ok(OAuth1Options {
         initiate,
         consumer_key,
         signing,
@@ -243,13 +248,7 @@ pub(super) fn oauth1(values: &OptionValues, site: &Url) -> Result<OAuth1Options>
         verifier: token(values, "OAuthVerifier")?,
         callback: callback(values)?,
         place: place(values)?,
-    };
-    if initiate == Initiate::Off && options.access.is_none() {
-        return Err(option("OAuthAccessToken is missing".into()).hint(
-            "InitiateOAuth is OFF: set OAuthAccessToken and OAuthAccessTokenSecret; or get them with InitiateOAuth=GETANDREFRESH and jsmql login",
-        ));
-    }
-    Ok(options)
+    })
 }
 
 /// A token, certain to be fit for a header.

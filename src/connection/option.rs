@@ -22,6 +22,8 @@ pub struct OptionRow {
     pub status: Status,
     /// What it does, with unit and the meaning of empty or zero.
     pub doc: &'static str,
+    /// A value other than the default, as a connection string has it. Empty where the kind tells one.
+    pub example: &'static str,
 }
 
 /// Whether jsmql honours an option.
@@ -29,8 +31,6 @@ pub struct OptionRow {
 pub enum Status {
     /// It works.
     Works,
-    /// Its function, named here to stand before "is still to come", is still to come. Any value but the default is an error.
-    Later(&'static str),
     /// It will not come; the sentence says why and what to use instead. Any value but the default is an error.
     Refused(&'static str),
 }

@@ -10,10 +10,8 @@ use super::option::{Category, OptionKind, OptionRow, Status, normalise};
 const COUNT: OptionKind = Integer { min: 0, max: i64::MAX };
 const PORT: OptionKind = Integer { min: 0, max: 65_535 };
 
-/// What is still to come, said once for all options that wait for it.
-const CATALOG_FILTER: &str = "hiding tables from the catalog";
-const LOCAL_COPY: &str = "keeping a local copy of tables";
-
+const LOCAL_COPY: &str = "every statement reads the site itself, so that no row is stale; for a copy of your own write CREATE TABLE temp.x AS SELECT …, or a file with --output";
+const METADATA: &str = "what a site says about its fields is kept for as long as the session lives";
 const POOLING: &str = "jsmql always keeps and reuses its HTTP connections; use MaxConcurrency to bound them";
 const FOREIGN_CACHE: &str = "jsmql loads no JDBC or ADO driver; copy the rows into the other database through ADBC";
 const FIXED_NAMES: &str = "names of tables and columns are those of the schema files; rename columns in SQL with AS";
@@ -51,7 +49,7 @@ macro_rules! options {
     (@secret) => { false };
     (@secret secret) => { true };
     ($($category:ident {
-        $($status:ident $(($what:expr))? $name:literal $(| $alias:literal)*: $kind:expr, $default:literal $($secret:ident)?, $doc:literal;)*
+        $($status:ident $(($what:expr))? $name:literal $(| $alias:literal)*: $kind:expr, $default:literal $($secret:ident)?, $doc:literal $(, $example:literal)?;)*
     })*) => {
         /// Every option, in the order of the documentation.
         pub(crate) static OPTIONS: &[OptionRow] = &[$($(OptionRow {
@@ -63,112 +61,113 @@ macro_rules! options {
             secret: options!(@secret $($secret)?),
             status: Status::$status $(($what))?,
             doc: $doc,
+            example: concat!($($example)?),
         },)*)*];
     };
 }
 
 options! {
     Authentication {
-        Works "URL": Url, "", "Root of the site, such as `https://acme.atlassian.net` or `https://help.example.com/jira`. Required. `http` is for loopback only, see AllowInsecure.";
-        Works "AuthScheme": Choice(SCHEMES), "Auto", "How to sign in. `Auto` looks at what is set: User and APIToken is `APIToken`, APIToken alone is `PAT`, User and Password is `Basic`. OAuthAccessToken, OAuthRefreshToken or OAuthClientId is `OAuth`. `Anonymous`, `Crowd` and `Okta` are never guessed.";
-        Works "User": Text, "", "E-mail address (Cloud) or user name (Data Center) of the account. Empty with `PAT`: the token names the account.";
-        Works "Password": Text, "" secret, "Password of a Data Center account. Atlassian Cloud takes none: use APIToken.";
-        Works "APIToken" | "PersonalAccessToken" | "PAT": Text, "" secret, "API token of an Atlassian account (Cloud), or the personal access token (Data Center) where AuthScheme is `PAT`.";
+        Works "URL": Url, "", "Root of the site, such as `https://acme.atlassian.net` or `https://help.example.com/jira`. Required. `http` is for loopback only, see AllowInsecure.", "https://acme.atlassian.net";
+        Works "AuthScheme": Choice(SCHEMES), "Auto", "How to sign in. `Auto` looks at what is set: User and APIToken is `APIToken`, APIToken alone is `PAT`, User and Password is `Basic`. OAuthAccessToken, OAuthRefreshToken or OAuthClientId is `OAuth`. `Anonymous`, `Crowd` and `Okta` are never guessed.", "PAT";
+        Works "User": Text, "", "E-mail address (Cloud) or user name (Data Center) of the account. Empty with `PAT`: the token names the account.", "ann@acme.example";
+        Works "Password": Text, "" secret, "Password of a Data Center account. Atlassian Cloud takes none: use APIToken.", "s3cr3t";
+        Works "APIToken" | "PersonalAccessToken" | "PAT": Text, "" secret, "API token of an Atlassian account (Cloud), or the personal access token (Data Center) where AuthScheme is `PAT`.", "ATATT3xFf…";
         Works "ScopedToken": Boolean, "false", "Whether APIToken has scopes or belongs to a service account: such tokens work only through Atlassian's gateway, with the site's CloudId.";
         Works "AllowInsecure": Boolean, "false", "Whether URL may be `http` to another machine. Credentials then cross the network unencrypted.";
     }
     Sso {
-        Works "SSOLoginURL": Url, "", "The page of the identity provider that signs in to the site: the address of the site's tile in Okta, or the sign-in page of Crowd.";
-        Works "SSOProperties": Text, "" secret, "Further settings of the identity provider, `name=value;…`. Okta: `Domain`, where it differs from that of SSOLoginURL, and `APIToken`. Secret, since it may hold a token.";
-        Works "SSOExchangeUrl": Url, "", "The site's endpoint that takes the SAML answer, such as `https://jira.example.net/plugins/servlet/samlconsumer`.";
-        Works "SSOAppName": Text, "", "Name of the Crowd application in whose name Crowd is asked.";
-        Works "SSOAppPassword": Text, "" secret, "Password of the Crowd application.";
+        Works "SSOLoginURL": Url, "", "The page of the identity provider that signs in to the site: the address of the site's tile in Okta, or the sign-in page of Crowd.", "https://acme.okta.com/home/jira/0oa1/46";
+        Works "SSOProperties": Text, "" secret, "Further settings of the identity provider, `name=value;…`. Okta: `Domain`, where it differs from that of SSOLoginURL, and `APIToken`. Secret, since it may hold a token.", "'Domain=acme.okta.com;APIToken=00xy…'";
+        Works "SSOExchangeUrl": Url, "", "The site's endpoint that takes the SAML answer, such as `https://jira.example.net/plugins/servlet/samlconsumer`.", "https://jira.example.net/plugins/servlet/samlconsumer";
+        Works "SSOAppName": Text, "", "Name of the Crowd application in whose name Crowd is asked.", "jira";
+        Works "SSOAppPassword": Text, "" secret, "Password of the Crowd application.", "s3cr3t";
     }
     OAuth {
-        Works "InitiateOAuth": Choice(&["OFF", "GETANDREFRESH", "REFRESH"]), "OFF", "Who gets the tokens: the caller (`OFF`), jsmql with a browser (`GETANDREFRESH`, see `jsmql login`), or the caller once and jsmql from then on (`REFRESH`).";
-        Works "OAuthVersion": Choice(&["1.0", "2.0"]), "2.0", "Version of OAuth; `1.0` (1.0a) is for self-hosted sites.";
-        Works "OAuthClientId": Text, "", "Client id (2.0) or consumer key (1.0) of the OAuth app.";
-        Works "OAuthClientSecret": Text, "" secret, "Client secret of the OAuth app. With OAuth 1.0 it means HMAC-SHA1 signatures.";
-        Works "OAuthAccessToken": Text, "" secret, "Access token.";
-        Works "OAuthAccessTokenSecret": Text, "" secret, "Secret of an OAuth 1.0 access token.";
-        Works "Scope": Text, "", "Scopes to ask for, separated by spaces. Empty: all that jsmql uses, and `offline_access`.";
-        Works "OAuthSettingsLocation": Path, "", "Where the tokens are kept: a file (readable by its owner only), `memory://name` or `keyring://name`. Empty: a file of its own for each site, client and profile in the folder `jsmql/tokens` of the user's configuration.";
-        Works "CallbackURL": Url, "http://localhost:33333", "Redirect URL of the OAuth app. `http://localhost` with a port is listened on by jsmql; with any other, the code is copied to OAuthVerifier.";
-        Works "CloudId": Text, "", "Atlassian's id of the site. Empty: looked up by URL. Set with an API token it means ScopedToken.";
-        Works "OAuthVerifier": Text, "" secret, "Code of a sign-in in a browser on another machine; `jsmql login` shows the address and takes it.";
-        Works "AuthToken": Text, "" secret, "OAuth 1.0 request token that OAuthVerifier belongs to. Empty: the one that `jsmql login` kept.";
-        Works "AuthKey": Text, "" secret, "Secret of the OAuth 1.0 request token.";
-        Works "OAuthRefreshToken": Text, "" secret, "Refresh token to begin with. Once it is exchanged the newer one in OAuthSettingsLocation is used.";
-        Works "OAuthExpiresIn": COUNT, "", "Lifetime of OAuthAccessToken in seconds. Empty: it is used until the site refuses it.";
-        Works "OAuthTokenTimestamp": COUNT, "", "When OAuthAccessToken was issued, in Unix milliseconds. Empty: now.";
-        Works "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds. `…FILE` takes a path, `…BLOB` the content. It must hold an RSA private key.";
-        Works "CertificateStore": Lines, "" secret, "File or content with the RSA key of OAuth 1.0. Secret, since it may hold the key itself.";
-        Works "CertificateStorePassword": Text, "" secret, "Password of CertificateStore.";
-        Works "CertificateSubject": Text, "", "Which certificate of CertificateStore: its whole subject, else a part of it. Empty or `*`: the first with a key.";
+        Works "InitiateOAuth": Choice(&["OFF", "GETANDREFRESH", "REFRESH"]), "OFF", "Who gets the tokens: the caller (`OFF`), jsmql with a browser (`GETANDREFRESH`, see `jsmql login`), or the caller once and jsmql from then on (`REFRESH`).", "GETANDREFRESH";
+        Works "OAuthVersion": Choice(&["1.0", "2.0"]), "2.0", "Version of OAuth; `1.0` (1.0a) is for self-hosted sites.", "1.0";
+        Works "OAuthClientId": Text, "", "Client id (2.0) or consumer key (1.0) of the OAuth app.", "kqZ81…";
+        Works "OAuthClientSecret": Text, "" secret, "Client secret of the OAuth app. With OAuth 1.0 it means HMAC-SHA1 signatures.", "ATOAx9…";
+        Works "OAuthAccessToken": Text, "" secret, "Access token.", "eyJhbGci…";
+        Works "OAuthAccessTokenSecret": Text, "" secret, "Secret of an OAuth 1.0 access token.", "3jUm…";
+        Works "Scope": Text, "", "Scopes to ask for, separated by spaces. Empty: all that jsmql uses, and `offline_access`.", "'read:servicedesk-request read:jira-work offline_access'";
+        Works "OAuthSettingsLocation": Path, "", "Where the tokens are kept: a file (readable by its owner only), `memory://name` or `keyring://name`. Empty: a file of its own for each site, client and profile in the folder `jsmql/tokens` of the user's configuration.", "keyring://acme";
+        Works "CallbackURL": Url, "http://localhost:33333", "Redirect URL of the OAuth app. `http://localhost` with a port is listened on by jsmql; with any other, the code is copied to OAuthVerifier.", "http://localhost:8400/done";
+        Works "CloudId": Text, "", "Atlassian's id of the site. Empty: looked up by URL. Set with an API token it means ScopedToken.", "1324a887-45db-4bf4-8f1a-3f5c3f1c2a4b";
+        Works "OAuthVerifier": Text, "" secret, "Code of a sign-in in a browser on another machine; `jsmql login` shows the address and takes it.", "eyJraWQi…";
+        Works "AuthToken": Text, "" secret, "OAuth 1.0 request token that OAuthVerifier belongs to. Empty: the one that `jsmql login` kept.", "mtv6…";
+        Works "AuthKey": Text, "" secret, "Secret of the OAuth 1.0 request token.", "Kd75…";
+        Works "OAuthRefreshToken": Text, "" secret, "Refresh token to begin with. Once it is exchanged the newer one in OAuthSettingsLocation is used.", "eyJhbGci…";
+        Works "OAuthExpiresIn": COUNT, "", "Lifetime of OAuthAccessToken in seconds. Empty: it is used until the site refuses it.", "3600";
+        Works "OAuthTokenTimestamp": COUNT, "", "When OAuthAccessToken was issued, in Unix milliseconds. Empty: now.", "1794787200000";
+        Works "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds. `…FILE` takes a path, `…BLOB` the content. It must hold an RSA private key. `USER` and `MACHINE`, the stores of the operating system, are refused: export the key as `PFXFILE`.", "PEMKEY_FILE";
+        Works "CertificateStore": Lines, "" secret, "File or content with the RSA key of OAuth 1.0. Secret, since it may hold the key itself.", "/etc/jsmql/jira.pem";
+        Works "CertificateStorePassword": Text, "" secret, "Password of CertificateStore.", "s3cr3t";
+        Works "CertificateSubject": Text, "", "Which certificate of CertificateStore: its whole subject, else a part of it. Empty or `*`: the first with a key.", "'CN=jsmql, O=Acme'";
     }
     Tls {
-        Works "SSLClientCert": Lines, "" secret, "Client certificate and its private key: a file, or the content in base64 or PEM, as SSLClientCertType says. Secret, since it may hold the key itself.";
-        Works "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds. `…FILE` takes a path, `…BLOB` the content. It must hold a private key and its certificate: PFX (PKCS #12), JKS or PEM.";
-        Works "SSLClientCertPassword": Text, "" secret, "Password of SSLClientCert, its keys included.";
-        Works "SSLClientCertSubject": Text, "*", "Which certificate of SSLClientCert: its whole subject, else a part of it; `*` is the first with a key.";
-        Works "SSLServerCert": Lines, "", "What is accepted from the server besides the certificates that the system trusts: a PEM file or PEM text with certificates (the server's own, or those of an authority) or a public key, the certificate's thumbprint (MD5, SHA-1 or SHA-256 in hexadecimal), or `*` for anything, which protects nothing.";
+        Works "SSLClientCert": Lines, "" secret, "Client certificate and its private key: a file, or the content in base64 or PEM, as SSLClientCertType says. Secret, since it may hold the key itself.", "/etc/jsmql/client.p12";
+        Works "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds. `…FILE` takes a path, `…BLOB` the content. It must hold a private key and its certificate: PFX (PKCS #12), JKS or PEM. `USER` and `MACHINE`, the stores of the operating system, are refused: export the certificate as `PFXFILE`.", "PEMKEY_FILE";
+        Works "SSLClientCertPassword": Text, "" secret, "Password of SSLClientCert, its keys included.", "s3cr3t";
+        Works "SSLClientCertSubject": Text, "*", "Which certificate of SSLClientCert: its whole subject, else a part of it; `*` is the first with a key.", "CN=jsmql";
+        Works "SSLServerCert": Lines, "", "What is accepted from the server besides the certificates that the system trusts: a PEM file or PEM text with certificates (the server's own, or those of an authority) or a public key, the certificate's thumbprint (MD5, SHA-1 or SHA-256 in hexadecimal), or `*` for anything, which protects nothing.", "/etc/jsmql/ca.pem";
     }
     Firewall {
-        Works "FirewallType": Choice(&["NONE", "TUNNEL", "SOCKS4", "SOCKS5"]), "NONE", "Protocol of the firewall: HTTP CONNECT (`TUNNEL`) or SOCKS.";
-        Works "FirewallServer": Text, "", "Host of the firewall.";
-        Works "FirewallPort": PORT, "0", "Port of the firewall. 0: the usual one, 80 for `TUNNEL` and 1080 for SOCKS.";
-        Works "FirewallUser": Text, "", "User at the firewall. Empty: none is needed.";
-        Works "FirewallPassword": Text, "" secret, "Password at the firewall; not for `SOCKS4`, which has none.";
+        Works "FirewallType": Choice(&["NONE", "TUNNEL", "SOCKS4", "SOCKS5"]), "NONE", "Protocol of the firewall: HTTP CONNECT (`TUNNEL`) or SOCKS.", "SOCKS5";
+        Works "FirewallServer": Text, "", "Host of the firewall.", "gate.acme.example";
+        Works "FirewallPort": PORT, "0", "Port of the firewall. 0: the usual one, 80 for `TUNNEL` and 1080 for SOCKS.", "1080";
+        Works "FirewallUser": Text, "", "User at the firewall. Empty: none is needed.", "ann";
+        Works "FirewallPassword": Text, "" secret, "Password at the firewall; not for `SOCKS4`, which has none.", "s3cr3t";
     }
     Proxy {
         Works "UseProxySettings": Boolean, "true", "The same as ProxyAutoDetect, under the name of another program.";
         Works "ProxyAutoDetect": Boolean, "true", "Whether the proxy of the environment (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY), or else of the system (Windows, macOS), is used where neither ProxyServer nor FirewallType names one. A site on this machine is always reached directly. `false`: no proxy.";
-        Works "ProxyServer": Text, "", "Host of the HTTP proxy.";
-        Works "ProxyPort": PORT, "80", "Port of the proxy.";
-        Works "ProxyAuthScheme": Choice(&["BASIC", "DIGEST", "NEGOTIATE", "NTLM", "PROPRIETARY", "NONE"]), "BASIC", "How to sign in at the proxy with ProxyUser. `NEGOTIATE`, `NTLM` and `PROPRIETARY` are refused: use a relay such as cntlm on this machine.";
-        Works "ProxyUser": Text, "", "User at the proxy. Empty: none is needed.";
-        Works "ProxyPassword": Text, "" secret, "Password at the proxy.";
-        Works "ProxySSLType": Choice(&["AUTO", "ALWAYS", "NEVER", "TUNNEL"]), "AUTO", "`ALWAYS`: the proxy itself is spoken to in TLS. `TUNNEL`: plain `http`, too, goes through CONNECT. `AUTO`: a tunnel for `https`, none for `http`. `NEVER`: the same, and `https` is refused.";
-        Works "ProxyExceptions": Text, "", "Hosts and domains reached without the proxy, separated by `;`.";
+        Works "ProxyServer": Text, "", "Host of the HTTP proxy.", "proxy.acme.example";
+        Works "ProxyPort": PORT, "80", "Port of the proxy.", "3128";
+        Works "ProxyAuthScheme": Choice(&["BASIC", "DIGEST", "NEGOTIATE", "NTLM", "PROPRIETARY", "NONE"]), "BASIC", "How to sign in at the proxy with ProxyUser. `NEGOTIATE`, `NTLM` and `PROPRIETARY` are refused: use a relay such as cntlm on this machine.", "DIGEST";
+        Works "ProxyUser": Text, "", "User at the proxy. Empty: none is needed.", "ann";
+        Works "ProxyPassword": Text, "" secret, "Password at the proxy.", "s3cr3t";
+        Works "ProxySSLType": Choice(&["AUTO", "ALWAYS", "NEVER", "TUNNEL"]), "AUTO", "`ALWAYS`: the proxy itself is spoken to in TLS. `TUNNEL`: plain `http`, too, goes through CONNECT. `AUTO`: a tunnel for `https`, none for `http`. `NEVER`: the same, and `https` is refused.", "TUNNEL";
+        Works "ProxyExceptions": Text, "", "Hosts and domains reached without the proxy, separated by `;`.", "'jira.acme.example;.internal.example'";
     }
     Logging {
-        Works "Logfile": Path, "", "File to log to, readable by its owner only, or `STDOUT://` or `STDERR://`. Empty: no log. Secrets are never logged.";
-        Works "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log: 1 what went wrong, 2 statements and sign-ins too, 3 each request, 4 the headers of answers, 5 bodies.";
-        Works "LogModules": Text, "", "Parts to log, separated by `;`: `SQL`, `HTTP`, `AUTH`. Empty: all.";
-        Works "MaxLogFileSize": Text, "100MB", "Size at which the log file is closed, by the name with `.1` behind it, and the next begun.";
-        Works "MaxLogFileCount": Integer { min: -1, max: i64::MAX }, "-1", "How many closed log files to keep. -1: all.";
+        Works "Logfile": Path, "", "File to log to, readable by its owner only, or `STDOUT://` or `STDERR://`. Empty: no log. Secrets are never logged.", "/var/log/jsmql.log";
+        Works "Verbosity": Integer { min: 1, max: 5 }, "1", "How much to log: 1 what went wrong, 2 statements and sign-ins too, 3 each request and what statements took, 4 the headers of answers, 5 bodies.", "3";
+        Works "LogModules": Text, "", "Parts to log, separated by `;`: `SQL`, `HTTP`, `AUTH`. Empty: all.", "'HTTP;AUTH'";
+        Works "MaxLogFileSize": Text, "100MB", "Size at which the log file is closed, by the name with `.1` behind it, and the next begun.", "10MB";
+        Works "MaxLogFileCount": Integer { min: -1, max: i64::MAX }, "-1", "How many closed log files to keep. -1: all.", "5";
     }
     Schema {
-        Works "SchemaDir": Path, "", "Folder with further schema files (TOML). Empty: only the built-in tables.";
-        Works "PseudoColumns": Text, "", "Which input columns `SELECT *` shows too: `table=column,…`, where `*` stands for all. Empty: none. By name they can always be selected.";
-        Works "ServiceDeskID": Text, "", "Id of the service desk that tables are limited to where a query names none, or several separated by commas. Empty: all desks.";
-        Works "IncludeCustomFields": Boolean, "true", "Whether custom fields become columns. Tables of issues show them unless it is false; requests and queue_issues only where it is set to true, since it costs a request that their callers may not be allowed.";
-        Later(CATALOG_FILTER) "BrowsableSchemas": Text, "", "Schemas to list, separated by commas. Empty: all.";
-        Later(CATALOG_FILTER) "Tables": Text, "", "Tables to list, separated by commas. Empty: all.";
-        Later(CATALOG_FILTER) "Views": Text, "", "Views to list, separated by commas. Empty: all.";
-        Later("reading views from a file") "UserDefinedViews": Path, "", "File with views, JSON.";
+        Works "SchemaDir": Path, "", "Folder with further schema files (TOML). Empty: only the built-in tables.", "/etc/jsmql/tables";
+        Works "PseudoColumns": Text, "", "Which input columns `SELECT *` shows too: `table=column,…`, where `*` stands for all. Empty: none. By name they can always be selected.", "requests=search";
+        Works "ServiceDeskID": Text, "", "Id of the service desk that tables are limited to where a query names none, or several separated by commas. Empty: all desks.", "1,4";
+        Works "IncludeCustomFields": Boolean, "true", "Whether custom fields become columns. Tables of issues show them unless it is false; requests and queue_issues only where it is set to true, since it costs a request that their callers may not be allowed.", "true";
+        Works "BrowsableSchemas": Text, "", "Schemas to list, separated by commas: `public`, `sys`, `temp`. Empty: all. What is not listed can still be named.", "public,sys";
+        Works "Tables": Text, "", "Which of the tables that can be written to to list, separated by commas. Empty: all. What is not listed can still be named.", "organizations,request_comments";
+        Works "Views": Text, "", "Which of the tables that can only be read to list, separated by commas. Empty: all. What is not listed can still be named.", "requests,queues";
+        Works "UserDefinedViews": Path, "", "File with views, JSON: `{\"name\": {\"query\": \"SELECT …\"}}`. They are views of the schema `temp`, made by the first statement.", "/etc/jsmql/views.json";
         Refused("jsmql reads no .rsd files; describe tables in TOML and name their folder in SchemaDir") "Location": Path, "", "Folder of another driver's schema files.";
         Refused(FIXED_NAMES) "UseDisplayNames": Boolean, "false", "Whether columns have the names of the user interface.";
         Refused(FIXED_NAMES) "UseSimpleNames": Boolean, "false", "Whether names are reduced to letters, digits and `_`.";
     }
     Caching {
-        Later(LOCAL_COPY) "AutoCache": Boolean, "false", "Whether what is read is kept.";
+        Refused(LOCAL_COPY) "AutoCache": Boolean, "false", "Whether what is read is kept.";
         Refused(FOREIGN_CACHE) "CacheDriver": Text, "", "JDBC driver of the cache.";
         Refused(FOREIGN_CACHE) "CacheProvider": Text, "", "ADO provider of the cache.";
         Refused(FOREIGN_CACHE) "CacheConnection": Text, "" secret, "Connection string of the cache.";
-        Later(LOCAL_COPY) "CacheLocation": Path, "", "Folder of the local copy.";
-        Later(LOCAL_COPY) "CacheTolerance": COUNT, "600", "Age in seconds up to which the local copy is used.";
-        Later(LOCAL_COPY) "Offline": Boolean, "false", "Whether to answer from the local copy only.";
-        Later(LOCAL_COPY) "CacheMetadata": Boolean, "false", "Whether to keep what the site says about its fields.";
+        Refused(LOCAL_COPY) "CacheLocation": Path, "", "Folder of the local copy.";
+        Refused(LOCAL_COPY) "CacheTolerance": COUNT, "600", "Age in seconds up to which the local copy is used.";
+        Refused(LOCAL_COPY) "Offline": Boolean, "false", "Whether to answer from the local copy only.";
+        Refused(METADATA) "CacheMetadata": Boolean, "false", "Whether to keep what the site says about its fields.";
     }
     Reading {
-        Works "Timeout": Integer { min: 0, max: 86_400 }, "60", "Seconds one request may take, its retries and waits included. 0: no end.";
-        Works "MaxRows": Integer { min: -1, max: i64::MAX }, "-1", "Most rows a statement returns. -1: all.";
-        Works "MaxRequests": COUNT, "0", "Most requests one statement may send; the statement fails before it exceeds them. 0: no limit.";
-        Works "MaxConcurrency": Integer { min: 1, max: 64 }, "8", "Most requests under way at the same time.";
-        Works "Pagesize": Integer { min: 0, max: 10_000 }, "0", "Rows to ask for in one page. The site may give fewer. 0: as many as the API allows.";
-        Works "MaxBodySize": Integer { min: 1, max: 1_024 }, "64", "Largest answer to accept, in MiB after decompression.";
-        Works "RequestLanguage": Text, "", "Language of names the site translates, as in the `Accept-Language` header, such as `de`. Empty: the language of the account.";
+        Works "Timeout": Integer { min: 0, max: 86_400 }, "60", "Seconds one request may take, its retries and waits included. 0: no end.", "30";
+        Works "MaxRows": Integer { min: -1, max: i64::MAX }, "-1", "Most rows a statement returns. -1: all.", "1000";
+        Works "MaxRequests": COUNT, "0", "Most requests one statement may send; the statement fails before it exceeds them. 0: no limit.", "500";
+        Works "MaxConcurrency": Integer { min: 1, max: 64 }, "8", "Most requests under way at the same time.", "16";
+        Works "Pagesize": Integer { min: 0, max: 10_000 }, "0", "Rows to ask for in one page. The site may give fewer. 0: as many as the API allows.", "50";
+        Works "MaxBodySize": Integer { min: 1, max: 1_024 }, "64", "Largest answer to accept, in MiB after decompression.", "16";
+        Works "RequestLanguage": Text, "", "Language of names the site translates, as in the `Accept-Language` header, such as `de`. Empty: the language of the account.", "de";
         Works "Pushdown": Boolean, "true", "Whether filters, limits and columns reach the site. `false` reads everything and filters here; for testing.";
         Refused("use MaxConcurrency") "MaxThreads": COUNT, "", "How many requests run at the same time.";
         Refused("rows come in the order of the site; write ORDER BY") "UseDefaultOrderBy": Boolean, "false", "Whether statements without ORDER BY are sorted.";
@@ -179,15 +178,15 @@ options! {
     Writing {
         Works "Readonly": Boolean, "false", "Whether every statement that changes the site is refused.";
         Works "RequireWhere": Boolean, "true", "Whether UPDATE and DELETE without WHERE are refused.";
-        Works "MaxWriteRows": COUNT, "0", "Most rows one statement may write. 0: no limit.";
-        Works "OnRowError": Choice(&["stop", "continue"]), "stop", "What a statement does after a row that failed: `stop` writes row by row and stops there; `continue` goes on, and writes to several requests at a time.";
+        Works "MaxWriteRows": COUNT, "0", "Most rows one statement may write. 0: no limit.", "100";
+        Works "OnRowError": Choice(&["stop", "continue"]), "stop", "What a statement does after a row that failed: `stop` writes row by row and stops there; `continue` goes on, and writes to several requests at a time.", "continue";
         Works "DryRun": Boolean, "false", "Whether the requests of writes are shown, with their bodies, instead of sent.";
-        Works "BatchSize": COUNT, "0", "Rows written in one request where the API takes several. 0: as many as it takes.";
-        Works "AttachmentDir": Path, "", "Folder that attachments are downloaded to; where it is set, files are uploaded from there only. Empty: no downloads, uploads from anywhere.";
-        Works "MaxUploadSize": Integer { min: 1, max: 10_240 }, "100", "Largest file to upload, in MiB.";
+        Works "BatchSize": COUNT, "0", "Rows written in one request where the API takes several. 0: as many as it takes.", "20";
+        Works "AttachmentDir": Path, "", "Folder that attachments are downloaded to; where it is set, files are uploaded from there only. Empty: no downloads, uploads from anywhere.", "/srv/attachments";
+        Works "MaxUploadSize": Integer { min: 1, max: 10_240 }, "100", "Largest file to upload, in MiB.", "20";
     }
     Other {
-        Later("checking the credentials while connecting") "ConnectOnOpen": Boolean, "false", "Whether connecting sends a request.";
+        Works "ConnectOnOpen": Boolean, "false", "Whether connecting asks the site who we are, so that wrong credentials are an error at once. `false`: the first statement notices.";
         Refused("a connection is named where it is kept, not in its connection string") "ConnectionName": Text, "", "Name of the connection.";
         Refused("jsmql has no hidden settings; each is an option of its own") "Other": Text, "" secret, "Hidden settings of another driver.";
         Refused("jsmql needs no licence key") "RTK": Text, "" secret, "Licence key of another driver.";
@@ -223,6 +222,7 @@ impl OptionRow {
 
 #[cfg(test)]
 mod tests {
+    use super::super::values::OptionValues;
     use super::*;
     use std::collections::HashSet;
 
@@ -293,6 +293,55 @@ mod tests {
         let mut seen = HashSet::new();
         for pair in OPTIONS.chunk_by(|a, b| a.category == b.category) {
             assert!(seen.insert(pair[0].category), "{:?} appears twice", pair[0].category);
+        }
+    }
+
+    /// Each option that works, with a test that fails when it is ignored.
+    const TESTS: &str = include_str!("../../tests/golden/options.txt");
+
+    #[test]
+    fn every_option_that_works_has_a_test_that_names_it() {
+        let lines = TESTS.lines().filter(|line| !line.starts_with('#'));
+        let tests: Vec<Vec<&str>> = lines.map(|line| line.split_whitespace().collect()).collect();
+        for row in OPTIONS {
+            let found: Vec<_> = tests.iter().filter(|words| words[0] == row.name).collect();
+            let expected = usize::from(row.status == Status::Works);
+            assert_eq!(found.len(), expected, "{} in tests/golden/options.txt", row.name);
+            for words in found {
+                let [_, file, test] = words[..] else { panic!("{words:?}") };
+                let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{file}: {error}"));
+                assert!(
+                    test == "-" || text.contains(&format!("fn {test}(")),
+                    "{file} has no test {test}"
+                );
+                assert!(
+                    normalise(&text).contains(&normalise(row.name)),
+                    "{file} does not name {}",
+                    row.name
+                );
+            }
+        }
+        assert!(tests.iter().all(|words| OPTIONS.iter().any(|row| row.name == words[0])));
+    }
+
+    #[test]
+    fn what_is_refused_says_why_and_what_to_use_instead() {
+        for row in OPTIONS {
+            let Status::Refused(reason) = row.status else { continue };
+            let value = match row.kind {
+                Boolean if row.default == "true" => "false",
+                Boolean => "true",
+                Integer { .. } => "7",
+                _ => "c4n4ry",
+            };
+            let error = OptionValues::read(&format!("{}={value}", row.name), []).expect_err(row.name);
+            assert_eq!(error.kind(), crate::error::ErrorKind::Unsupported, "{}", row.name);
+            assert!(
+                error.message().contains(reason) && error.message().starts_with(row.name),
+                "{error}"
+            );
+            assert!(error.hint_text().is_some() && reason.split(' ').count() > 1, "{}", row.name);
+            assert!(!format!("{error:?}").contains("c4n4ry"));
         }
     }
 }

@@ -134,7 +134,6 @@ fn checked(set: Set) -> Result<Set> {
     let obstacle = match row.status {
         _ if canonical.as_deref() == Ok(row.default) => None,
         Status::Works => None,
-        Status::Later(what) => Some(format!("{} is set, but {what} is still to come", row.name)),
         Status::Refused(reason) => Some(format!("{} cannot be set: {reason}", row.name)),
     };
     if let Some(message) = obstacle {
@@ -231,11 +230,7 @@ mod tests {
     #[test]
     fn an_option_not_for_use_says_so_unless_it_has_its_default() {
         for (text, fragment, hint) in [
-            (
-                "AutoCache=yes",
-                "keeping a local copy of tables is still to come",
-                "leave it out",
-            ),
+            ("AutoCache=yes", "CREATE TABLE temp.x AS SELECT", "leave it out"),
             ("RTK=canary", "RTK cannot be set: jsmql needs no licence key", "leave it out"),
             ("PoolMaxSize=5", "use MaxConcurrency", "leave it out"),
             ("Location=/canary", "name their folder in SchemaDir", "leave it out"),

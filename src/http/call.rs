@@ -6,7 +6,6 @@ use super::exchange::{Answer, exchange};
 use super::gate::{Admission, Endpoint};
 use super::refusal;
 use super::retry::{Decision, Outcome, decide};
-use super::scope;
 use super::throttle::{Scope, Throttle};
 use super::trace::{trace_answer, trace_attempt};
 use super::transport::{Failure, lost_error, unsent_error};
@@ -168,7 +167,16 @@ impl<'c> Call<'c> {
             }
         };
         let error = judged.as_ref().err().map(|failed| failed.error.message().to_owned());
-        trace_attempt(self.request, status, bytes, entry.elapsed(), self.attempts, error.as_deref());
+        let (statement, elapsed) = (self.statement.number(), entry.elapsed());
+        trace_attempt(
+            self.request,
+            statement,
+            status,
+            bytes,
+            elapsed,
+            self.attempts,
+            error.as_deref(),
+        );
         entry.ended(status, bytes, error);
         judged
     }
@@ -202,8 +210,8 @@ impl<'c> Call<'c> {
         self.doubt |= outcome.maybe_processed();
         Err(Failed {
             error: if refusal::lacks_scope(&answer) {
-                let reads = self.request.safety == Safety::Read;
-                refusal::scope_error(scope::needed(self.request.method, &self.request.template, reads))
+                let writes = self.request.safety != Safety::Read;
+                refusal::scope_error(options.scopes.needed(&self.request.template, writes))
             } else {
                 refusal::status_error(&answer, &throttle, options, now)
             },

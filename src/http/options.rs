@@ -3,6 +3,7 @@
 use super::{Authorization, RetryPolicy};
 use crate::connection::{Route, TlsOptions};
 use crate::error::{Error, ErrorKind, Result};
+use crate::schema::Scopes;
 use async_trait::async_trait;
 use std::fmt;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub(crate) struct ClientOptions {
     pub authorization: Authorization,
     /// Finds the root that requests go to where it is not `base`: the gateway of Atlassian Cloud, by the site's cloud id.
     pub locator: Option<Arc<dyn Locator>>,
+    /// Which scopes requests need, for messages.
+    pub scopes: Arc<Scopes>,
     /// What is presented to the server, and accepted from it.
     pub tls: TlsOptions,
     /// The way to the site.
@@ -55,6 +58,7 @@ impl ClientOptions {
             authorization: Authorization::None,
             locator: None,
             log: None,
+            scopes: Arc::default(),
             tls: TlsOptions::default(),
             route: Route::default(),
             language: None,

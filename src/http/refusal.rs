@@ -100,9 +100,17 @@ pub(super) fn lacks_scope(answer: &Answer) -> bool {
             .contains("scope does not match")
 }
 
+/// What is said of a token without a scope.
+const NO_SCOPE: &str = "the token lacks a scope for this request";
+
+/// Whether the request was refused for want of a scope.
+pub(crate) fn is_scope_error(error: &Error) -> bool {
+    error.kind() == ErrorKind::Permission && error.message().contains(NO_SCOPE)
+}
+
 /// The error for a token without the scope that the request needs.
 pub(super) fn scope_error(needed: Option<&str>) -> Error {
-    Error::new(ErrorKind::Permission, "the token lacks a scope for this request").hint(match needed {
+    Error::new(ErrorKind::Permission, NO_SCOPE).hint(match needed {
         Some(scope) => format!(
             "it needs the scope {scope} (or the granular scopes of the operation): add it to the OAuth app or API token, and run jsmql login again"
         ),

@@ -11,16 +11,24 @@ const BODY: usize = 64 << 10;
 /// An attempt that ended.
 pub(super) fn trace_attempt(
     request: &Request,
+    statement: u64,
     status: Option<u16>,
     bytes: usize,
     elapsed: Duration,
     attempt: u32,
     error: Option<&str>,
 ) {
-    let (method, path, elapsed_ms) = (request.method.as_str(), request.path.as_str(), elapsed.as_millis() as u64);
+    let (method, path, template) = (request.method.as_str(), request.path.as_str(), request.template.as_ref());
+    let (elapsed_ms, elapsed_us) = (elapsed.as_millis() as u64, elapsed.as_micros() as u64);
     match error {
-        Some(error) => tracing::warn!(target: "jsmql::http", method, path, status, elapsed_ms, attempt, error, "request failed"),
-        None => tracing::debug!(target: "jsmql::http", method, path, status, bytes, elapsed_ms, attempt, "request"),
+        Some(error) => tracing::warn!(
+            target: "jsmql::http",
+            statement, method, path, template, status, elapsed_ms, elapsed_us, attempt, error, "request failed"
+        ),
+        None => tracing::debug!(
+            target: "jsmql::http",
+            statement, method, path, template, status, bytes, elapsed_ms, elapsed_us, attempt, "request"
+        ),
     }
     tracing::trace!(target: "jsmql::http::headers", query = ?request.query, headers = ?request.headers, "as asked");
     if let Some(body) = &request.body {

@@ -5,18 +5,19 @@
 //!
 //! # Verbosity
 //!
-//! 1: what went wrong. 2: statements and sign-ins. 3: each request with its status and time. 4: the headers of each answer.
+//! 1: what went wrong. 2: statements and sign-ins. 3: each request with its status and time, and what each statement took. 4: the headers of each answer.
 //! 5: the bodies of requests and answers. Credentials are in none of these: headers and bodies of the sign-in are never logged, and
 //! [`Redactor`] looks over every line.
 
 mod redact;
 
 use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use file_rotate::compression::Compression;
 use file_rotate::suffix::AppendCount;
 use file_rotate::{ContentLimit, FileRotate};
+use tracing::subscriber::NoSubscriber;
 use tracing::{Dispatch, Level, Metadata};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
@@ -30,9 +31,31 @@ pub(crate) use redact::Redactor;
 /// Most files that are kept where all are.
 const ALL: usize = 1_000_000;
 
-/// The subscriber that `connection` asks for. None: it has no Logfile.
-pub(crate) fn dispatch(connection: &Connection) -> Result<Option<Dispatch>> {
-    let Some(options) = connection.log() else { return Ok(None) };
+/// Where there is but one subscriber, `tracing` takes it for that of all threads: an event that another thread came upon first would be off for
+/// good. So there are always two.
+static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::default()));
+
+/// A further reader of the events of a session.
+pub(crate) type Reader = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// The subscriber of a session: its log, and a further reader. None: it has neither.
+pub(crate) fn dispatch(connection: &Connection, reader: Option<Reader>) -> Result<Option<Dispatch>> {
+    let log = connection.log().map(|options| writer(connection, options)).transpose()?;
+    if log.is_none() && reader.is_none() {
+        return Ok(None);
+    }
+    let layer = connection.log().cloned().zip(log).map(|(wanted, writer)| {
+        tracing_subscriber::fmt::layer()
+            .with_ansi(false)
+            .with_writer(writer)
+            .with_filter(filter_fn(move |metadata| wants(&wanted, metadata)))
+    });
+    LazyLock::force(&OTHER);
+    Ok(Some(Dispatch::new(Registry::default().with(reader).with(layer))))
+}
+
+/// What writes the log.
+fn writer(connection: &Connection, options: &LogOptions) -> Result<Writer> {
     let sink: Box<dyn Write + Send> = match &options.place {
         LogPlace::Stdout => Box::new(std::io::stdout()),
         LogPlace::Stderr => Box::new(std::io::stderr()),
@@ -55,16 +78,10 @@ pub(crate) fn dispatch(connection: &Connection) -> Result<Option<Dispatch>> {
             ))
         }
     };
-    let writer = Writer {
+    Ok(Writer {
         sink: Arc::new(Mutex::new(sink)),
         redactor: Arc::new(Redactor::of(connection)),
-    };
-    let wanted = options.clone();
-    let layer = tracing_subscriber::fmt::layer()
-        .with_ansi(false)
-        .with_writer(writer)
-        .with_filter(filter_fn(move |metadata| wants(&wanted, metadata)));
-    Ok(Some(Dispatch::new(Registry::default().with(layer))))
+    })
 }
 
 /// Whether an event is logged.

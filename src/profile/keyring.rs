@@ -48,7 +48,12 @@ fn entry(name: &str) -> Result<keyring::Entry> {
 
 #[cfg(feature = "keyring")]
 fn failed(error: &keyring::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("the keyring cannot be used: {error}"))
+    // Why there is no store is told apart.
+    let why = match (error, keyring::Entry::store_status()) {
+        (keyring::Error::NoDefaultStore, Err(reason)) => reason.to_string(),
+        _ => error.to_string(),
+    };
+    Error::new(ErrorKind::Io, format!("the keyring cannot be used: {why}"))
         .hint("a keyring needs a desktop session; without one keep tokens in a file (OAuthSettingsLocation) and secrets in JSMQL_ variables")
 }
 
@@ -59,4 +64,26 @@ fn absent(name: &str) -> Error {
         format!("keyring://{name}: this jsmql was built without the feature `keyring`"),
     )
     .hint("build it with --features keyring, or use a file")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With a desktop session the entry is not there; without one, or without the feature, the error says what to do.
+    #[test]
+    fn what_is_not_there_is_told() {
+        match load("jsmql test of what is not there") {
+            Ok(found) => assert!(cfg!(feature = "keyring") && found.is_none()),
+            Err(error) => {
+                let hint = error.hint_text().unwrap();
+                let word = if cfg!(feature = "keyring") {
+                    "desktop session"
+                } else {
+                    "--features keyring"
+                };
+                assert!(hint.contains(word), "{error}: {hint}");
+            }
+        }
+    }
 }

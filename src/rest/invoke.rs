@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value as Json;
+use url::Url;
 
 use super::cell::{Builder, Cell};
 use super::dry::{requests_schema, show};
@@ -16,8 +17,8 @@ use super::request::operation_request;
 use super::value::Value;
 use super::{answer, arrow_field, files, find};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Content, Request, Response, Safety, Terms, Upload, is_outcome_unknown};
-use crate::schema::{Action, Catalog, Procedure, Step};
+use crate::http::{Asking, Content, Grant, Request, Response, Safety, Secret, Terms, Upload, is_outcome_unknown};
+use crate::schema::{Action, Catalog, Grants, Procedure, Step};
 
 /// Names of the result columns of a file that was kept, and of a schema file.
 const FILE: &str = "file";
@@ -87,6 +88,7 @@ pub(crate) async fn invoke(
     let result = match &procedure.action {
         Action::Steps(steps) => run.steps(steps, arguments).await,
         Action::Schema { table, file } => run.schema(catalog, &arguments, *table, *file),
+        Action::OAuth(asked) => run.grant(*asked, &arguments).await,
     };
     result.map_err(|error| error.table(&procedure.name))
 }
@@ -334,6 +336,109 @@ impl Run<'_> {
         RecordBatch::try_new(result_schema(self.procedure, false), columns).map_err(unfit)
     }
 
+    /// Asks the authorization server.
+    async fn grant(&self, asked: Grants, given: &[Option<Value>]) -> Result<RecordBatch> {
+        let granting = self.scope.site.granting.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Option, "the connection does not use OAuth")
+                .hint("connect with AuthScheme=OAuth and OAuthClientId")
+        })?;
+        let text = |parameter: usize| {
+            let text = given[parameter].as_ref().and_then(Value::text)?;
+            Some(text.into_owned()).filter(|text| !text.is_empty())
+        };
+        let secret = |parameter: usize| text(parameter).map(Secret::from);
+        let callback = |parameter: usize| {
+            let url = text(parameter).map(|text| Url::parse(&text)).transpose();
+            url.map_err(|_| {
+                Error::new(ErrorKind::Statement, "callback_url is no URL").hint("give the redirect URL of the OAuth app")
+            })
+        };
+        match asked {
+            Grants::Consent {
+                callback: at,
+                scope,
+                state,
+            } => {
+                let asking = Asking {
+                    callback: callback(at)?,
+                    scope: text(scope),
+                    state: text(state),
+                };
+                let consent = granting.consent(asking).await?;
+                let (token, key) = consent.request.unzip();
+                self.row(|name| match name {
+                    "url" => Some(Value::Text(consent.url.to_string())),
+                    "auth_token" => open(token.as_ref()),
+                    "auth_key" => open(key.as_ref()),
+                    _ => None,
+                })
+            }
+            Grants::Refresh { token } => {
+                let grant = granting.refresh(secret(token).unwrap_or_default()).await?;
+                self.granted(&grant)
+            }
+            Grants::Exchange {
+                mode,
+                code,
+                callback: at,
+                scope,
+                token,
+                key,
+            } => {
+                let wrong = |what: &str, hint: &str| Err(Error::new(ErrorKind::Statement, what).hint(hint));
+                let request = match (secret(token), secret(key)) {
+                    (Some(token), Some(key)) => Some((token, key)),
+                    (None, None) => None,
+                    _ => return wrong("auth_token and auth_key belong together", "give both, or neither"),
+                };
+                let grant = match (text(mode).as_deref(), secret(code)) {
+                    (Some("APP"), Some(_)) => {
+                        return wrong(
+                            "auth_mode is APP, which takes no verifier",
+                            "leave verifier out, or use auth_mode WEB",
+                        );
+                    }
+                    (Some("WEB"), None) => {
+                        return wrong(
+                            "verifier is missing",
+                            "open the address of get_oauth_authorization_url in a browser, and give the code that it leads to",
+                        );
+                    }
+                    (_, Some(code)) => granting.exchange(code, callback(at)?, request).await?,
+                    (_, None) if request.is_some() => {
+                        return wrong(
+                            "auth_token is given without verifier",
+                            "give the verifier that the browser came back with",
+                        );
+                    }
+                    (_, None) => {
+                        let asking = Asking {
+                            callback: callback(at)?,
+                            scope: text(scope),
+                            state: None,
+                        };
+                        granting.browse(asking).await?
+                    }
+                };
+                self.granted(&grant)
+            }
+        }
+    }
+
+    fn granted(&self, grant: &Grant) -> Result<RecordBatch> {
+        self.row(|name| match name {
+            "oauth_access_token" => open(Some(&grant.access_token)),
+            "oauth_access_token_secret" => open(grant.token_secret.as_ref()),
+            "oauth_refresh_token" => open(grant.refresh_token.as_ref()),
+            "cloud_id" => grant.cloud_id.clone().map(Value::Text),
+            "expires_in" => grant
+                .expires_in
+                .and_then(|seconds| i64::try_from(seconds).ok())
+                .map(Value::Bigint),
+            _ => None,
+        })
+    }
+
     fn schema(&self, catalog: &Catalog, given: &[Option<Value>], table: usize, file: usize) -> Result<RecordBatch> {
         let text = |parameter: usize| given[parameter].as_ref().and_then(Value::text);
         let table = text(table).unwrap_or_default();
@@ -350,6 +455,11 @@ impl Run<'_> {
             _ => None,
         })
     }
+}
+
+/// A token for the caller, who asked for it.
+fn open(secret: Option<&Secret>) -> Option<Value> {
+    secret.map(|secret| Value::Text(secret.expose().to_owned()))
 }
 
 fn unfit(error: arrow::error::ArrowError) -> Error {

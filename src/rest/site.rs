@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
@@ -14,7 +14,7 @@ use super::pace::Paces;
 use super::plan::{Call, Context, Sizes};
 use super::touched::Touched;
 use super::value::Value;
-use crate::http::Client;
+use crate::http::{Client, Granting};
 use crate::schema::{Column, Format, Table};
 
 /// What the connection says about writing.
@@ -44,6 +44,8 @@ pub(crate) struct Writing {
 #[derive(Debug)]
 pub(crate) struct Site {
     pub(crate) client: Client,
+    /// The authorization server, where the connection uses OAuth.
+    pub(crate) granting: Option<Arc<dyn Granting>>,
     /// Language of names and messages.
     pub(crate) language: Option<String>,
     /// Rows to ask for in a page, where fewer than the API allows.
@@ -72,6 +74,7 @@ impl Site {
     ) -> Self {
         Self {
             client,
+            granting: None,
             language,
             page_size,
             desks,
@@ -83,6 +86,11 @@ impl Site {
             metadata: Metadata::default(),
             small_batches: AtomicBool::new(false),
         }
+    }
+
+    /// The same site with the authorization server of its connection.
+    pub(crate) fn with_granting(self, granting: Option<Arc<dyn Granting>>) -> Self {
+        Self { granting, ..self }
     }
 
     /// The facts that decisions about this site depend on.

@@ -8,6 +8,7 @@ use super::file::{ApiFile, CodecFile, ColumnFile, FormatFile, KindFile, ListFile
 use super::operation::{Form, Operation, Tables};
 use super::operation_file::ProcedureFile;
 use super::procedure::Procedure;
+use super::scopes::Scopes;
 use super::{
     Api, Catalog, Codec, Column, Custom, Embed, Example, Format, Jql, JsonPath, Kind, Lookup, Origin, Page, Parent, Push,
     SlaPart, Source, Table,
@@ -81,12 +82,16 @@ pub(super) fn compile(sources: &[(String, String)]) -> Result<Catalog> {
     let procedures = procedures
         .into_iter()
         .map(|(name, (path, file))| procedure(name, path, &file, &folders, &compiler.done))
-        .collect::<Result<_>>()?;
+        .collect::<Result<Vec<_>>>()?;
+    let mut apis: Vec<_> = apis.iter().collect();
+    apis.sort_by_key(|(folder, _)| **folder);
+    let scopes = Scopes::compile(apis.into_iter().map(|(_, api)| &api.scopes), &tables, &procedures);
     let sources = tables.iter().filter_map(|table| texts.remove(table.name.as_str())).collect();
     Ok(Catalog {
         tables,
         procedures,
         sources: Arc::new(sources),
+        scopes: Arc::new(scopes),
     })
 }
 

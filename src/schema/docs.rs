@@ -160,6 +160,7 @@ pub(crate) fn procedures_markdown(catalog: &Catalog) -> String {
                 }
             }
             Action::Schema { .. } => text.push_str("- asks nothing of the site\n"),
+            Action::OAuth(_) => text.push_str("- asks the authorization server of the connection\n"),
         }
         let changes = if procedure.changes {
             "It changes the site."

@@ -344,8 +344,22 @@ pub(super) struct ApiFile {
     pub headers: IndexMap<String, String>,
     /// Query parameter that carries the connection option `RequestLanguage`.
     pub language: Option<String>,
+    /// OAuth scopes of Atlassian Cloud: beginning of a path, where `{}` is any segment = scopes. The longest that fits decides.
+    #[serde(default)]
+    pub scopes: IndexMap<String, ScopeFile>,
     /// Paging of the lists.
     pub page: PageFile,
+}
+
+/// The classic scopes of requests to one part of an API.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScopeFile {
+    /// To read.
+    pub read: String,
+    /// To change something.
+    pub write: String,
 }
 
 /// One value or several.

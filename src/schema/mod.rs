@@ -14,6 +14,7 @@ mod file;
 mod operation;
 mod operation_file;
 mod procedure;
+mod scopes;
 mod search;
 
 use std::path::Path;
@@ -26,7 +27,8 @@ pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Bulk, Encoding, Find, Form, Operation, Place};
-pub(crate) use procedure::{Action, Procedure, Step};
+pub(crate) use procedure::{Action, Grants, Procedure, Step};
+pub(crate) use scopes::Scopes;
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
 /// The schema files that are part of the program: path below `schemas/` and text.
@@ -40,6 +42,7 @@ pub(crate) struct Catalog {
     procedures: Vec<Arc<Procedure>>,
     /// What each table was compiled from, in the order of the tables.
     sources: Arc<Vec<Source>>,
+    scopes: Arc<Scopes>,
 }
 
 /// A schema file as it was read.
@@ -70,6 +73,11 @@ impl Catalog {
         self.procedures.iter().find(|procedure| procedure.name == name)
     }
 
+    /// Which scopes requests need.
+    pub(crate) fn scopes(&self) -> &Arc<Scopes> {
+        &self.scopes
+    }
+
     /// The schema file of the table of that name.
     pub(crate) fn source(&self, table: &str) -> Option<&Source> {
         let index = self.tables.iter().position(|known| known.name == table)?;
@@ -79,6 +87,17 @@ impl Catalog {
     /// The same catalog with other definitions of its tables, in the same order.
     pub(crate) fn with(&self, tables: Vec<Arc<Table>>) -> Self {
         Self { tables, ..self.clone() }
+    }
+
+    /// The same catalog with the tables that `keep` accepts.
+    pub(crate) fn retain(&self, keep: impl Fn(&Table) -> bool) -> Self {
+        let kept = self.tables.iter().zip(&*self.sources).filter(|(table, _)| keep(table));
+        let (tables, sources) = kept.map(|(table, source)| (table.clone(), source.clone())).unzip();
+        Self {
+            tables,
+            sources: Arc::new(sources),
+            ..self.clone()
+        }
     }
 
     /// Tables in the order of their names.

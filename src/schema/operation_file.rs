@@ -179,6 +179,8 @@ pub(super) struct ProcedureFile {
     pub execute: OneOrMany<StepFile>,
     /// Writes a schema file instead of calling the site.
     pub schema: Option<LocalFile>,
+    /// Asks the authorization server of the connection instead of the site; parameters and result have the names that each word says.
+    pub oauth: Option<GrantFile>,
     /// Columns of the result. `from = "@parameter"` is the value of a parameter.
     pub result: IndexMap<String, ColumnFile>,
     /// Arrays inside the answer whose elements are the rows: label = path.
@@ -214,6 +216,9 @@ pub(super) struct ParameterFile {
     pub format: Option<super::file::FormatFile>,
     /// Most characters of a value.
     pub max_chars: Option<usize>,
+    /// Its value is shown in no plan and no log.
+    #[serde(default)]
+    pub secret: bool,
 }
 
 /// One step of a procedure: an operation, and what is special about it.
@@ -254,6 +259,20 @@ pub(super) struct UploadFile {
     pub content: String,
     /// Parameter with the name that the site is told.
     pub name: String,
+}
+
+/// What an authorization server is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GrantFile {
+    /// The page where a user agrees. Takes `callback_url`, `scope`, `state`; gives `url`, `auth_token`, `auth_key`.
+    Consent,
+    /// Tokens for the code of such a user, or of one at this machine. Takes `auth_mode`, `verifier`, `scope`, `callback_url`, `auth_token`,
+    /// `auth_key`; gives `oauth_access_token`, `oauth_access_token_secret`, `oauth_refresh_token`, `cloud_id`, `expires_in`.
+    Exchange,
+    /// Tokens for a refresh token. Takes `oauth_refresh_token`; gives `oauth_access_token`, `oauth_refresh_token`, `expires_in`.
+    Refresh,
 }
 
 /// A schema file that is written.

@@ -8,7 +8,7 @@ use super::compile::{find, json_path, plain_column, user_columns};
 use super::endpoint::Verb;
 use super::file::{ColumnFile, KindFile, OneOrMany, PageStyle};
 use super::operation::Tables;
-use super::operation_file::{ParameterFile, ProcedureFile, StepFile};
+use super::operation_file::{GrantFile, ParameterFile, ProcedureFile, StepFile};
 use super::{Api, Column, Example, JsonPath, Operation, Origin, Page, Table};
 
 /// One procedure.
@@ -21,6 +21,8 @@ pub(crate) struct Procedure {
     pub(crate) parameters: Vec<Column>,
     /// What the site does where a parameter is not given, for the documentation.
     pub(crate) defaults: Vec<Option<String>>,
+    /// Which parameters are shown in no plan and no log.
+    pub(crate) secret: Vec<bool>,
     pub(crate) action: Action,
     /// Whether it changes the site.
     pub(crate) changes: bool,
@@ -39,6 +41,50 @@ pub(crate) enum Action {
     Steps(Vec<Step>),
     /// Writes the schema file of the table named by one parameter to the file named by another.
     Schema { table: usize, file: usize },
+    /// Asks the authorization server of the connection.
+    OAuth(Grants),
+}
+
+/// What an authorization server is asked for. The numbers are parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Grants {
+    /// The page where a user agrees.
+    Consent { callback: usize, scope: usize, state: usize },
+    /// Tokens for a code.
+    Exchange {
+        mode: usize,
+        code: usize,
+        callback: usize,
+        scope: usize,
+        token: usize,
+        key: usize,
+    },
+    /// Tokens for a refresh token.
+    Refresh { token: usize },
+}
+
+impl Grants {
+    fn compile(file: GrantFile, parameters: &[Column]) -> Result<Self, String> {
+        let at = |name| find(parameters, name);
+        Ok(match file {
+            GrantFile::Consent => Self::Consent {
+                callback: at("callback_url")?,
+                scope: at("scope")?,
+                state: at("state")?,
+            },
+            GrantFile::Exchange => Self::Exchange {
+                mode: at("auth_mode")?,
+                code: at("verifier")?,
+                callback: at("callback_url")?,
+                scope: at("scope")?,
+                token: at("auth_token")?,
+                key: at("auth_key")?,
+            },
+            GrantFile::Refresh => Self::Refresh {
+                token: at("oauth_refresh_token")?,
+            },
+        })
+    }
 }
 
 /// One operation of a procedure.
@@ -105,26 +151,27 @@ impl Procedure {
                 _ => columns.push(plain_column(name, file, level)?),
             }
         }
-        let action = match (&file.schema, file.execute.iter().next()) {
-            (Some(local), None) => Action::Schema {
+        let action = match (&file.schema, file.oauth, file.execute.iter().next()) {
+            (Some(local), None, None) => Action::Schema {
                 table: find(&parameters, &local.table)?,
                 file: find(&parameters, &local.file)?,
             },
-            (None, Some(_)) => Action::Steps(
+            (None, Some(word), None) => Action::OAuth(Grants::compile(word, &parameters)?),
+            (None, None, Some(_)) => Action::Steps(
                 file.execute
                     .iter()
                     .map(|step| Step::compile(step, &parameters, &columns, tables))
                     .collect::<Result<_, _>>()?,
             ),
-            _ => return Err("a procedure has either `execute` or `schema`".to_owned()),
+            _ => return Err("a procedure has one of `execute`, `schema` and `oauth`".to_owned()),
         };
         let changes = match &action {
             Action::Steps(steps) => !file.reads && steps.iter().any(|step| step.operation.endpoint.verb != Verb::Get),
-            Action::Schema { .. } => false,
+            Action::Schema { .. } | Action::OAuth(_) => false,
         };
         let rows = match &action {
             Action::Steps(steps) => steps.iter().rev().find_map(|step| step.operation.answer.clone()),
-            Action::Schema { .. } => None,
+            Action::Schema { .. } | Action::OAuth(_) => None,
         };
         let result = Table {
             name: name.to_owned(),
@@ -162,6 +209,7 @@ impl Procedure {
             doc: file.doc.trim().to_owned(),
             api: api.clone(),
             defaults: file.parameters.values().map(|file| file.default.clone()).collect(),
+            secret: file.parameters.values().map(|file| file.secret).collect(),
             parameters,
             action,
             changes,

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr as SqlExpr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, ObjectName,
-    Statement, TableFactor, TableObject, Value, VisitMut, VisitorMut, visit_expressions,
+    Statement, TableFactor, TableObject, Value, ValueWithSpan, VisitMut, VisitorMut, visit_expressions,
 };
 
 use super::wildcard::Wildcards;
@@ -164,6 +164,43 @@ impl Procedures {
             _ => Ok(Transformed::no(node)),
         });
         replaced.map(|replaced| replaced.data)
+    }
+}
+
+/// A statement as a log may show it: where a procedure takes secrets, without any constant.
+pub(super) fn shown(statement: &SqlStatement, catalog: &Catalog) -> String {
+    let text = statement.to_string();
+    let lower = text.to_lowercase();
+    let takes_secrets = |procedure: &&Arc<Procedure>| procedure.secret.contains(&true) && lower.contains(&procedure.name);
+    match catalog.procedures().iter().any(|procedure| takes_secrets(&procedure)) {
+        true => without_constants(statement),
+        false => text,
+    }
+}
+
+/// A statement with `?` for each constant.
+pub(super) fn without_constants(statement: &SqlStatement) -> String {
+    match statement {
+        SqlStatement::Statement(inner) => {
+            let mut inner = inner.clone();
+            let ControlFlow::Continue(()) = inner.visit(&mut Veil);
+            inner.to_string()
+        }
+        SqlStatement::Explain(explain) => format!("EXPLAIN {}", without_constants(&explain.statement)),
+        // What the engine adds to SQL; the site has none of it.
+        _ => "OTHER".to_owned(),
+    }
+}
+
+/// Replaces constants.
+struct Veil;
+
+impl VisitorMut for Veil {
+    type Break = std::convert::Infallible;
+
+    fn pre_visit_value(&mut self, value: &mut ValueWithSpan) -> ControlFlow<Self::Break> {
+        value.value = Value::Placeholder("?".to_owned());
+        ControlFlow::Continue(())
     }
 }
 

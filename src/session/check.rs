@@ -8,9 +8,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::Session;
-use crate::connection::Route;
+use crate::connection::{Credentials, Route};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Method, Request, Safety, Statement, scope};
+use crate::http::{Method, Request, Safety, Statement, is_scope_error};
+use crate::schema::{Endpoint, Table};
 
 /// What a site told about itself and about us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +94,21 @@ impl Session {
         self.check_steps(&mut |_, _| ()).await
     }
 
+    /// Asks the site who we are, where ConnectOnOpen says so. Nobody, to whom a site says little, asks what it is.
+    ///
+    /// # Errors
+    /// The site cannot be reached, or does not accept the credentials.
+    pub(crate) async fn greet(&self) -> Result<()> {
+        if !self.connection().connects_on_open() {
+            return Ok(());
+        }
+        let path = match self.connection().credentials() {
+            Credentials::Anonymous => "/rest/api/2/serverInfo",
+            _ => "/rest/api/2/myself",
+        };
+        self.look::<serde::de::IgnoredAny>(path, &[]).await.map(drop)
+    }
+
     /// Does the same step by step: `report` hears each step with what was found, or without it if the step failed.
     ///
     /// # Errors
@@ -162,7 +178,7 @@ impl Session {
         );
         step.found("service desk", findings.service_desk.clone());
         step.found("licence", "the account may use Jira Service Management".into());
-        step.found("scopes", self.scopes());
+        step.found("scopes", self.scopes().await);
         step.found("round trip", format!("{:.0} ms", findings.round_trip.as_secs_f64() * 1_000.0));
         Ok(findings)
     }
@@ -248,28 +264,90 @@ impl Session {
         }
     }
 
-    /// Which scopes the token lacks, and for which tables.
-    fn scopes(&self) -> String {
-        let Some(granted) = self.shared.sign_in.scopes() else {
-            return "not asked for: the account's permissions decide".into();
-        };
-        let mut missing: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for table in self.shared.catalog.tables() {
-            for endpoint in table.lists.iter().chain(&table.gets) {
-                if let Some(scope) = scope::needed(Method::Get, &endpoint.template, true)
-                    .filter(|scope| !granted.split(' ').any(|known| known == *scope))
-                {
-                    missing.entry(scope).or_default().insert(&table.name);
+    /// Which scopes the token lacks, and for which tables: as the authorization server said, or as the site shows.
+    async fn scopes(&self) -> String {
+        match self.shared.sign_in.scopes() {
+            // Each stands for a part of a classic one; which part of which table would be guesswork.
+            Some(granted) if granted.split(' ').any(|scope| scope.matches(':').count() > 1) => {
+                format!("granular ones, which are not compared: {granted}")
+            }
+            Some(granted) => {
+                let missing = self.needs(|scope| !granted.split(' ').any(|known| known == scope));
+                if missing.is_empty() {
+                    return "all that reading and writing take".into();
                 }
+                format!("missing {}", missing.join("; "))
+            }
+            None if self.shared.sign_in.locator.is_some() => self.probed().await,
+            None => "not asked for: the account's permissions decide".into(),
+        }
+    }
+
+    /// The scopes that `wanted` names, and for which tables.
+    fn needs(&self, wanted: impl Fn(&str) -> bool) -> Vec<String> {
+        let (catalog, readonly) = (&self.shared.catalog, self.connection().readonly());
+        let mut found: BTreeMap<(&str, bool), BTreeSet<&str>> = BTreeMap::new();
+        for need in catalog.tables().iter().flat_map(|table| catalog.scopes().needs(table)) {
+            if wanted(need.scope) && !(need.writes && readonly) {
+                found.entry((need.scope, need.writes)).or_default().insert(need.table);
             }
         }
-        if missing.is_empty() {
-            return "all that reading takes".into();
-        }
-        let lacks = missing
+        let words = |((scope, writes), tables): ((&str, bool), BTreeSet<&str>)| {
+            let what = if writes { "write" } else { "read" };
+            format!("{scope} (to {what} {})", tables.into_iter().collect::<Vec<_>>().join(", "))
+        };
+        found.into_iter().map(words).collect()
+    }
+
+    /// Asks for the first row of one list for each scope: nobody tells which scopes an API token has.
+    async fn probed(&self) -> String {
+        let catalog = &self.shared.catalog;
+        let mut lists: BTreeMap<&str, (&Table, &Endpoint)> = BTreeMap::new();
+        for table in catalog
+            .tables()
             .iter()
-            .map(|(scope, tables)| format!("{scope} (for {})", tables.iter().copied().collect::<Vec<_>>().join(", ")));
-        format!("missing {}", lacks.collect::<Vec<_>>().join("; "))
+            .filter(|table| !table.columns.iter().any(|column| column.required))
+        {
+            let open = table.lists.iter().find(|endpoint| endpoint.placeholders().next().is_none());
+            if let Some(endpoint) = open
+                && let Some(scope) = catalog.scopes().needed(&endpoint.template, false)
+            {
+                lists.entry(scope).or_insert((table, endpoint));
+            }
+        }
+        let (mut missing, mut unknown) = (BTreeSet::new(), BTreeSet::new());
+        for (scope, (table, endpoint)) in lists {
+            let one = (!table.page.limit.is_empty()).then_some((table.page.limit.as_str(), "1"));
+            let request = Request {
+                method: Method::Get,
+                path: endpoint.template.to_string(),
+                template: endpoint.template.clone(),
+                query: one
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned().into(), value.to_owned()))
+                    .collect(),
+                headers: table.api.headers.clone(),
+                body: None,
+                safety: Safety::Read,
+                table: None,
+            };
+            match self.client().send(&request, &Statement::new(0, None)).await {
+                Ok(_) => {}
+                Err(error) if is_scope_error(&error) => drop(missing.insert(scope)),
+                Err(_) => drop(unknown.insert(scope)),
+            }
+        }
+        let missing = self.needs(|scope| missing.contains(scope));
+        let mut words = vec![match missing.is_empty() {
+            true if unknown.is_empty() => "all that reading takes".to_owned(),
+            true => "none is missing that could be looked for".to_owned(),
+            false => format!("missing {}", missing.join("; ")),
+        }];
+        if !unknown.is_empty() {
+            words.push(format!("not known: {}", unknown.into_iter().collect::<Vec<_>>().join(", ")));
+        }
+        words.push("only a write shows whether it may write".to_owned());
+        words.join("; ")
     }
 
     async fn look<T: DeserializeOwned>(&self, path: &str, query: &[(&'static str, &str)]) -> Result<T> {

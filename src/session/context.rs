@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, Session};
+use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, Session};
 use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -15,7 +15,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::sys::SysSchema;
 use super::temp::Scratch;
 use crate::catalog::SiteSchema;
-use crate::connection::Connection;
+use crate::connection::{Connection, Listing};
 use crate::error::Result;
 use crate::rest::site::Site;
 use crate::schema::Catalog;
@@ -59,6 +59,33 @@ pub(super) fn settle(options: &mut ConfigOptions) {
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
 }
 
+/// The schemas of a session, of which some may not be listed.
+#[derive(Debug)]
+struct Schemas {
+    all: MemoryCatalogProvider,
+    listing: Listing,
+}
+
+impl CatalogProvider for Schemas {
+    fn schema_names(&self) -> Vec<String> {
+        let mut names = self.all.schema_names();
+        names.retain(|name| self.listing.shows_schema(name));
+        names
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        self.all.schema(name)
+    }
+
+    fn register_schema(
+        &self,
+        name: &str,
+        schema: Arc<dyn SchemaProvider>,
+    ) -> datafusion::error::Result<Option<Arc<dyn SchemaProvider>>> {
+        self.all.register_schema(name, schema)
+    }
+}
+
 /// Builds the context of a session.
 pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Site>, scratch: &Scratch) -> Result<SessionContext> {
     let mut config = SessionConfig::new()
@@ -79,12 +106,16 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_physical_optimizer_rule(Arc::new(PushOrderedLimit))
         .build();
     let context = SessionContext::new_with_state(state);
-    let jsm = MemoryCatalogProvider::new();
+    let jsm = Schemas {
+        all: MemoryCatalogProvider::new(),
+        listing: connection.listing().clone(),
+    };
     let tables = SiteSchema::new(
         catalog,
         site,
         connection.pushdown(),
         connection.include_custom_fields(),
+        connection.listing(),
         scratch.tables(),
     );
     let tables = Arc::new(tables);

@@ -14,6 +14,7 @@ mod prepared;
 mod rows;
 mod sys;
 mod temp;
+mod views;
 mod wildcard;
 
 use std::sync::Arc;
@@ -44,12 +45,15 @@ pub use copy::Copy;
 pub use ingest::{Ingest, IngestMode};
 use planning::planning;
 pub use prepared::{Parameters, Prepared};
+use rows::Ending;
 pub use rows::{Meter, Progress, Rows};
 use temp::{Scratch, check_write};
+use views::Views;
 
 /// One connection to one site. Cheap to clone; clones share caches, rate limits and the request log.
 ///
-/// Connecting sends no request: a wrong password is noticed by the first statement, or by [`check`](Self::check).
+/// Connecting sends no request: a wrong password is noticed by the first statement, or by [`check`](Self::check); with
+/// `ConnectOnOpen=true`, by [`connect`](Self::connect).
 #[derive(Debug, Clone)]
 pub struct Session {
     shared: Arc<Shared>,
@@ -63,6 +67,7 @@ struct Shared {
     log: Option<tracing::Dispatch>,
     context: SessionContext,
     scratch: Arc<Scratch>,
+    views: Views,
     statements: AtomicU64,
 }
 
@@ -78,14 +83,17 @@ impl Session {
     /// Connects by a connection string, with `JSMQL_` environment variables for what it leaves open.
     ///
     /// # Errors
-    /// The string or a variable is wrong, or a schema file of `SchemaDir` is.
+    /// The string or a variable is wrong, or a schema file of `SchemaDir` is. With `ConnectOnOpen`: the site does not accept the credentials.
     pub async fn connect(connection: &str) -> Result<Self> {
         let connection = connection.to_owned();
         // Files of schemas and certificates are read, and keys may be derived from passwords.
         let open = move || Self::open(crate::profile::connection(&connection, None)?);
-        tokio::task::spawn_blocking(open)
+        let opened = tokio::task::spawn_blocking(open)
             .await
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("connecting failed: {error}")).hint("please report this"))?
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("connecting failed: {error}")).hint("please report this"))?;
+        let session = opened?;
+        session.greet().await?;
+        Ok(session)
     }
 
     /// Connects by checked options.
@@ -94,12 +102,18 @@ impl Session {
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
         let catalog = Arc::new(Catalog::load(connection.schema_dir())?);
-        let log = crate::log::dispatch(&connection)?;
+        #[cfg(feature = "otel")]
+        let reader = crate::http::spans(crate::log::Redactor::of(&connection))?;
+        #[cfg(not(feature = "otel"))]
+        let reader = None;
+        let log = crate::log::dispatch(&connection, reader)?;
+        let views = Views::read(connection.views_file())?;
         for warning in connection.warnings() {
             event(log.as_ref(), || tracing::warn!(target: "jsmql::auth", "{warning}"));
         }
         let options = ClientOptions {
             log: log.clone(),
+            scopes: catalog.scopes().clone(),
             tls: connection.tls().clone(),
             route: connection.route().clone(),
             language: connection.request_language().map(str::to_owned),
@@ -116,13 +130,9 @@ impl Session {
             ..options
         })?;
         let language = connection.request_language().map(str::to_owned);
-        let site = Arc::new(Site::new(
-            client,
-            language,
-            connection.page_size(),
-            connection.service_desk_ids().to_vec(),
-            writing(&connection),
-        ));
+        let desks = connection.service_desk_ids().to_vec();
+        let site = Site::new(client, language, connection.page_size(), desks, writing(&connection));
+        let site = Arc::new(site.with_granting(sign_in.granting.clone()));
         let scratch = Arc::new(Scratch::new(catalog.clone()));
         let context = context::context(&connection, &catalog, &site, &scratch)?;
         Ok(Self {
@@ -134,6 +144,7 @@ impl Session {
                 log,
                 context,
                 scratch,
+                views,
                 statements: AtomicU64::new(0),
             }),
         })
@@ -168,6 +179,7 @@ impl Session {
             return Err(Error::new(ErrorKind::Statement, message)
                 .hint("write the values into the statement, or use Session::prepare and give them to Prepared::run"));
         }
+        self.make_views().await?;
         self.start(statement, None).await
     }
 
@@ -186,6 +198,7 @@ impl Session {
     /// # Errors
     /// As for [`sql`](Self::sql).
     pub async fn prepare(&self, sql: &str) -> Result<Prepared> {
+        self.make_views().await?;
         let statement = self.statement(sql).await?;
         let planner = self.planner(None);
         let (session, catalog) = (self.clone(), self.shared.catalog.clone());
@@ -227,17 +240,35 @@ impl Session {
     async fn start(&self, statement: ParsedStatement, values: Option<ParamValues>) -> Result<Rows> {
         let number = self.shared.statements.fetch_add(1, Relaxed) + 1;
         event(self.shared.log.as_ref(), || {
-            tracing::info!(target: "jsmql::sql", number, sql = %statement.statement, "statement");
+            let sql = call::shown(&statement.statement, &self.shared.catalog);
+            tracing::info!(target: "jsmql::sql", number, sql, "statement");
         });
         let cost = Statement::new(number, self.shared.connection.max_requests());
         let planner = self.planner(Some(cost.clone()));
         let max_rows = self.shared.connection.max_rows();
         let catalog = self.shared.catalog.clone();
+        let ending = self.ending(&statement, &cost);
         on_large_stack(async move {
             let outcome = planner.start(statement.statement, values, max_rows, cost).await;
-            outcome.map_err(|error| planning(error, &catalog))
+            match (outcome, ending) {
+                (Ok(rows), ending) => Ok(rows.told(ending)),
+                (Err(error), ending) => {
+                    let error = planning(error, &catalog);
+                    if let Some(mut ending) = ending {
+                        ending.failed(&error);
+                    }
+                    Err(error)
+                }
+            }
         })
         .await
+    }
+
+    /// What tells the log how a statement ends, if anybody listens.
+    fn ending(&self, statement: &ParsedStatement, cost: &Arc<Statement>) -> Option<Ending> {
+        let log = &self.shared.log;
+        let listens = log.is_some() || tracing::enabled!(target: "jsmql::sql", tracing::Level::DEBUG);
+        listens.then(|| Ending::new(log.clone(), call::without_constants(&statement.statement), cost.clone()))
     }
 
     /// What plans one statement; with what its requests are counted by, if it is to run.

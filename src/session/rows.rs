@@ -3,14 +3,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::http::Statement;
 use crate::table::from_datafusion;
 
@@ -21,6 +21,7 @@ pub struct Rows {
     /// Rows that may still be given, where `MaxRows` caps them.
     left: Option<usize>,
     capped: bool,
+    ending: Option<Ending>,
 }
 
 impl std::fmt::Debug for Rows {
@@ -88,7 +89,13 @@ impl Rows {
             statement,
             left: max_rows,
             capped: false,
+            ending: None,
         }
+    }
+
+    /// The same rows, whose end the log is told.
+    pub(super) fn told(self, ending: Option<Ending>) -> Self {
+        Self { ending, ..self }
     }
 
     /// Columns of the rows.
@@ -119,9 +126,22 @@ impl Stream for Rows {
         let Poll::Ready(item) = self.stream.poll_next_unpin(context) else {
             return Poll::Pending;
         };
+        if let Some(ending) = &mut self.ending {
+            match &item {
+                Some(Ok(batch)) => ending.rows += batch.num_rows() as u64,
+                Some(Err(_)) => {}
+                None => self.ending = None,
+            }
+        }
         Poll::Ready(match item {
             None => None,
-            Some(Err(error)) => Some(Err(from_datafusion(error))),
+            Some(Err(error)) => {
+                let error = from_datafusion(error);
+                if let Some(ending) = &mut self.ending {
+                    ending.failed(&error);
+                }
+                Some(Err(error))
+            }
             Some(Ok(batch)) => match self.left {
                 Some(left) if batch.num_rows() > left => {
                     self.left = Some(0);
@@ -135,5 +155,45 @@ impl Stream for Rows {
                 None => Some(Ok(batch)),
             },
         })
+    }
+}
+
+/// Tells the log how a statement ended, when it is dropped: at the end of the rows, or when nobody wants more.
+#[derive(Debug)]
+pub(super) struct Ending {
+    log: Option<tracing::Dispatch>,
+    /// The statement without its constants.
+    query: String,
+    begin: Instant,
+    rows: u64,
+    statement: Arc<Statement>,
+    error: Option<String>,
+}
+
+impl Ending {
+    pub(super) fn new(log: Option<tracing::Dispatch>, query: String, statement: Arc<Statement>) -> Self {
+        Self {
+            log,
+            query,
+            begin: Instant::now(),
+            rows: 0,
+            statement,
+            error: None,
+        }
+    }
+
+    pub(super) fn failed(&mut self, error: &Error) {
+        self.error = Some(error.message().to_owned());
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let (number, requests) = (self.statement.number(), self.statement.requests());
+        let (rows, query, error) = (self.rows, self.query.as_str(), self.error.as_deref());
+        let elapsed_us = self.begin.elapsed().as_micros() as u64;
+        super::event(self.log.as_ref(), || {
+            tracing::debug!(target: "jsmql::sql", number, rows, requests, elapsed_us, query, error, "statement ended");
+        });
     }
 }

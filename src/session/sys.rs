@@ -16,7 +16,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::catalog::SiteSchema;
+use crate::catalog::{SiteSchema, is_listed};
 use crate::connection::{Connection, OptionKind, Status};
 use crate::rest::arrow_field;
 use crate::rest::site::Site;
@@ -87,6 +87,7 @@ impl SchemaProvider for SysSchema {
         if ABOUT_COLUMNS.contains(name) {
             facts.catalog = self.tables.completed().await;
         }
+        facts.catalog = facts.catalog.retain(|table| is_listed(facts.connection.listing(), table));
         let schema = maker(&facts)?.schema();
         Ok(Some(Arc::new(SysTable {
             name,
@@ -290,7 +291,6 @@ fn options(facts: &Facts) -> Result<RecordBatch> {
     };
     let description = |row: &crate::connection::OptionRow| match row.status {
         Status::Works => row.doc.to_owned(),
-        Status::Later(what) => format!("{} Not yet: {what}.", row.doc),
         Status::Refused(why) => format!("{} Refused: {why}", row.doc),
     };
     batch(vec![

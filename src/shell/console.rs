@@ -205,8 +205,8 @@ impl Console {
             Meta::Schemas => self.show(describe::SCHEMAS).await?,
             Meta::Connection => self.show(describe::CONNECTION).await?,
             Meta::Profile(None) => profile::list()?,
-            Meta::Profile(Some(name)) => self.connect(Site::connect("", Some(&name))?),
-            Meta::Connect(text) => self.connect(Site::connect(&text, None)?),
+            Meta::Profile(Some(name)) => self.connect(Site::connect("", Some(&name)).await?),
+            Meta::Connect(text) => self.connect(Site::connect(&text, None).await?),
             Meta::Switch(switch, value) => self.switch(switch, value),
             Meta::Mode(None) => println!("{:?}; there are {}", self.format, Format::names().join(", ")),
             Meta::Mode(Some(name)) => {

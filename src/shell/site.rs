@@ -29,17 +29,20 @@ impl Site {
             );
             // The demo site needs no environment; a variable meant for a real site must not reach it.
             let connection = Connection::parse(&format!("{own};{text}"), std::iter::empty())?;
+            let session = Session::open(connection)?;
+            session.greet().await?;
             return Ok(Self {
-                session: Session::open(connection)?,
+                session,
                 _demo: Some(demo),
             });
         }
-        Self::connect(text, site.profile.as_deref())
+        Self::connect(text, site.profile.as_deref()).await
     }
 
     /// Connects by a connection string, a profile, and the environment.
-    pub(super) fn connect(text: &str, profile: Option<&str>) -> Result<Self> {
+    pub(super) async fn connect(text: &str, profile: Option<&str>) -> Result<Self> {
         let session = Session::open(crate::profile::connection(text, profile)?)?;
+        session.greet().await?;
         for warning in session.connection().warnings() {
             eprintln!("warning: {warning}");
         }

@@ -54,9 +54,16 @@ impl Cloud {
         }
     }
 
-    /// The id, from what OAuth was granted for.
-    async fn granted_id(&self, oauth: &Arc<OAuth2>) -> Result<String> {
-        let token = oauth.access().await?;
+    /// The id of the site, for a token that was granted just now.
+    pub(super) async fn id_for(&self, token: &Secret) -> Result<String> {
+        match &self.known {
+            Gateway::Known(id) => Ok(id.clone()),
+            Gateway::Unknown => self.granted_id(token).await,
+        }
+    }
+
+    /// The id, from what the token was granted for.
+    async fn granted_id(&self, token: &Secret) -> Result<String> {
         let answer = self
             .get(
                 &format!("{}oauth/token/accessible-resources", self.gateway),
@@ -137,7 +144,7 @@ impl Locator for Cloud {
     async fn root(&self) -> Result<Url> {
         let id = match (&self.known, &self.granted) {
             (Gateway::Known(id), _) => id.clone(),
-            (Gateway::Unknown, Some(oauth)) => self.granted_id(oauth).await?,
+            (Gateway::Unknown, Some(oauth)) => self.granted_id(&oauth.access().await?).await?,
             (Gateway::Unknown, None) => self.site_id().await?,
         };
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {

@@ -7,6 +7,7 @@ mod browser;
 mod cloud;
 mod crowd;
 mod form;
+mod grants;
 mod oauth1;
 mod oauth2;
 mod okta;
@@ -20,7 +21,7 @@ use std::sync::Arc;
 
 use crate::connection::{Connection, Credentials};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Authorization, ClientOptions, Locator, Wire};
+use crate::http::{Authorization, ClientOptions, Granting, Locator, Wire};
 pub(crate) use browser::Prompt;
 pub(crate) use cloud::Cloud;
 pub(crate) use oauth1::OAuth1;
@@ -33,8 +34,10 @@ pub(crate) struct SignIn {
     pub(crate) authorization: Authorization,
     /// Finds the root that requests go to, where it is not the site itself.
     pub(crate) locator: Option<Arc<dyn Locator>>,
-    /// OAuth of either version, for `login`, `logout` and the procedures.
+    /// OAuth of either version, for `login` and `logout`.
     pub(crate) oauth: Option<OAuth>,
+    /// The same for the procedures.
+    pub(crate) granting: Option<Arc<dyn Granting>>,
 }
 
 /// OAuth of either version.
@@ -57,7 +60,14 @@ impl SignIn {
             Credentials::Bearer(token) => Authorization::Bearer(token.clone()),
             Credentials::OAuth2(settings) => {
                 let wire = Wire::new(options)?;
-                let signer = OAuth2::new(settings, connection.site(), connection.profile(), wire)?.shared();
+                let signer = OAuth2::new(
+                    settings,
+                    connection.site(),
+                    connection.profile(),
+                    wire,
+                    options.scopes.clone(),
+                )?
+                .shared();
                 oauth = Some(OAuth::Two(Arc::clone(&signer)));
                 Authorization::Signed(signer)
             }
@@ -71,21 +81,25 @@ impl SignIn {
                 Authorization::Signed(Arc::new(sso::Sso::new(settings, connection.site(), options.clone())))
             }
         };
-        let locator = match connection.gateway() {
+        let cloud = match connection.gateway() {
             None => None,
             Some(gateway) => {
                 let granted = match &oauth {
                     Some(OAuth::Two(oauth)) => Some(Arc::clone(oauth)),
                     _ => None,
                 };
-                let cloud = Cloud::new(connection.site(), gateway, granted, Wire::new(options)?);
-                Some(Arc::new(cloud) as Arc<dyn Locator>)
+                Some(Arc::new(Cloud::new(connection.site(), gateway, granted, Wire::new(options)?)))
             }
         };
+        let granting = oauth.clone().map(|oauth| {
+            let grants = grants::Grants::new(oauth, cloud.clone());
+            Arc::new(grants) as Arc<dyn Granting>
+        });
         Ok(Self {
             authorization,
-            locator,
+            locator: cloud.map(|cloud| cloud as Arc<dyn Locator>),
             oauth,
+            granting,
         })
     }
 

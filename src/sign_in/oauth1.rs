@@ -218,6 +218,11 @@ impl OAuth1 {
         let pair = self
             .token("access-token", Some(&request), None, Some(answer.code.expose()))
             .await?;
+        if self.settings.initiate == Initiate::Off {
+            // The caller keeps the token: here only the sign-in is over.
+            self.store.save(&Tokens { pending: None, ..kept })?;
+            return Ok(pair);
+        }
         self.store.save(&Tokens {
             access_token: pair.token.clone(),
             token_secret: pair.secret.clone(),
@@ -233,8 +238,13 @@ impl OAuth1 {
         if let Some(code) = &self.settings.verifier {
             return self.finish(code, None).await;
         }
-        let begun = self.begin(None).await?;
-        let Some(listening) = browser::listen(&self.settings.callback).await? else {
+        self.sign_in(prompt, None).await
+    }
+
+    /// Signs in through a browser that comes back to the callback.
+    pub(super) async fn sign_in(&self, prompt: Prompt, callback: Option<&Url>) -> Result<Pair> {
+        let begun = self.begin(callback).await?;
+        let Some(listening) = browser::listen(callback.unwrap_or(&self.settings.callback)).await? else {
             prompt.show(&begun.url);
             return Err(Error::new(ErrorKind::Authentication, "the sign-in waits for its code")
                 .hint(format!("open {} and set OAuthVerifier to the code it leads to", begun.url)));

@@ -27,7 +27,8 @@ use super::store::Store;
 use super::tokens::{Pending, Tokens, fingerprint, now};
 use crate::connection::{Initiate, OAuth2Options, Secret};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Method, Proof, Signer, Wire, WireRequest, scope};
+use crate::http::{Asking, Grant, Method, Proof, Signer, Wire, WireRequest};
+use crate::schema::Scopes;
 
 /// How often one refresh token is sent where the network fails.
 const ATTEMPTS: u32 = 4;
@@ -69,6 +70,8 @@ pub(crate) struct OAuth2 {
     endpoints: Endpoints,
     wire: Wire,
     store: Store,
+    /// Scopes that requests need.
+    known: Arc<Scopes>,
     state: Mutex<Option<Held>>,
     /// For an `Arc` of itself: a refresh must outlive the statement that began it.
     myself: std::sync::Weak<OAuth2>,
@@ -105,20 +108,18 @@ pub(crate) struct Begun {
     pending: Pending,
 }
 
-/// What an authorization server granted.
-#[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "for the OAuth procedures"))]
-pub(crate) struct Granted {
-    pub(crate) access_token: Secret,
-    pub(crate) refresh_token: Secret,
-    /// Seconds. None: without end.
-    pub(crate) expires_in: Option<u64>,
-}
-
 impl OAuth2 {
-    pub(super) fn new(settings: &OAuth2Options, site: &Url, profile: Option<&str>, wire: Wire) -> Result<Self> {
+    /// `known` are the scopes to ask for where no option says otherwise.
+    pub(super) fn new(
+        settings: &OAuth2Options,
+        site: &Url,
+        profile: Option<&str>,
+        wire: Wire,
+        known: Arc<Scopes>,
+    ) -> Result<Self> {
         let endpoints = Endpoints::new(settings.cloud, site)?;
-        Self::at(endpoints, settings, site, profile, wire)
+        let oauth = Self::at(endpoints, settings, site, profile, wire)?;
+        Ok(Self { known, ..oauth })
     }
 
     pub(super) fn at(
@@ -133,6 +134,7 @@ impl OAuth2 {
             settings: settings.clone(),
             endpoints,
             wire,
+            known: Arc::default(),
             state: Mutex::new(None),
             myself: std::sync::Weak::new(),
         })
@@ -201,6 +203,12 @@ impl OAuth2 {
     /// InitiateOAuth=OFF: the token of the connection string, and no other.
     fn given(&self, refused: Option<&Secret>) -> Result<Held> {
         let held = Held::new(self.given_tokens());
+        if held.tokens.access_token.expose().is_empty() {
+            return Err(Error::new(ErrorKind::Authentication, "OAuthAccessToken is missing").hint(
+                "InitiateOAuth is OFF: call get_oauth_authorization_url and get_oauth_access_token, and set OAuthAccessToken; \
+                 or let jsmql keep tokens with InitiateOAuth=GETANDREFRESH and jsmql login",
+            ));
+        }
         let expired = self
             .settings
             .expires_in
@@ -293,21 +301,7 @@ impl OAuth2 {
     }
 
     fn keep(&self, granted: BasicTokenResponse, before: Tokens) -> Result<Tokens> {
-        let tokens = Tokens {
-            access_token: granted.access_token().secret().as_str().into(),
-            // A server that rotates nothing sends none; the old one stays good.
-            refresh_token: granted
-                .refresh_token()
-                .map_or(before.refresh_token, |token| token.secret().as_str().into()),
-            issued: now(),
-            expires_in: granted.expires_in().map(|lifetime| lifetime.as_secs()),
-            scope: granted
-                .scopes()
-                .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "))
-                .unwrap_or(before.scope),
-            pending: None,
-            ..before
-        };
+        let tokens = after(granted, before);
         self.store.save(&tokens)?;
         Ok(tokens)
     }
@@ -392,7 +386,7 @@ impl OAuth2 {
             Some(text) => own(text),
             None if !self.settings.scopes.is_empty() => self.settings.scopes.clone(),
             None if self.settings.cloud => {
-                let mut scopes: Vec<String> = scope::all().into_iter().map(str::to_owned).collect();
+                let mut scopes = self.known.used().to_vec();
                 // Without it there is no refresh token.
                 scopes.push("offline_access".to_owned());
                 scopes
@@ -401,27 +395,54 @@ impl OAuth2 {
         }
     }
 
-    /// Exchanges the code that a browser brought back, and keeps the tokens. `code` may be the whole address of the callback.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the OAuth procedures"))]
-    pub(crate) async fn finish(&self, code: &Secret, callback: Option<&Url>) -> Result<Granted> {
+    /// Exchanges the code that a browser brought back. `code` may be the whole address of the callback.
+    pub(crate) async fn finish(&self, code: &Secret, callback: Option<&Url>) -> Result<Grant> {
         let tokens = self.exchange_code(code, callback, None).await?;
-        Ok(Granted {
-            access_token: tokens.access_token,
-            refresh_token: tokens.refresh_token,
-            expires_in: tokens.expires_in,
-        })
+        Ok(self.taken(tokens).await)
     }
 
-    /// Exchanges a refresh token once, for whoever keeps tokens elsewhere; nothing is kept here.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the OAuth procedures"))]
-    pub(crate) async fn renewed(&self, refresh_token: &Secret) -> Result<Granted> {
-        let granted = self.exchange_refresh(refresh_token).await?;
-        let next = granted.refresh_token().map(|token| token.secret().as_str().into());
-        Ok(Granted {
-            access_token: granted.access_token().secret().as_str().into(),
-            refresh_token: next.unwrap_or_else(|| refresh_token.clone()),
-            expires_in: granted.expires_in().map(|lifetime| lifetime.as_secs()),
-        })
+    /// Signs in with a browser on this machine.
+    pub(super) async fn sign_in(&self, prompt: Prompt, asking: &Asking) -> Result<Grant> {
+        let tokens = self.consent(prompt, asking).await?;
+        Ok(self.taken(tokens).await)
+    }
+
+    /// Uses new tokens from now on, unless the caller keeps tokens; the tokens for the caller.
+    async fn taken(&self, tokens: Tokens) -> Grant {
+        let grant = for_caller(&tokens);
+        if self.settings.initiate != Initiate::Off {
+            *self.state.lock().await = Some(Held::new(tokens));
+        }
+        grant
+    }
+
+    /// Exchanges a refresh token once. What comes back is kept here only if that token was.
+    pub(crate) async fn renewed(self: &Arc<Self>, refresh_token: &Secret) -> Result<Grant> {
+        let (this, token) = (Arc::clone(self), refresh_token.clone());
+        // As with any refresh: a cancelled statement must not lose the next token of this connection.
+        let task = async move {
+            let _hold = this.store.hold().await?;
+            let own = match this.settings.initiate {
+                Initiate::Off => None,
+                _ => this.initial()?.filter(|tokens| tokens.refresh_token == token),
+            };
+            let granted = this.exchange_refresh(&token).await?;
+            let before = own.clone().unwrap_or_else(|| Tokens {
+                refresh_token: token,
+                ..this.store.blank()
+            });
+            let tokens = after(granted, before);
+            Ok(match own {
+                Some(_) => {
+                    this.store.save(&tokens)?;
+                    this.taken(tokens).await
+                }
+                None => for_caller(&tokens),
+            })
+        };
+        tokio::spawn(task.with_current_subscriber())
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "refreshing the access token failed")))
     }
 
     async fn exchange_code(&self, code: &Secret, callback: Option<&Url>, pending: Option<Pending>) -> Result<Tokens> {
@@ -448,6 +469,11 @@ impl OAuth2 {
             .request_async(&http)
             .await
             .map_err(|error| refused("code of the sign-in", error))?;
+        if self.settings.initiate == Initiate::Off {
+            // The caller keeps the tokens: here only the sign-in is over.
+            self.store.save(&Tokens { pending: None, ..kept })?;
+            return Ok(after(granted, self.store.blank()));
+        }
         let origin = self.given_tokens().origin;
         self.keep(granted, Tokens { origin, ..kept })
     }
@@ -457,8 +483,14 @@ impl OAuth2 {
         if let Some(code) = &self.settings.verifier {
             return self.exchange_code(code, None, None).await;
         }
-        let begun = self.begin(None, None, None).await?;
-        let listening = browser::listen(&self.settings.callback).await?;
+        self.consent(prompt, &Asking::default()).await
+    }
+
+    /// Signs in through a browser that comes back to the callback.
+    async fn consent(&self, prompt: Prompt, asking: &Asking) -> Result<Tokens> {
+        let callback = asking.callback.as_ref();
+        let begun = self.begin(callback, asking.scope.as_deref(), asking.state.as_deref()).await?;
+        let listening = browser::listen(callback.unwrap_or(&self.settings.callback)).await?;
         let Some(listening) = listening else {
             // Nobody can come back to us: the code is copied by hand, in another run.
             prompt.show(&begun.url);
@@ -467,7 +499,7 @@ impl OAuth2 {
         };
         prompt.show(&begun.url);
         let code = listening.wait(&begun.pending.state).await?;
-        self.exchange_code(&code, None, Some(begun.pending)).await
+        self.exchange_code(&code, callback, Some(begun.pending)).await
     }
 
     /// Signs in anew; says where the tokens are kept.
@@ -522,6 +554,35 @@ impl Signer for OAuth2 {
             Initiate::Off => "check OAuthAccessToken: it may have expired, or lack a scope; see jsmql test",
             _ => "run jsmql login to sign in anew; see jsmql test for missing scopes",
         }
+    }
+}
+
+/// What is kept once a server has granted something.
+fn after(granted: BasicTokenResponse, before: Tokens) -> Tokens {
+    Tokens {
+        access_token: granted.access_token().secret().as_str().into(),
+        // A server that rotates nothing sends none; the old one stays good.
+        refresh_token: granted
+            .refresh_token()
+            .map_or(before.refresh_token, |token| token.secret().as_str().into()),
+        issued: now(),
+        expires_in: granted.expires_in().map(|lifetime| lifetime.as_secs()),
+        scope: granted
+            .scopes()
+            .map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "))
+            .unwrap_or(before.scope),
+        pending: None,
+        ..before
+    }
+}
+
+fn for_caller(tokens: &Tokens) -> Grant {
+    Grant {
+        access_token: tokens.access_token.clone(),
+        token_secret: None,
+        refresh_token: Some(tokens.refresh_token.clone()).filter(|token| !token.expose().is_empty()),
+        expires_in: tokens.expires_in,
+        cloud_id: None,
     }
 }
 

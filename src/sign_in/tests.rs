@@ -19,6 +19,7 @@ fn options(connection: &Connection) -> ClientOptions {
             transient_base: std::time::Duration::from_millis(1),
             ..RetryPolicy::default()
         },
+        scopes: crate::schema::Catalog::load(None).unwrap().scopes().clone(),
         ..ClientOptions::site(connection.site().clone())
     }
 }

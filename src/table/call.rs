@@ -200,7 +200,10 @@ impl UserDefinedLogicalNodeCore for CallNode {
             .given
             .iter()
             .zip(&self.arguments)
-            .map(|(&parameter, argument)| format!("{} => {argument}", self.procedure.parameters[parameter].name))
+            .map(|(&parameter, argument)| match self.procedure.secret[parameter] {
+                true => format!("{} => ***", self.procedure.parameters[parameter].name),
+                false => format!("{} => {argument}", self.procedure.parameters[parameter].name),
+            })
             .collect();
         write!(f, "SiteCall: {}({})", self.procedure.name, arguments.join(", "))
     }
@@ -255,8 +258,12 @@ impl ExtensionPlanner for CallPlanner {
                 .create_physical_expr(expression.clone(), &DFSchema::empty())?
                 .evaluate(&one)?
                 .into_array(1)?;
-            let value = cast_with_options(&value, arrow_field(column).data_type(), &strict)
-                .map_err(|_| wrong(format!("takes a {}, not {expression}", column.kind.sql_name())))?;
+            let value = cast_with_options(&value, arrow_field(column).data_type(), &strict).map_err(|_| {
+                match node.procedure.secret[parameter] {
+                    true => wrong(format!("takes a {}", column.kind.sql_name())),
+                    false => wrong(format!("takes a {}, not {expression}", column.kind.sql_name())),
+                }
+            })?;
             let value = Value::read(column, &value, 0).map_err(|what| wrong(format!("cannot be used: {what}")))?;
             arguments[parameter] = Some(value).filter(|value| *value != Value::Null);
         }
@@ -372,6 +379,7 @@ impl DisplayAs for CallExec {
                 }
             }
             Action::Schema { .. } => write!(f, ", requests=0")?,
+            Action::OAuth(_) => write!(f, ", authorization server")?,
         }
         let names: Vec<&str> = (self.procedure.parameters.iter().zip(&self.arguments))
             .filter(|(_, argument)| argument.is_some())

@@ -205,6 +205,21 @@ async fn a_client_certificate_is_presented() {
 }
 
 #[tokio::test]
+async fn the_subject_selects_the_client_certificate() {
+    let server = Server::start(&["localhost"], true, &rustls::version::TLS13).await;
+    let ask = async |subject: &str| {
+        let options = format!(
+            "SSLServerCert=*;SSLClientCert=tests/certificates/two.jks;SSLClientCertType=JKSFILE;SSLClientCertPassword=test-only;\
+             SSLClientCertSubject='{subject}'"
+        );
+        server.ask(&options).await
+    };
+    assert_ne!(ask("CN=jsmql client").await.unwrap(), "0");
+    let error = ask("CN=nobody").await.unwrap_err();
+    assert_eq!(error.message(), "SSLClientCert holds no certificate of that subject");
+}
+
+#[tokio::test]
 async fn what_is_no_client_certificate_says_so() {
     let server = Server::plain().await;
     let folder = tempfile::tempdir().unwrap();

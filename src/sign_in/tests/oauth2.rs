@@ -31,6 +31,8 @@ struct State {
     /// Refresh tokens that were exchanged once: good again within the leeway.
     code_challenge: String,
     asked: Vec<String>,
+    /// Whether the site wants a CAPTCHA solved.
+    captcha: bool,
     /// Whether old access tokens still work.
     lenient: bool,
 }
@@ -94,6 +96,10 @@ fn answer(state: &Shared, asked: &Asked) -> super::server::Answer {
                 200,
                 format!(r#"{{"access_token":"a{n}","refresh_token":"r{n}","token_type":"bearer","scope":"WRITE"{lifetime}}}"#),
             )
+        }
+        _ if state.captcha => {
+            let denied = "X-Authentication-Denied-Reason: CAPTCHA_CHALLENGE; login-url=x\r\n".to_owned();
+            (401, denied, "{}".to_owned())
         }
         _ => {
             let newest = format!("Bearer a{}", state.number);
@@ -164,6 +170,20 @@ async fn a_refused_token_is_refreshed_once_for_all_requests() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
+}
+
+#[tokio::test]
+async fn a_locked_account_is_asked_for_once() {
+    let state: Shared = shared();
+    state.lock().unwrap().captcha = true;
+    let url = site(&state).await;
+    let rest = "InitiateOAuth=REFRESH;OAuthAccessToken=a0;OAuthRefreshToken=r0;OAuthSettingsLocation=memory://locked";
+    let (client, _) = client(&text(&url, rest)).unwrap();
+    let error = ask(&client).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Authentication);
+    assert!(error.message().contains("CAPTCHA"), "{error}");
+    assert_eq!(count(&state, "GET /rest/api/2/myself"), 1);
+    assert_eq!(count(&state, REFRESH), 0, "another token would not help");
 }
 
 #[tokio::test]
@@ -431,7 +451,7 @@ async fn a_sign_in_with_state_and_pkce() {
     assert_eq!(
         (
             granted.access_token.expose(),
-            granted.refresh_token.expose(),
+            granted.refresh_token.unwrap().expose(),
             granted.expires_in
         ),
         ("a1", "r1", None)
@@ -446,7 +466,10 @@ async fn a_sign_in_with_state_and_pkce() {
     assert_eq!(sign_in.logout().await.unwrap(), "removed the tokens in memory://sign-in");
     assert_eq!(sign_in.logout().await.unwrap(), "there were no tokens in memory://sign-in");
     let renewed = oauth.renewed(&"r1".into()).await.unwrap();
-    assert_eq!((renewed.access_token.expose(), renewed.refresh_token.expose()), ("a2", "r2"));
+    assert_eq!(
+        (renewed.access_token.expose(), renewed.refresh_token.unwrap().expose()),
+        ("a2", "r2")
+    );
 }
 
 #[tokio::test]
@@ -538,7 +561,10 @@ async fn gateway() -> String {
 /// A client of `site`, whose API is at the gateway.
 async fn through(gateway: &str, site: &str, known: Gateway, oauth: bool) -> Client {
     let base = Url::parse(site).unwrap();
-    let options = ClientOptions::site(base.clone());
+    let options = ClientOptions {
+        scopes: crate::schema::Catalog::load(None).unwrap().scopes().clone(),
+        ..ClientOptions::site(base.clone())
+    };
     let connection = Connection::parse(&format!("URL={site};OAuthAccessToken=token"), []).unwrap();
     let Credentials::OAuth2(settings) = connection.credentials() else {
         panic!("no OAuth")
