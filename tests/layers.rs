@@ -17,6 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["table"],
     &["catalog"],
     &["session"],
+    &["flight"],
     &["shell", "demo"],
     &["docs"],
 ];
@@ -24,11 +25,14 @@ const FLOORS: &[&[&str]] = &[
 /// Crates and the modules that may name them.
 const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["http"]),
-    ("datafusion", &["table", "catalog", "session"]),
+    ("datafusion", &["table", "catalog", "session", "flight"]),
     ("hyper", &["demo"]),
     ("clap", &["shell"]),
     ("indicatif", &["shell"]),
     ("toml", &["schema"]),
+    ("arrow_flight", &["flight"]),
+    ("prost", &["flight"]),
+    ("tonic", &["flight"]),
 ];
 
 fn sources() -> Vec<(String, PathBuf, String)> {

@@ -27,6 +27,8 @@ mod pseudo;
 mod registry;
 mod route;
 mod secret;
+#[cfg(feature = "flight")]
+mod served;
 mod site;
 mod sources;
 mod sso;
@@ -70,6 +72,8 @@ pub struct Connection {
     attachment_dir: Option<PathBuf>,
     schema_dir: Option<PathBuf>,
     pseudo_columns: PseudoColumns,
+    local_files: bool,
+    memory: Option<usize>,
 }
 
 /// The state of one option, as `sys.options` shows it.
@@ -112,6 +116,8 @@ impl Connection {
             attachment_dir: values.filled("AttachmentDir").map(PathBuf::from),
             schema_dir: values.filled("SchemaDir").map(PathBuf::from),
             pseudo_columns: PseudoColumns::parse(values.text("PseudoColumns"))?,
+            local_files: true,
+            memory: None,
             site,
             values,
         })
@@ -276,6 +282,16 @@ impl Connection {
     /// The folder of attachments; not known to exist.
     pub fn attachment_dir(&self) -> Option<&Path> {
         self.attachment_dir.as_deref()
+    }
+
+    /// Whether paths in statements mean files of this machine.
+    pub(crate) fn has_local_files(&self) -> bool {
+        self.local_files
+    }
+
+    /// Most bytes that a session may use for what it sorts, joins and groups. None: no limit.
+    pub(crate) fn memory(&self) -> Option<usize> {
+        self.memory
     }
 
     /// Largest file to upload, in bytes; at least one MiB.

@@ -6,6 +6,8 @@ mod context;
 mod guard;
 mod ingest;
 mod install;
+#[cfg(feature = "flight")]
+pub(crate) mod listing;
 mod names;
 mod placeholder;
 mod planning;
@@ -302,6 +304,7 @@ fn writing(connection: &Connection) -> Writing {
         goes_on: connection.goes_on_after_errors(),
         dry_run: connection.dry_run(),
         batch: connection.batch_size(),
+        served: !connection.has_local_files(),
         attachments: connection.attachment_dir().map(Into::into),
         max_upload: connection.max_upload_bytes(),
         schemas: connection.schema_dir().map(Into::into),
