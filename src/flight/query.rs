@@ -175,7 +175,7 @@ fn counted(batch: &RecordBatch) -> Option<i64> {
 }
 
 /// Waits for work, unless the statement is cancelled or its time is up.
-async fn within<T>(running: &Running, work: impl Future<Output = T>) -> Result<T> {
+pub(super) async fn within<T>(running: &Running, work: impl Future<Output = T>) -> Result<T> {
     let late = async {
         match running.deadline {
             Some((at, time)) => {

@@ -141,7 +141,7 @@ impl Service {
             Command::CommandStatementUpdate(CommandStatementUpdate { query, transaction_id }) => {
                 self.planned(client, query, transaction_id.as_ref()).await?
             }
-            other => return Ok((metadata_schema(client, other)?, None)),
+            other => return Ok((metadata_schema(other)?, None)),
         };
         Ok((statement.prepared.schema(), Some(statement)))
     }
@@ -260,7 +260,7 @@ impl Service {
 }
 
 /// The columns of an answer about metadata.
-fn metadata_schema(client: &Client, command: &Command) -> Result<SchemaRef> {
+fn metadata_schema(command: &Command) -> Result<SchemaRef> {
     Ok(match command {
         Command::CommandGetCatalogs(_) => GetCatalogsBuilder::new().schema(),
         Command::CommandGetDbSchemas(_) => GetDbSchemasBuilder::new(None::<String>, None::<String>).schema(),
@@ -279,7 +279,6 @@ fn metadata_schema(client: &Client, command: &Command) -> Result<SchemaRef> {
             return Err(unsupported("statements are SQL, not Substrait plans", "send SQL"));
         }
         other => {
-            let _ = client;
             return Err(unsupported(
                 &format!("{} cannot be asked for", other.type_url()),
                 "ask for a statement or for metadata",

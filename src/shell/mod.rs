@@ -6,6 +6,8 @@ mod output;
 mod profile;
 mod progress;
 mod run;
+#[cfg(feature = "flight")]
+mod serve;
 
 use std::process::ExitCode;
 

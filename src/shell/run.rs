@@ -58,6 +58,8 @@ pub(super) async fn run(command: Command) -> Result<()> {
         }
         Command::Profile(action) => profile::profile(&action),
         Command::ShowConfig(site) => profile::config(site.connection.as_deref().unwrap_or_default(), site.profile.as_deref()),
+        #[cfg(feature = "flight")]
+        Command::Serve(serve) => super::serve::serve(*serve).await,
         #[cfg(feature = "demo")]
         Command::Demo { port, demo } => {
             let site = start_demo(&demo, port).await?;
@@ -152,7 +154,7 @@ impl Opened {
 }
 
 #[cfg(feature = "demo")]
-async fn start_demo(demo: &super::args::DemoArgs, port: u16) -> Result<crate::demo::DemoSite> {
+pub(super) async fn start_demo(demo: &super::args::DemoArgs, port: u16) -> Result<crate::demo::DemoSite> {
     let options = crate::demo::DemoOptions {
         port,
         seed: demo.seed,
