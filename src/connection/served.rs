@@ -64,7 +64,11 @@ mod tests {
         ] {
             let base = connection(&format!("URL={url};AuthScheme=Anonymous;MaxRows=7"));
             let own = base.for_account(user, "canary;=' ").map(|_| ());
-            assert_eq!(own.is_ok(), url.contains("jira") && !user.is_empty(), "white space is for passwords only");
+            assert_eq!(
+                own.is_ok(),
+                url.contains("jira") && !user.is_empty(),
+                "white space is for passwords only"
+            );
             let own = base.for_account(user, "canary").unwrap();
             assert_eq!(own.max_rows(), Some(7));
             match (own.credentials(), expected) {

@@ -89,7 +89,9 @@ fn comment(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Ans
     }
     let at = state.tick();
     let mut added = None;
-    state.change(index, |ticket| added = Some(add_comment(ticket, asked.who, at, public, text, 0)));
+    state.change(index, |ticket| {
+        added = Some(add_comment(ticket, asked.who, at, public, text, 0))
+    });
     let ticket = state.ticket(index);
     let added = added.ok_or_else(Answer::no_request)?;
     Ok(Answer::json(json::document(|o| {

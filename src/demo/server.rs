@@ -208,7 +208,11 @@ impl Head {
             let given = String::from_utf8(STANDARD.decode(given).ok()?).ok()?;
             let (user, token) = given.split_once(':')?;
             // The number in the token saves making up everybody's.
-            let index = token.strip_prefix(TOKEN)?.strip_prefix('-').map_or(Ok(DANA), str::parse).ok()?;
+            let index = token
+                .strip_prefix(TOKEN)?
+                .strip_prefix('-')
+                .map_or(Ok(DANA), str::parse)
+                .ok()?;
             (index < CUSTOMERS.end && account(index) == (user.to_owned(), token.to_owned())).then_some(index)
         };
         let bearer = authorization.strip_prefix("Bearer ").is_some_and(|token| token == TOKEN);

@@ -8,7 +8,9 @@ use arrow_flight::sql::{
     ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest,
     ActionCreatePreparedStatementResult, Any, Command, ProstMessageExt,
 };
-use arrow_flight::{Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo, IpcMessage, SchemaAsIpc};
+use arrow_flight::{
+    Action, ActionType, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightInfo, IpcMessage, SchemaAsIpc,
+};
 use bytes::Bytes;
 use prost::Message;
 
@@ -20,12 +22,30 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Actions by name, with what they are for.
 const ACTIONS: &[(&str, &str)] = &[
-    ("CreatePreparedStatement", "Prepares a statement: ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult."),
-    ("ClosePreparedStatement", "Closes a prepared statement: ActionClosePreparedStatementRequest."),
-    ("CancelQuery", "Cancels a statement: ActionCancelQueryRequest, ActionCancelQueryResult."),
-    ("CancelFlightInfo", "Cancels a statement: CancelFlightInfoRequest, CancelFlightInfoResult."),
-    ("SetSessionOptions", "Sets options of the session: SetSessionOptionsRequest, SetSessionOptionsResult."),
-    ("GetSessionOptions", "Tells the options of the session: GetSessionOptionsRequest, GetSessionOptionsResult."),
+    (
+        "CreatePreparedStatement",
+        "Prepares a statement: ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult.",
+    ),
+    (
+        "ClosePreparedStatement",
+        "Closes a prepared statement: ActionClosePreparedStatementRequest.",
+    ),
+    (
+        "CancelQuery",
+        "Cancels a statement: ActionCancelQueryRequest, ActionCancelQueryResult.",
+    ),
+    (
+        "CancelFlightInfo",
+        "Cancels a statement: CancelFlightInfoRequest, CancelFlightInfoResult.",
+    ),
+    (
+        "SetSessionOptions",
+        "Sets options of the session: SetSessionOptionsRequest, SetSessionOptionsResult.",
+    ),
+    (
+        "GetSessionOptions",
+        "Tells the options of the session: GetSessionOptionsRequest, GetSessionOptionsResult.",
+    ),
     ("CloseSession", "Ends the session: CloseSessionRequest, CloseSessionResult."),
 ];
 
@@ -82,7 +102,8 @@ pub(super) async fn act(client: &Arc<Client>, action: &Action) -> Result<Outcome
             Outcome::Body(CancelFlightInfoResult { status }.encode_to_vec())
         }
         "SetSessionOptions" => {
-            let request = session_option::SetRequest::decode(body).map_err(|error| malformed("SetSessionOptionsRequest", error))?;
+            let request =
+                session_option::SetRequest::decode(body).map_err(|error| malformed("SetSessionOptionsRequest", error))?;
             Outcome::Body(session_option::set(client, request).encode_to_vec())
         }
         "GetSessionOptions" => Outcome::Body(session_option::get(client).encode_to_vec()),
@@ -96,7 +117,10 @@ pub(super) async fn act(client: &Arc<Client>, action: &Action) -> Result<Outcome
         "CreatePreparedSubstraitPlan" => return Err(unsupported("statements are SQL, not Substrait plans", "send SQL")),
         other => {
             let names: Vec<&str> = ACTIONS.iter().map(|(name, _)| *name).collect();
-            return Err(unsupported(&format!("there is no action {other}"), &format!("use one of {}", names.join(", "))));
+            return Err(unsupported(
+                &format!("there is no action {other}"),
+                &format!("use one of {}", names.join(", ")),
+            ));
         }
     })
 }

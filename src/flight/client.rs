@@ -215,7 +215,10 @@ impl Client {
         if statements.prepared.len() >= self.limits.statements {
             return Err(Error::new(
                 ErrorKind::Limit,
-                format!("you have {} prepared statements, and no more may be kept", self.limits.statements),
+                format!(
+                    "you have {} prepared statements, and no more may be kept",
+                    self.limits.statements
+                ),
             )
             .hint("close those that are not needed"));
         }

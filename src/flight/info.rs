@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow_flight::sql::metadata::{SqlInfoDataBuilder, SqlInfoData};
+use arrow_flight::sql::metadata::{SqlInfoData, SqlInfoDataBuilder};
 use arrow_flight::sql::{
     CommandGetSqlInfo, SqlInfo, SqlNullOrdering, SqlOuterJoinsSupportLevel, SqlSupportedCaseSensitivity, SqlSupportedGroupBy,
-    SqlSupportedResultSetConcurrency as Concurrency, SqlSupportedResultSetType as ResultSet, SqlSupportedSubqueries as Subqueries,
-    SqlSupportedTransaction, SqlSupportedUnions as Unions, SqlSupportsConvert as Type, SqlTransactionIsolationLevel as Isolation,
-    SupportedSqlGrammar as Grammar,
+    SqlSupportedResultSetConcurrency as Concurrency, SqlSupportedResultSetType as ResultSet,
+    SqlSupportedSubqueries as Subqueries, SqlSupportedTransaction, SqlSupportedUnions as Unions, SqlSupportsConvert as Type,
+    SqlTransactionIsolationLevel as Isolation, SupportedSqlGrammar as Grammar,
 };
 
 use super::limits::Limits;
@@ -19,25 +19,126 @@ use crate::session::Session;
 
 /// Words that SQL of 1992 does not reserve and this one does.
 const KEYWORDS: &[&str] = &[
-    "ANALYZE", "ANTI", "DESCRIBE", "EXCEPT", "EXCLUDE", "EXPLAIN", "FETCH", "FILTER", "ILIKE", "INTERSECT", "LATERAL", "LIMIT",
-    "OFFSET", "OVER", "PARTITION", "PREPARE", "QUALIFY", "RETURNING", "SEMI", "SHOW", "TABLESAMPLE", "UNNEST", "WINDOW",
+    "ANALYZE",
+    "ANTI",
+    "DESCRIBE",
+    "EXCEPT",
+    "EXCLUDE",
+    "EXPLAIN",
+    "FETCH",
+    "FILTER",
+    "ILIKE",
+    "INTERSECT",
+    "LATERAL",
+    "LIMIT",
+    "OFFSET",
+    "OVER",
+    "PARTITION",
+    "PREPARE",
+    "QUALIFY",
+    "RETURNING",
+    "SEMI",
+    "SHOW",
+    "TABLESAMPLE",
+    "UNNEST",
+    "WINDOW",
 ];
 const NUMERIC: &[&str] = &[
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "cos", "cosh", "cot", "degrees", "exp",
-    "factorial", "floor", "gcd", "isnan", "iszero", "lcm", "ln", "log", "log10", "log2", "nanvl", "pi", "power", "radians",
-    "random", "round", "signum", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "cot",
+    "degrees",
+    "exp",
+    "factorial",
+    "floor",
+    "gcd",
+    "isnan",
+    "iszero",
+    "lcm",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "nanvl",
+    "pi",
+    "power",
+    "radians",
+    "random",
+    "round",
+    "signum",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
 ];
 const STRING: &[&str] = &[
-    "ascii", "bit_length", "btrim", "character_length", "chr", "concat", "concat_ws", "contains", "ends_with", "find_in_set",
-    "initcap", "left", "levenshtein", "lower", "lpad", "ltrim", "octet_length", "overlay", "regexp_like", "regexp_replace",
-    "repeat", "replace", "reverse", "right", "rpad", "rtrim", "split_part", "starts_with", "strpos", "substr", "substr_index",
-    "to_hex", "translate", "upper", "uuid",
+    "ascii",
+    "bit_length",
+    "btrim",
+    "character_length",
+    "chr",
+    "concat",
+    "concat_ws",
+    "contains",
+    "ends_with",
+    "find_in_set",
+    "initcap",
+    "left",
+    "levenshtein",
+    "lower",
+    "lpad",
+    "ltrim",
+    "octet_length",
+    "overlay",
+    "regexp_like",
+    "regexp_replace",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "rpad",
+    "rtrim",
+    "split_part",
+    "starts_with",
+    "strpos",
+    "substr",
+    "substr_index",
+    "to_hex",
+    "translate",
+    "upper",
+    "uuid",
 ];
 const SYSTEM: &[&str] = &["arrow_cast", "arrow_typeof", "coalesce", "nullif", "nvl", "nvl2", "version"];
 const DATETIME: &[&str] = &[
-    "current_date", "current_time", "date_bin", "date_part", "date_trunc", "from_unixtime", "make_date", "now", "to_char",
-    "to_date", "to_local_time", "to_timestamp", "to_timestamp_micros", "to_timestamp_millis", "to_timestamp_nanos",
-    "to_timestamp_seconds", "to_unixtime",
+    "current_date",
+    "current_time",
+    "date_bin",
+    "date_part",
+    "date_trunc",
+    "from_unixtime",
+    "make_date",
+    "now",
+    "to_char",
+    "to_date",
+    "to_local_time",
+    "to_timestamp",
+    "to_timestamp_micros",
+    "to_timestamp_millis",
+    "to_timestamp_nanos",
+    "to_timestamp_seconds",
+    "to_unixtime",
 ];
 
 /// Longest text of a statement, in bytes.
@@ -46,7 +147,10 @@ const STATEMENT: i64 = 8 << 20;
 const FORMAT: &str = "1.3";
 
 fn failed(error: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Internal, format!("the facts about the server cannot be put together: {error}"))
+    Error::new(
+        ErrorKind::Internal,
+        format!("the facts about the server cannot be put together: {error}"),
+    )
 }
 
 /// The facts that are asked for; all of them where none is named.
@@ -70,7 +174,9 @@ fn facts(readonly: bool, limits: &Limits) -> Result<SqlInfoData> {
     let mut facts = SqlInfoDataBuilder::new();
     let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let number = |limit: usize| i64::try_from(limit).unwrap_or(i64::MAX);
-    let milliseconds = limits.time.map_or(0, |time| i32::try_from(time.as_millis()).unwrap_or(i32::MAX));
+    let milliseconds = limits
+        .time
+        .map_or(0, |time| i32::try_from(time.as_millis()).unwrap_or(i32::MAX));
     for (code, value) in [
         (Code::FlightSqlServerName, "jsmql"),
         (Code::FlightSqlServerVersion, env!("CARGO_PKG_VERSION")),
@@ -128,17 +234,32 @@ fn facts(readonly: bool, limits: &Limits) -> Result<SqlInfoData> {
         (Code::FlightSqlServerTransaction, SqlSupportedTransaction::None as i32),
         (Code::FlightSqlServerStatementTimeout, milliseconds),
         (Code::FlightSqlServerTransactionTimeout, 0),
-        (Code::SqlIdentifierCase, SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32),
+        (
+            Code::SqlIdentifierCase,
+            SqlSupportedCaseSensitivity::SqlCaseSensitivityLowercase as i32,
+        ),
         // They are taken as they are, which the protocol has no number for.
-        (Code::SqlQuotedIdentifierCase, SqlSupportedCaseSensitivity::SqlCaseSensitivityUnknown as i32),
+        (
+            Code::SqlQuotedIdentifierCase,
+            SqlSupportedCaseSensitivity::SqlCaseSensitivityUnknown as i32,
+        ),
         (Code::SqlNullOrdering, SqlNullOrdering::SqlNullsSortedHigh as i32),
         (
             Code::SqlSupportedGroupBy,
-            bits(&[SqlSupportedGroupBy::SqlGroupByUnrelated as i32, SqlSupportedGroupBy::SqlGroupByBeyondSelect as i32]),
+            bits(&[
+                SqlSupportedGroupBy::SqlGroupByUnrelated as i32,
+                SqlSupportedGroupBy::SqlGroupByBeyondSelect as i32,
+            ]),
         ),
-        (Code::SqlSupportedGrammar, bits(&[Grammar::SqlMinimumGrammar as i32, Grammar::SqlCoreGrammar as i32])),
+        (
+            Code::SqlSupportedGrammar,
+            bits(&[Grammar::SqlMinimumGrammar as i32, Grammar::SqlCoreGrammar as i32]),
+        ),
         (Code::SqlAnsi92SupportedLevel, bits(&[0])),
-        (Code::SqlOuterJoinsSupportLevel, SqlOuterJoinsSupportLevel::SqlFullOuterJoins as i32),
+        (
+            Code::SqlOuterJoinsSupportLevel,
+            SqlOuterJoinsSupportLevel::SqlFullOuterJoins as i32,
+        ),
         (Code::SqlSchemasSupportedActions, 0),
         (Code::SqlCatalogsSupportedActions, 0),
         (Code::SqlSupportedPositionedCommands, 0),
@@ -150,10 +271,19 @@ fn facts(readonly: bool, limits: &Limits) -> Result<SqlInfoData> {
                 Subqueries::SqlSubqueriesInIns as i32,
             ]),
         ),
-        (Code::SqlSupportedUnions, bits(&[Unions::SqlUnion as i32, Unions::SqlUnionAll as i32])),
+        (
+            Code::SqlSupportedUnions,
+            bits(&[Unions::SqlUnion as i32, Unions::SqlUnionAll as i32]),
+        ),
         (Code::SqlDefaultTransactionIsolation, Isolation::SqlTransactionNone as i32),
-        (Code::SqlSupportedTransactionsIsolationLevels, bits(&[Isolation::SqlTransactionNone as i32])),
-        (Code::SqlSupportedResultSetTypes, bits(&[ResultSet::SqlResultSetTypeForwardOnly as i32])),
+        (
+            Code::SqlSupportedTransactionsIsolationLevels,
+            bits(&[Isolation::SqlTransactionNone as i32]),
+        ),
+        (
+            Code::SqlSupportedResultSetTypes,
+            bits(&[ResultSet::SqlResultSetTypeForwardOnly as i32]),
+        ),
         (
             Code::SqlSupportedConcurrenciesForResultSetForwardOnly,
             bits(&[Concurrency::SqlResultSetConcurrencyReadOnly as i32]),
@@ -217,7 +347,10 @@ fn conversions() -> BTreeMap<i32, Vec<i32>> {
     let texts = [Type::SqlConvertChar, Type::SqlConvertVarchar, Type::SqlConvertLongvarchar];
     let times = [Type::SqlConvertDate, Type::SqlConvertTimestamp];
     let all = |groups: &[&[Type]]| {
-        let mut types: Vec<i32> = groups.iter().flat_map(|group| group.iter().map(|kind| *kind as i32)).collect();
+        let mut types: Vec<i32> = groups
+            .iter()
+            .flat_map(|group| group.iter().map(|kind| *kind as i32))
+            .collect();
         types.sort_unstable();
         types
     };
@@ -265,7 +398,10 @@ mod tests {
             .flat_map(|batch| batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned))
             .collect();
         let named = [NUMERIC, STRING, SYSTEM, DATETIME].concat();
-        let unknown: Vec<&&str> = named.iter().filter(|name| !known.iter().any(|known| known == **name)).collect();
+        let unknown: Vec<&&str> = named
+            .iter()
+            .filter(|name| !known.iter().any(|known| known == **name))
+            .collect();
         assert!(unknown.is_empty(), "{unknown:?}");
     }
 }

@@ -60,11 +60,9 @@ impl Login {
     pub(super) async fn stranger(&self) -> Result<Session> {
         match &self.kind {
             Kind::Open(own) => open(own.clone()).await,
-            Kind::Users(..) | Kind::PassThrough(_) => Err(Error::new(
-                ErrorKind::Authentication,
-                "the server wants to know who you are",
-            )
-            .hint(self.who())),
+            Kind::Users(..) | Kind::PassThrough(_) => {
+                Err(Error::new(ErrorKind::Authentication, "the server wants to know who you are").hint(self.who()))
+            }
         }
     }
 

@@ -81,7 +81,12 @@ pub(super) async fn tables(session: &Session, command: CommandGetTables) -> Resu
     for row in 0..found.num_rows() {
         let (schema, name) = (text(1).value(row), text(2).value(row));
         let columns = session
-            .prepare(&format!("SELECT * FROM {}.{}.{}", quoted(CATALOG), quoted(schema), quoted(name)))
+            .prepare(&format!(
+                "SELECT * FROM {}.{}.{}",
+                quoted(CATALOG),
+                quoted(schema),
+                quoted(name)
+            ))
             .await?
             .schema();
         builder
@@ -179,7 +184,9 @@ fn texts<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> ArrayRef {
 }
 
 fn fields(fields: &[(&str, DataType, bool)]) -> SchemaRef {
-    let fields = fields.iter().map(|(name, kind, nullable)| Field::new(*name, kind.clone(), *nullable));
+    let fields = fields
+        .iter()
+        .map(|(name, kind, nullable)| Field::new(*name, kind.clone(), *nullable));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

@@ -58,7 +58,10 @@ impl Authorization {
         if !scheme.eq_ignore_ascii_case("basic") {
             return Err(wrong());
         }
-        let text = BASE64.decode(rest.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        let text = BASE64
+            .decode(rest.trim())
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
         let text = Secret::from(text.ok_or_else(wrong)?);
         let (user, secret) = text.expose().split_once(':').ok_or_else(wrong)?;
         Ok(Self::Basic {

@@ -41,10 +41,11 @@ impl Load {
         if self.sent <= self.most {
             return Ok(());
         }
-        Err(
-            Error::new(ErrorKind::Limit, format!("more than {} MiB of rows were sent at a time", self.most >> 20))
-                .hint("send them in several parts, or raise --max-memory"),
+        Err(Error::new(
+            ErrorKind::Limit,
+            format!("more than {} MiB of rows were sent at a time", self.most >> 20),
         )
+        .hint("send them in several parts, or raise --max-memory"))
     }
 }
 
@@ -63,13 +64,18 @@ pub(super) async fn values(client: &Client, mut stream: FlightRecordBatchStream)
 }
 
 /// Puts rows into a table: how many.
-pub(super) async fn ingest(client: &Arc<Client>, command: CommandStatementIngest, mut stream: FlightRecordBatchStream) -> Result<i64> {
+pub(super) async fn ingest(
+    client: &Arc<Client>,
+    command: CommandStatementIngest,
+    mut stream: FlightRecordBatchStream,
+) -> Result<i64> {
     let target = target(&command)?;
     let running = client.run()?;
     // The schema comes with the first batch, or alone.
     let first = stream.try_next().await.map_err(from_stream)?;
     let schema = stream.schema().cloned().ok_or_else(|| {
-        Error::new(ErrorKind::Invalid, "the rows come without a schema").hint("send the schema first, even where there are no rows")
+        Error::new(ErrorKind::Invalid, "the rows come without a schema")
+            .hint("send the schema first, even where there are no rows")
     })?;
     let mut load = Load {
         sent: 0,
@@ -95,7 +101,10 @@ fn target(command: &CommandStatementIngest) -> Result<Ingest> {
         return invalid("there is only the catalog jsm", "leave the catalog out");
     }
     if let Some(name) = command.options.keys().next() {
-        return Err(unsupported(&format!("there is no option {name} for rows that are sent"), "leave it out"));
+        return Err(unsupported(
+            &format!("there is no option {name} for rows that are sent"),
+            "leave it out",
+        ));
     }
     let schema = match (command.temporary, command.schema.as_deref()) {
         (true, None | Some("temp")) => Some("temp".to_owned()),

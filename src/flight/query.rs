@@ -31,14 +31,24 @@ enum Values {
     /// It runs once, without any.
     Nothing { done: bool },
     /// A row of these batches for each run.
-    Bound { batches: Vec<RecordBatch>, batch: usize, row: usize, done: usize },
+    Bound {
+        batches: Vec<RecordBatch>,
+        batch: usize,
+        row: usize,
+        done: usize,
+    },
 }
 
 impl Values {
     fn next(&mut self) -> Option<Result<Parameters>> {
         match self {
             Self::Nothing { done } => (!std::mem::replace(done, true)).then_some(Ok(Parameters::None)),
-            Self::Bound { batches, batch, row, done } => {
+            Self::Bound {
+                batches,
+                batch,
+                row,
+                done,
+            } => {
                 while batches.get(*batch).is_some_and(|values| *row >= values.num_rows()) {
                     (*batch, *row) = (*batch + 1, 0);
                 }
@@ -119,7 +129,10 @@ impl Run {
                     Some(hint) => format!("{hint}; leave out the rows that are done"),
                     None => "leave out the rows that are done".to_owned(),
                 };
-                let message = format!("row {} of the bound values: {error}; the {before} before it took effect", before + 1);
+                let message = format!(
+                    "row {} of the bound values: {error}; the {before} before it took effect",
+                    before + 1
+                );
                 Error::new(kind, message).hint(hint).source(error)
             }
             _ => error,

@@ -54,7 +54,10 @@ pub(super) fn command(bytes: &[u8]) -> Result<Command> {
 }
 
 pub(super) fn no_transactions() -> Error {
-    unsupported("the site has no transactions", "run the statements one by one; each takes effect by itself")
+    unsupported(
+        "the site has no transactions",
+        "run the statements one by one; each takes effect by itself",
+    )
 }
 
 fn stay_outside(id: Option<&Bytes>) -> Result<()> {
@@ -95,10 +98,11 @@ impl Service {
         }
         let client = match &peer.authorization {
             Some(Authorization::Bearer(_)) => {
-                return Err(
-                    Error::new(ErrorKind::Authentication, "the session of this token has ended, or there never was one")
-                        .hint("log in again"),
-                );
+                return Err(Error::new(
+                    ErrorKind::Authentication,
+                    "the session of this token has ended, or there never was one",
+                )
+                .hint("log in again"));
             }
             Some(Authorization::Basic { user, secret }) => self.log_in(&peer, Some((user, secret))).await?,
             None => self.log_in(&peer, None).await?,
@@ -184,7 +188,12 @@ impl Service {
             Command::CommandGetCrossReference(command) => metadata::cross_reference(session, &command)?,
             Command::CommandGetSqlInfo(command) => info::rows(session, &self.limits, command)?,
             Command::CommandGetXdbcTypeInfo(command) => types::rows(command)?,
-            other => return Err(unsupported(&format!("{} is no ticket", other.type_url()), "ask with GetFlightInfo first")),
+            other => {
+                return Err(unsupported(
+                    &format!("{} is no ticket", other.type_url()),
+                    "ask with GetFlightInfo first",
+                ));
+            }
         };
         Ok(query::answer(batch))
     }
@@ -235,7 +244,10 @@ impl Service {
         let mut peer = Peer::of(&metadata, &extensions)?;
         if peer.authorization.is_none() {
             // Older clients put user and password into the first message.
-            let first = messages.message().await.map_err(|status| super::status::from_stream(status.into()))?;
+            let first = messages
+                .message()
+                .await
+                .map_err(|status| super::status::from_stream(status.into()))?;
             let payload = first.map(|message| message.payload).filter(|payload| !payload.is_empty());
             if let Some(payload) = payload {
                 let BasicAuth { username, password } =
@@ -266,7 +278,14 @@ fn metadata_schema(command: &Command) -> Result<SchemaRef> {
         Command::CommandGetDbSchemas(_) => GetDbSchemasBuilder::new(None::<String>, None::<String>).schema(),
         Command::CommandGetTables(command) => {
             let nothing = None::<String>;
-            GetTablesBuilder::new(nothing.clone(), nothing.clone(), nothing, Vec::<String>::new(), command.include_schema).schema()
+            GetTablesBuilder::new(
+                nothing.clone(),
+                nothing.clone(),
+                nothing,
+                Vec::<String>::new(),
+                command.include_schema,
+            )
+            .schema()
         }
         Command::CommandGetTableTypes(command) => CommandGetTableTypes::into_builder(*command).schema(),
         Command::CommandGetPrimaryKeys(_) => metadata::primary_schema(),
@@ -306,10 +325,7 @@ impl FlightService for Service {
     type ListActionsStream = Answers<ActionType>;
     type DoExchangeStream = FlightStream;
 
-    async fn handshake(
-        &self,
-        request: Request<Streaming<HandshakeRequest>>,
-    ) -> Result<Response<Self::HandshakeStream>, Status> {
+    async fn handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Result<Response<Self::HandshakeStream>, Status> {
         let token = self.greet(request).await.map_err(|error| status(&error))?;
         let mut response: Response<Self::HandshakeStream> = Response::new(one(HandshakeResponse {
             protocol_version: 0,
@@ -404,7 +420,10 @@ impl FlightService for Service {
     }
 
     async fn list_flights(&self, _: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
-        Err(status(&unsupported("there is no list of flights", "ask for the tables with CommandGetTables")))
+        Err(status(&unsupported(
+            "there is no list of flights",
+            "ask for the tables with CommandGetTables",
+        )))
     }
 
     async fn do_exchange(&self, _: Request<Streaming<FlightData>>) -> Result<Response<Self::DoExchangeStream>, Status> {

@@ -97,7 +97,9 @@ const TIMEOUT: &str = "statement_timeout";
 
 /// The options as they are.
 pub(super) fn get(client: &Client) -> GetResult {
-    let seconds = client.time().map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
+    let seconds = client
+        .time()
+        .map_or(0, |time| i64::try_from(time.as_secs()).unwrap_or(i64::MAX));
     let options = [
         ("catalog", Value::Text(CATALOG.into())),
         ("schema", Value::Text(PUBLIC.into())),
@@ -145,7 +147,11 @@ fn set_one(client: &Client, name: &str, value: Option<Value>) -> Result<(), Reas
             };
             let seconds = seconds.ok_or(Reason::InvalidValue)?;
             let time = Some(Duration::from_secs(seconds)).filter(|time| !time.is_zero());
-            if client.set_time(time) { Ok(()) } else { Err(Reason::InvalidValue) }
+            if client.set_time(time) {
+                Ok(())
+            } else {
+                Err(Reason::InvalidValue)
+            }
         }
         "read_only" => Err(Reason::Error),
         _ => Err(Reason::InvalidName),

@@ -44,7 +44,10 @@ pub(super) fn from_stream(error: FlightError) -> Error {
         FlightError::Tonic(status) if status.code() == Code::OutOfRange || status.code() == Code::ResourceExhausted => {
             Error::new(ErrorKind::Limit, status.message()).hint("send smaller batches, or raise --max-message")
         }
-        FlightError::Tonic(status) => Error::new(ErrorKind::Cancelled, format!("the client stopped sending: {}", status.message())),
+        FlightError::Tonic(status) => Error::new(
+            ErrorKind::Cancelled,
+            format!("the client stopped sending: {}", status.message()),
+        ),
         other => Error::new(ErrorKind::Invalid, format!("the rows that were sent cannot be read: {other}")),
     }
 }
@@ -85,6 +88,9 @@ mod tests {
         let status = status(&long);
         assert_eq!(status.message().chars().count(), LONGEST + 1);
         let short = super::status(&Error::new(ErrorKind::NotFound, "gone").hint("look elsewhere"));
-        assert_eq!((short.code(), short.message()), (Code::NotFound, "gone\nhint: look elsewhere"));
+        assert_eq!(
+            (short.code(), short.message()),
+            (Code::NotFound, "gone\nhint: look elsewhere")
+        );
     }
 }

@@ -35,7 +35,11 @@ fn read(path: &Path, what: &str, option: &str) -> Result<Zeroizing<String>> {
         true => Ok(text),
         false => Err(Error::new(
             ErrorKind::Option,
-            format!("{} of {option} holds no {}", path.display(), what.trim_end_matches('-').to_lowercase()),
+            format!(
+                "{} of {option} holds no {}",
+                path.display(),
+                what.trim_end_matches('-').to_lowercase()
+            ),
         )
         .hint("give a PEM file; a key must not be encrypted")),
     }

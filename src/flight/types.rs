@@ -9,7 +9,12 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What a type is written with.
 enum Form {
-    Number { digits: i32, scale: i32, exact: bool, signed: bool },
+    Number {
+        digits: i32,
+        scale: i32,
+        exact: bool,
+        signed: bool,
+    },
     Text,
     Bytes,
     Flag,
@@ -104,7 +109,12 @@ fn info(name: &str, kind: Type, size: i32, form: &Form) -> XdbcTypeInfo {
     let quoted = |prefix: &str| (Some(prefix.to_owned()), Some("'".to_owned()));
     match form {
         Form::Flag => plain,
-        Form::Number { digits, scale, exact, signed } => XdbcTypeInfo {
+        Form::Number {
+            digits,
+            scale,
+            exact,
+            signed,
+        } => XdbcTypeInfo {
             column_size: Some(*digits),
             unsigned_attribute: Some(!signed),
             create_params: (*scale > 0).then(|| vec!["precision".to_owned(), "scale".to_owned()]),

@@ -23,10 +23,11 @@ impl Users {
             use std::os::unix::fs::PermissionsExt;
             let open = std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0);
             if open {
-                return Err(
-                    Error::new(ErrorKind::Option, format!("others can read the passwords in {}", path.display()))
-                        .hint(format!("run chmod 600 {}", path.display())),
-                );
+                return Err(Error::new(
+                    ErrorKind::Option,
+                    format!("others can read the passwords in {}", path.display()),
+                )
+                .hint(format!("run chmod 600 {}", path.display())));
             }
         }
         Self::parse(&text)

@@ -62,7 +62,9 @@ pub(super) fn incoming(listener: TcpListener, most: usize, sessions: Arc<Session
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 };
-                let Ok(permit) = permits.clone().try_acquire_owned() else { continue };
+                let Ok(permit) = permits.clone().try_acquire_owned() else {
+                    continue;
+                };
                 // Without it small messages wait for the acknowledgement of those before them; it is only slower.
                 let _ = stream.set_nodelay(true);
                 let open = Arc::new(Open {

@@ -50,8 +50,11 @@ pub(super) fn to_send(writing: &Writing, path: &str) -> Result<(PathBuf, String,
 fn refuse_served(writing: &Writing) -> Result<()> {
     match writing.served {
         false => Ok(()),
-        true => Err(Error::new(ErrorKind::Permission, "the server neither reads nor writes files for its clients")
-            .hint("nothing was sent; run the statement with jsmql on the machine that has the file")),
+        true => Err(Error::new(
+            ErrorKind::Permission,
+            "the server neither reads nor writes files for its clients",
+        )
+        .hint("nothing was sent; give the content instead of a path where there is a parameter for it")),
     }
 }
 
@@ -209,6 +212,7 @@ pub(super) fn safe_name(name: &str) -> String {
 /// # Errors
 /// There is no such folder, the name is none of a schema file, or the file exists.
 pub(super) fn write_schema(writing: &Writing, folder: &str, name: &str, text: &str) -> Result<PathBuf> {
+    refuse_served(writing)?;
     let root = writing.schemas.as_ref().ok_or_else(|| {
         Error::new(ErrorKind::Option, "there is no folder for schema files")
             .hint("set option SchemaDir, or leave `file` out and keep the column `content`")

@@ -37,7 +37,12 @@ pub(crate) const PUBLIC: &str = "public";
 impl Session {
     /// The schemas, in the order of their names. That of the SQL standard, `information_schema`, is not among them.
     pub(crate) fn schemas(&self) -> Vec<String> {
-        let mut names = self.shared.context.catalog(CATALOG).map(|jsm| jsm.schema_names()).unwrap_or_default();
+        let mut names = self
+            .shared
+            .context
+            .catalog(CATALOG)
+            .map(|jsm| jsm.schema_names())
+            .unwrap_or_default();
         names.sort();
         names
     }

@@ -97,7 +97,11 @@ impl Prepared {
             Field::new(name, kind, true)
         });
         Ok(Self {
-            schema: plan.schema().inner().clone(),
+            schema: match plan {
+                // Its plan has the columns of what is made, which are no rows.
+                LogicalPlan::Ddl(_) => Arc::new(Schema::empty()),
+                plan => plan.schema().inner().clone(),
+            },
             parameters: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
             session,
             statement,
