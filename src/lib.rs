@@ -25,6 +25,8 @@ pub mod demo;
 #[cfg(test)]
 mod docs;
 mod error;
+#[cfg(feature = "flight")]
+pub mod flight;
 mod http;
 mod log;
 mod profile;

@@ -17,15 +17,16 @@ const FLOORS: &[&[&str]] = &[
     &["table"],
     &["catalog"],
     &["session"],
-    &["shell", "demo", "adbc"],
+    &["adbc", "flight"],
+    &["shell", "demo"],
     &["docs"],
 ];
 
 /// Crates and the modules that may name them.
 const PLACES: &[(&str, &[&str])] = &[
     ("reqwest", &["http"]),
-    // The driver hands rows to a session as the engine's streams.
-    ("datafusion", &["table", "catalog", "session", "adbc"]),
+    // The front ends hand rows to a session as the engine's streams.
+    ("datafusion", &["table", "catalog", "session", "adbc", "flight"]),
     ("hyper", &["demo"]),
     ("clap", &["shell"]),
     ("indicatif", &["shell"]),
@@ -34,6 +35,9 @@ const PLACES: &[(&str, &[&str])] = &[
     ("adbc_core", &["adbc"]),
     ("adbc_ffi", &["adbc"]),
     ("toml", &["schema"]),
+    ("arrow_flight", &["flight"]),
+    ("prost", &["flight"]),
+    ("tonic", &["flight"]),
 ];
 
 fn sources() -> Vec<(String, PathBuf, String)> {

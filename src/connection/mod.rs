@@ -28,6 +28,8 @@ mod pseudo;
 mod registry;
 mod route;
 mod secret;
+#[cfg(feature = "flight")]
+mod served;
 mod site;
 mod sources;
 mod sso;
@@ -76,6 +78,8 @@ pub struct Connection {
     views_file: Option<PathBuf>,
     listing: Listing,
     pseudo_columns: PseudoColumns,
+    local_files: bool,
+    memory: Option<usize>,
 }
 
 /// The state of one option, as `sys.options` shows it.
@@ -120,6 +124,8 @@ impl Connection {
             views_file: values.filled("UserDefinedViews").map(PathBuf::from),
             listing: Listing::read(&values)?,
             pseudo_columns: PseudoColumns::parse(values.text("PseudoColumns"))?,
+            local_files: true,
+            memory: None,
             site,
             values,
         })
@@ -299,6 +305,16 @@ impl Connection {
     /// The folder of attachments; not known to exist.
     pub fn attachment_dir(&self) -> Option<&Path> {
         self.attachment_dir.as_deref()
+    }
+
+    /// Whether paths in statements mean files of this machine.
+    pub(crate) fn has_local_files(&self) -> bool {
+        self.local_files
+    }
+
+    /// Most bytes that a session may use for what it sorts, joins and groups. None: no limit.
+    pub(crate) fn memory(&self) -> Option<usize> {
+        self.memory
     }
 
     /// Largest file to upload, in bytes; at least one MiB.

@@ -25,6 +25,10 @@ pub enum Source {
     Environment(String),
     /// The profile of this name.
     Profile(String),
+    /// The login of a client of the server.
+    Login,
+    /// The server itself, whatever else was written.
+    Server,
 }
 
 impl fmt::Display for Source {
@@ -34,6 +38,8 @@ impl fmt::Display for Source {
             Source::ConnectionString => f.write_str("connection string"),
             Source::Environment(name) => f.write_str(name),
             Source::Profile(name) => write!(f, "profile {name}"),
+            Source::Login => f.write_str("login"),
+            Source::Server => f.write_str("server"),
         }
     }
 }

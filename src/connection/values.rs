@@ -83,6 +83,21 @@ impl OptionValues {
             .map(Self)
     }
 
+    /// The same values, with these in place of what was written.
+    #[cfg(feature = "flight")]
+    pub(super) fn with(&self, pairs: &[(&'static str, &str)], source: &Source) -> Result<Self> {
+        let others = |set: &&Set| !pairs.iter().any(|(name, _)| *name == set.row.name);
+        let mut values: Vec<Set> = self.0.iter().filter(others).cloned().collect();
+        for (name, value) in pairs {
+            values.push(checked(Set {
+                row: row(name),
+                value: Secret::from(*value),
+                source: source.clone(),
+            })?);
+        }
+        Ok(Self(values))
+    }
+
     /// The value of the option, which may be its default.
     pub(super) fn text(&self, name: &'static str) -> &str {
         match self.written(name) {

@@ -4,7 +4,6 @@ use super::answer::{Answer, Asked};
 use super::body::Body;
 use super::json;
 use super::page::page;
-use super::person::DANA;
 use super::request::{self, target, transitions};
 use super::state::State;
 use super::ticket::{Attachment, Comment, Ticket};
@@ -59,12 +58,12 @@ pub(super) fn act(state: &mut State, asked: &Asked, rest: &[&str]) -> Answer {
 }
 
 /// Adds a comment to a ticket; `files` is how many of its last attachments came with it.
-fn add_comment(ticket: &mut Ticket, at: i64, public: bool, body: &str, files: usize) -> Comment {
+fn add_comment(ticket: &mut Ticket, author: usize, at: i64, public: bool, body: &str, files: usize) -> Comment {
     let last = ticket.comments.iter().map(|comment| comment.id + 1).max();
     let end = ticket.attachments.len();
     let comment = Comment {
         id: last.unwrap_or(ticket.id * 1_000),
-        author: DANA,
+        author,
         at,
         public,
         body: body.to_owned(),
@@ -93,7 +92,9 @@ fn comment(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Ans
     }
     let at = state.tick();
     let mut added = None;
-    state.change(index, |ticket| added = Some(add_comment(ticket, at, public, text, 0)));
+    state.change(index, |ticket| {
+        added = Some(add_comment(ticket, asked.who, at, public, text, 0))
+    });
     let ticket = state.ticket(index);
     let added = added.ok_or_else(Answer::no_request)?;
     Ok(Answer::json(json::document(|o| {
@@ -153,7 +154,7 @@ fn approve(state: &mut State, index: usize, asked: &Asked, id: &str) -> Result<A
     if approval.completed.is_some() {
         return Err(Answer::refuse(409, "The approval has already been completed."));
     }
-    let Some(own) = approval.approvers.iter().position(|&(person, _)| person == DANA) else {
+    let Some(own) = approval.approvers.iter().position(|&(person, _)| person == asked.who) else {
         return Err(Answer::refuse(403, "You are not an approver of this request."));
     };
     let at = state.tick();
@@ -185,7 +186,7 @@ fn transition(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, 
     state.change(index, |ticket| {
         moved(ticket, target(id), at);
         if let Some(text) = comment {
-            add_comment(ticket, at, true, text, 0);
+            add_comment(ticket, asked.who, at, true, text, 0);
         }
     });
     Ok(Answer::none())
@@ -256,7 +257,7 @@ fn attach(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Answ
             name: file.name,
             media_type: file.media_type,
             size: file.content.len() as u64,
-            author: DANA,
+            author: asked.who,
             at,
         });
         state.contents.insert(number, file.content);
@@ -264,7 +265,7 @@ fn attach(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Answ
     let mut comment = None;
     state.change(index, |ticket| {
         ticket.attachments.extend(added.iter().cloned());
-        comment = Some(add_comment(ticket, at, public, &said, added.len()));
+        comment = Some(add_comment(ticket, asked.who, at, public, &said, added.len()));
     });
     let ticket = state.ticket(index);
     Ok(Answer::json(json::document(|o| {

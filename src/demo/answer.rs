@@ -5,6 +5,8 @@ use super::json;
 /// A request, taken apart.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
+    /// Index of the person who asks.
+    pub(super) who: usize,
     pub(super) method: String,
     /// Decoded segments of the path.
     pub(super) segments: Vec<String>,

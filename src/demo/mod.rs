@@ -58,6 +58,15 @@ pub const USER: &str = "dana@demo.example";
 /// API token of [`USER`]. It opens nothing but a demo site.
 pub const TOKEN: &str = "demo-token";
 
+/// E-mail address and API token of an account: 0 is that of [`USER`], the others up to 167 are its colleagues and customers. They see
+/// the requests that they raised or take part in.
+pub fn account(index: usize) -> (String, String) {
+    match index {
+        person::DANA => (USER.to_owned(), TOKEN.to_owned()),
+        _ => (format!("person{index}@customer.example"), format!("{TOKEN}-{index}")),
+    }
+}
+
 /// What a demo site is like.
 #[derive(Debug, Clone)]
 pub struct DemoOptions {

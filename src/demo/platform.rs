@@ -3,7 +3,6 @@
 use super::answer::{Answer, Asked};
 use super::date::{DAY, NOW, OPENING, Stamp};
 use super::json;
-use super::person::DANA;
 use super::state::State;
 
 /// Answers `/rest/api/{version}/…`; `rest` are the segments after the version.
@@ -22,15 +21,15 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
             o.object("defaultLocale", |o| o.text("locale", "en_US"));
         })),
         ["myself"] => Answer::json(json::document(|o| {
-            let dana = &state.people[DANA];
+            let person = &state.people[asked.who];
             o.text(
                 "self",
-                format_args!("{}/rest/api/3/user?accountId={}", asked.base, dana.account_id),
+                format_args!("{}/rest/api/3/user?accountId={}", asked.base, person.account_id),
             );
-            o.text("accountId", &dana.account_id);
+            o.text("accountId", &person.account_id);
             o.text("accountType", "atlassian");
-            o.maybe("emailAddress", dana.email.as_ref());
-            o.text("displayName", &dana.name);
+            o.maybe("emailAddress", person.email.as_ref());
+            o.text("displayName", &person.name);
             o.flag("active", true);
             o.text("timeZone", state.zone().name);
             o.text("locale", "en_GB");

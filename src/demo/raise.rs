@@ -165,7 +165,7 @@ fn draft(state: &State, asked: &Asked) -> Result<Draft, Wrong> {
     };
     let reporter = match body.text("raiseOnBehalfOf")? {
         Some(account) => person(account)?,
-        None => DANA,
+        None => asked.who,
     };
     let participants = body
         .texts("requestParticipants")?

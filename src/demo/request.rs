@@ -118,6 +118,7 @@ fn list(state: &State, asked: &Asked) -> Answer {
 /// Which requests the list is asked for.
 #[derive(Debug)]
 struct Filter {
+    who: usize,
     term: Option<String>,
     ownership: Vec<String>,
     open: Option<bool>,
@@ -162,6 +163,7 @@ impl Filter {
             }
         }
         let filter = Self {
+            who: asked.who,
             term: asked.one("searchTerm").map(str::to_lowercase).filter(|term| !term.is_empty()),
             ownership,
             open,
@@ -197,21 +199,22 @@ impl Filter {
     }
 
     fn is_mine(&self, state: &State, ticket: &Ticket) -> bool {
-        let owned = ticket.reporter == DANA;
-        let takes_part = ticket.participants.contains(&DANA);
-        let shared = ticket.organization.is_some();
+        let owned = ticket.reporter == self.who;
+        let takes_part = ticket.participants.contains(&self.who);
+        // Only Dana is a member of every organization.
+        let shared = self.who == DANA && ticket.organization.is_some();
         let approver = ticket
             .approvals
             .iter()
             .flat_map(|approval| approval.approvers.iter().map(move |who| (approval, who)));
-        let mut approver = approver.filter(|(_, (person, _))| *person == DANA);
+        let mut approver = approver.filter(|(_, (person, _))| *person == self.who);
         if self.ownership.is_empty() {
             return owned || takes_part || shared;
         }
         self.ownership.iter().any(|value| match value.as_str() {
             "OWNED_REQUESTS" => owned,
             "PARTICIPATED_REQUESTS" => takes_part,
-            "ORGANIZATION" => ticket.organization.is_some_and(|index| {
+            "ORGANIZATION" => ticket.organization.filter(|_| shared).is_some_and(|index| {
                 self.organization
                     .as_ref()
                     .is_some_and(|id| state.organizations[index].id == *id)
@@ -484,7 +487,7 @@ pub(super) fn fill_approval(o: &mut Object, state: &State, ticket: &Ticket, appr
         && approval
             .approvers
             .iter()
-            .any(|&(person, answer)| person == DANA && answer.is_none());
+            .any(|&(person, answer)| person == asked.who && answer.is_none());
     o.flag("canAnswerApproval", open);
     o.array("approvers", |a| {
         for &(person, answer) in &approval.approvers {

@@ -25,8 +25,9 @@ use super::fault::{Faults, Kind, instead};
 use super::jql::zone;
 use super::limit::Limit;
 use super::page::Quirks;
+use super::person::{CUSTOMERS, DANA};
 use super::state::State;
-use super::{DemoOptions, TOKEN, USER, route};
+use super::{DemoOptions, TOKEN, account, route};
 
 /// A request that the site was asked, for tests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct Served {
     pub status: u16,
     /// The body that was sent, where it was a text.
     pub body: String,
+    /// The account that signed in, as [`account`](super::account) counts them.
+    pub account: Option<usize>,
 }
 
 /// A site, as far as the wire is concerned.
@@ -92,6 +95,7 @@ impl Server {
                 address: asked.address.clone(),
                 status,
                 body: String::from_utf8_lossy(&asked.body).into_owned(),
+                account: asked.who,
             });
         }
     }
@@ -104,7 +108,7 @@ impl Server {
             .skip(1)
             .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
             .collect();
-        if !head.signed_in && !route::is_public(&segments) {
+        if head.who.is_none() && !route::is_public(&segments) {
             return Answer::refuse_platform(401, "Client must be authenticated to access this resource.")
                 .header("www-authenticate", "OAuth realm=\"demo\"");
         }
@@ -117,6 +121,8 @@ impl Server {
         }
         let has = |kind: Kind| met.contains(&kind);
         let asked = Asked {
+            // What is public looks the same to everybody.
+            who: head.who.unwrap_or(DANA),
             method: head.method.clone(),
             path: head.path().to_owned(),
             query: url::form_urlencoded::parse(head.query().as_bytes()).into_owned().collect(),
@@ -179,7 +185,7 @@ impl Server {
 struct Head {
     method: String,
     address: String,
-    signed_in: bool,
+    who: Option<usize>,
     experimental: bool,
     gzip: bool,
     media_type: String,
@@ -199,14 +205,21 @@ impl Head {
         let authorization = header("authorization");
         let basic = || {
             let given = authorization.strip_prefix("Basic ")?;
-            let given = STANDARD.decode(given).ok()?;
-            Some(given == format!("{USER}:{TOKEN}").as_bytes())
+            let given = String::from_utf8(STANDARD.decode(given).ok()?).ok()?;
+            let (user, token) = given.split_once(':')?;
+            // The number in the token saves making up everybody's.
+            let index = token
+                .strip_prefix(TOKEN)?
+                .strip_prefix('-')
+                .map_or(Ok(DANA), str::parse)
+                .ok()?;
+            (index < CUSTOMERS.end && account(index) == (user.to_owned(), token.to_owned())).then_some(index)
         };
         let bearer = authorization.strip_prefix("Bearer ").is_some_and(|token| token == TOKEN);
         Self {
             method: request.method().to_string(),
             address: request.uri().to_string(),
-            signed_in: bearer || basic().unwrap_or(false),
+            who: bearer.then_some(DANA).or_else(basic),
             experimental: matches!(header("x-experimentalapi"), "opt-in" | "true"),
             gzip: header("accept-encoding").contains("gzip"),
             media_type: header("content-type").to_owned(),

@@ -17,6 +17,7 @@ const LONGEST: usize = 200;
 /// # Errors
 /// It does not exist, is no file, cannot be read, is too large, or lies outside of `AttachmentDir`.
 pub(super) fn to_send(writing: &Writing, path: &str) -> Result<(PathBuf, String, u64)> {
+    refuse_served(writing)?;
     let asked = Path::new(path);
     let found = match &writing.attachments {
         Some(folder) => folder.join(asked),
@@ -43,6 +44,18 @@ pub(super) fn to_send(writing: &Writing, path: &str) -> Result<(PathBuf, String,
     check_size(writing, metadata.len(), path)?;
     let name = asked.file_name().unwrap_or(asked.as_os_str()).to_string_lossy();
     Ok((real, name.into_owned(), metadata.len()))
+}
+
+/// Refuses every file where the statement comes from elsewhere.
+fn refuse_served(writing: &Writing) -> Result<()> {
+    match writing.served {
+        false => Ok(()),
+        true => Err(Error::new(
+            ErrorKind::Permission,
+            "the server neither reads nor writes files for its clients",
+        )
+        .hint("nothing was sent; give the content instead of a path where there is a parameter for it")),
+    }
 }
 
 /// Refuses what is larger than the option allows.
@@ -93,6 +106,7 @@ pub(super) struct Incoming {
 impl Incoming {
     /// A new file in the folder for downloads.
     pub(super) fn new(writing: &Writing) -> Result<Self> {
+        refuse_served(writing)?;
         static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
         let folder = writing.attachments.as_ref().ok_or_else(|| {
             Error::new(ErrorKind::Option, "there is no folder to download to")
@@ -198,6 +212,7 @@ pub(super) fn safe_name(name: &str) -> String {
 /// # Errors
 /// There is no such folder, the name is none of a schema file, or the file exists.
 pub(super) fn write_schema(writing: &Writing, folder: &str, name: &str, text: &str) -> Result<PathBuf> {
+    refuse_served(writing)?;
     let root = writing.schemas.as_ref().ok_or_else(|| {
         Error::new(ErrorKind::Option, "there is no folder for schema files")
             .hint("set option SchemaDir, or leave `file` out and keep the column `content`")
@@ -315,5 +330,8 @@ mod tests {
         };
         assert!(to_send(&narrow, "good").is_ok());
         assert!(to_send(&narrow, "/etc/hostname").unwrap_err().message().contains("outside"));
+        let served = Writing { served: true, ..narrow };
+        assert!(to_send(&served, "good").unwrap_err().message().contains("the server"));
+        assert!(Incoming::new(&served).unwrap_err().message().contains("the server"));
     }
 }

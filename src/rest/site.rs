@@ -32,6 +32,8 @@ pub(crate) struct Writing {
     pub(crate) dry_run: bool,
     /// Most rows of a request, where the API takes more.
     pub(crate) batch: Option<usize>,
+    /// Statements come from elsewhere: a path in them means no file of this machine.
+    pub(crate) served: bool,
     /// The folder that downloads are written to, and the only one that files are uploaded from where it is set.
     pub(crate) attachments: Option<PathBuf>,
     /// Largest file that is uploaded, in bytes.

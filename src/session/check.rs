@@ -183,6 +183,13 @@ impl Session {
         Ok(findings)
     }
 
+    /// Asks the site whether it knows the account: one request.
+    #[cfg(feature = "flight")]
+    pub(crate) async fn authenticate(&self) -> Result<()> {
+        let _: serde::de::IgnoredAny = self.look("/rest/api/2/myself", &[]).await?;
+        Ok(())
+    }
+
     /// Looks up the name of the site, where nobody does it for us.
     async fn resolve(&self) -> Result<String> {
         let site = self.connection().site();

@@ -6,6 +6,8 @@ use async_trait::async_trait;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider, Session};
 use datafusion::common::config::{ConfigNonZeroUsize, ConfigOptions};
 use datafusion::execution::context::QueryPlanner;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
@@ -97,8 +99,16 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
     let options = config.options_mut();
     settle(options);
     options.sql_parser.recursion_limit = ConfigNonZeroUsize::try_new(DEPTH).map_err(from_datafusion)?;
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(memory) = connection.memory() {
+        // What does not fit is an error: a client must not fill the disk instead.
+        runtime = runtime
+            .with_memory_limit(memory, 1.0)
+            .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled));
+    }
     let state = SessionStateBuilder::new()
         .with_config(config)
+        .with_runtime_env(Arc::new(runtime.build().map_err(from_datafusion)?))
         .with_default_features()
         .with_analyzer_rule(Arc::new(WritesAsNodes))
         .with_query_planner(Arc::new(Planner))

@@ -14,6 +14,7 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use futures::TryStreamExt;
 
 use super::Session;
+use super::held::Load;
 use super::temp::{Scratch, Taken, exists, unknown};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{from_datafusion, to_datafusion};
@@ -85,7 +86,9 @@ impl Session {
             _ => {}
         }
         let schema = rows.schema();
-        let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(from_datafusion)?;
+        let load = Load::new(name, &self.shared.context.runtime_env().memory_pool);
+        let counted = rows.and_then(|batch| std::future::ready(load.add(&batch).map(|()| batch)));
+        let batches: Vec<RecordBatch> = counted.try_collect().await.map_err(from_datafusion)?;
         let count = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         let table = MemTable::try_new(schema, vec![batches]).map_err(from_datafusion)?;
         let taken = if target.mode == IngestMode::Replace {
@@ -94,6 +97,7 @@ impl Session {
             Taken::Refuse
         };
         scratch.put(name, taken, Arc::new(table))?;
+        scratch.held().keep(name, load);
         Ok(count)
     }
 

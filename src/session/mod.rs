@@ -5,8 +5,11 @@ mod check;
 mod context;
 mod copy;
 mod guard;
+mod held;
 mod ingest;
 mod install;
+#[cfg(feature = "flight")]
+pub(crate) mod listing;
 mod names;
 mod placeholder;
 mod planning;
@@ -42,6 +45,7 @@ use crate::table::{CallNode, Calls, WriteNode, to_datafusion};
 use call::Procedures;
 pub use check::Findings;
 pub use copy::Copy;
+use held::HeldExec;
 pub use ingest::{Ingest, IngestMode};
 use planning::planning;
 pub use prepared::{Parameters, Prepared};
@@ -340,6 +344,7 @@ fn writing(connection: &Connection) -> Writing {
         goes_on: connection.goes_on_after_errors(),
         dry_run: connection.dry_run(),
         batch: connection.batch_size(),
+        served: !connection.has_local_files(),
         attachments: connection.attachment_dir().map(Into::into),
         max_upload: connection.max_upload_bytes(),
         schemas: connection.schema_dir().map(Into::into),
@@ -408,6 +413,10 @@ impl Planner {
                 self.scratch.current(&plan).map_err(to_datafusion)?;
                 Ok(plan)
             }
+            LogicalPlan::Statement(statement) if self.procedures.site.writing.served && sets_runtime(&statement) => {
+                let error = Error::new(ErrorKind::Permission, "the server's limits are not set by its clients");
+                Err(to_datafusion(error.hint("ask who runs the server to raise them")))
+            }
             LogicalPlan::Dml(dml) => {
                 check_write(&dml).map_err(to_datafusion)?;
                 Ok(LogicalPlan::Dml(dml))
@@ -449,10 +458,24 @@ impl Planner {
                 None => plan,
             },
         };
-        let physical = self.state.create_physical_plan(&plan).await?;
+        let mut physical = self.state.create_physical_plan(&plan).await?;
+        if let LogicalPlan::Dml(dml) = &plan {
+            // What is left of these goes into the scratch schema.
+            physical = HeldExec::below(physical, dml.table_name.table(), &self.scratch.held())?;
+        }
         let stream = datafusion::physical_plan::execute_stream(physical, self.state.task_ctx())?;
         Ok(Rows::new(stream, cost, max_rows))
     }
+}
+
+/// Whether a statement sets what the engine may use of the machine.
+fn sets_runtime(statement: &LogicalStatement) -> bool {
+    let variable = match statement {
+        LogicalStatement::SetVariable(set) => &set.variable,
+        LogicalStatement::ResetVariable(reset) => &reset.variable,
+        _ => return false,
+    };
+    variable.to_ascii_lowercase().starts_with("datafusion.runtime")
 }
 
 /// Whether running a plan may change the site or the session.

@@ -18,6 +18,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
 use super::guard::no_such_definition;
+use super::held::{Held, Load};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Catalog;
 use crate::table::{CallNode, to_datafusion};
@@ -27,6 +28,7 @@ use crate::table::{CallNode, to_datafusion};
 pub(super) struct Scratch {
     catalog: Arc<Catalog>,
     tables: Arc<MemorySchemaProvider>,
+    held: Arc<Held>,
 }
 
 /// What CREATE does where the name is taken.
@@ -42,12 +44,18 @@ impl Scratch {
         Self {
             catalog,
             tables: Arc::default(),
+            held: Arc::default(),
         }
     }
 
     /// The tables, as the engine looks them up.
     pub(super) fn tables(&self) -> Arc<dyn SchemaProvider> {
         self.tables.clone()
+    }
+
+    /// What the tables hold of the memory of the session.
+    pub(super) fn held(&self) -> Arc<Held> {
+        self.held.clone()
     }
 
     /// Whether the session has a table or view of this name.
@@ -120,6 +128,7 @@ impl Scratch {
     ) -> EngineResult<SendableRecordBatchStream> {
         let schema = Arc::new(Schema::empty());
         let (scratch, work) = (self.clone(), self.work(state, ddl).await?);
+        let pool = state.runtime_env().memory_pool.clone();
         let done = async move {
             match work {
                 Work::Table {
@@ -134,11 +143,15 @@ impl Scratch {
                     if taken == Taken::Keep && scratch.has(&name) {
                         return Ok(());
                     }
+                    let load = Load::new(&name, &pool);
                     if let Some(rows) = rows {
-                        let batches: Vec<RecordBatch> = rows.try_collect().await?;
+                        let counted = rows.and_then(|batch| std::future::ready(load.add(&batch).map(|()| batch)));
+                        let batches: Vec<RecordBatch> = counted.try_collect().await?;
                         table = MemTable::try_new(table.schema(), vec![batches])?;
                     }
-                    scratch.put(&name, taken, Arc::new(table)).map_err(to_datafusion)
+                    scratch.put(&name, taken, Arc::new(table)).map_err(to_datafusion)?;
+                    scratch.held.keep(&name, load);
+                    Ok(())
                 }
                 Work::View { name, taken, view } => scratch.put(&name, taken, view).map_err(to_datafusion),
                 Work::Drop { name, what, if_exists } => scratch.discard(&name, what, if_exists).map_err(to_datafusion),
@@ -229,6 +242,7 @@ impl Scratch {
             );
         }
         let removed = self.tables.deregister_table(name);
+        self.held.free(name);
         removed.map(drop).map_err(crate::table::from_datafusion)
     }
 

@@ -73,6 +73,10 @@ enum SubCommand {
     /// Make the ADBC driver known to other programs.
     #[command(subcommand)]
     Adbc(AdbcAction),
+    /// Serve the site to Flight SQL clients (ADBC, JDBC) until interrupted. Without --pass-through they read it as the account of the
+    /// connection, and cannot change it.
+    #[cfg(feature = "flight")]
+    Serve(Box<ServeArgs>),
     /// Serve the demo site until interrupted.
     #[cfg(feature = "demo")]
     Demo {
@@ -131,6 +135,66 @@ pub(super) enum AdbcAction {
 pub(super) enum ConfigAction {
     /// Each option that is set, and who set it; secrets as ***.
     Show(SiteArgs),
+}
+
+/// How a site is served.
+#[cfg(feature = "flight")]
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    pub(super) site: SiteArgs,
+    /// Address to listen on; port 0 takes any free one. Beyond this machine, encryption and a login are needed.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    pub(super) bind: std::net::SocketAddr,
+    /// Each client logs in with the e-mail address and API token of its own account, and may do what that account may do. The connection
+    /// string then says everything but the account.
+    #[arg(long, conflicts_with_all = ["users", "allow_writes"])]
+    pub(super) pass_through: bool,
+    /// Let clients change the site as the account of the connection.
+    #[arg(long)]
+    pub(super) allow_writes: bool,
+    /// File with a name:password on each line, for its owner only: clients log in with one of them.
+    #[arg(long, value_name = "FILE")]
+    pub(super) users: Option<PathBuf>,
+    /// Encrypt, with the certificates of this PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Private key of --tls-cert, PEM.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Clients must present a certificate of an authority in this PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_client_ca: Option<PathBuf>,
+    /// Seconds that a statement may run; 0 is without end.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) statement_timeout: u64,
+    /// MiB that a session may hold for what it sorts, joins and groups, and send at a time.
+    #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_memory: u32,
+    /// MiB of the largest message to accept.
+    #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(super) max_message: u32,
+    /// Most connections at a time.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(super) max_connections: usize,
+    /// Most sessions at a time.
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(super) max_sessions: usize,
+    /// Most statements that a session may have planned or prepared at a time.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(super) max_statements: usize,
+    /// Most statements that a session may run at a time.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    pub(super) max_running: usize,
+    /// Seconds after which a session that is not used ends.
+    #[arg(long, value_name = "SECONDS", default_value_t = 1_800)]
+    pub(super) session_idle: u64,
+    /// Seconds after which every session ends; its client logs in again.
+    #[arg(long, value_name = "SECONDS", default_value_t = 43_200)]
+    pub(super) session_life: u64,
+    /// Seconds that statements may go on after the server was told to stop.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(super) drain: u64,
 }
 
 /// Which site.
@@ -196,6 +260,8 @@ pub(super) enum Command {
     Profile(ProfileAction),
     ShowConfig(SiteArgs),
     Adbc(AdbcAction),
+    #[cfg(feature = "flight")]
+    Serve(Box<ServeArgs>),
     #[cfg(feature = "demo")]
     Demo {
         port: u16,
@@ -239,6 +305,8 @@ pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Comm
         Some(SubCommand::Profile(action)) => Command::Profile(action),
         Some(SubCommand::Config(ConfigAction::Show(site))) => Command::ShowConfig(site),
         Some(SubCommand::Adbc(action)) => Command::Adbc(action),
+        #[cfg(feature = "flight")]
+        Some(SubCommand::Serve(serve)) => Command::Serve(serve),
         #[cfg(feature = "demo")]
         Some(SubCommand::Demo { port, demo }) => Command::Demo { port, demo },
         Some(SubCommand::Completions { shell }) => Command::Completions(shell),

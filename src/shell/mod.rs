@@ -18,6 +18,8 @@ mod prompt;
 mod report;
 mod run;
 mod script;
+#[cfg(feature = "flight")]
+mod serve;
 mod site;
 
 use std::process::ExitCode;

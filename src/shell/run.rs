@@ -61,6 +61,8 @@ pub(super) async fn run(command: Command) -> Result<ExitCode> {
         Command::Profile(action) => profile::profile(&action),
         Command::ShowConfig(site) => profile::config(site.connection.as_deref().unwrap_or_default(), site.profile.as_deref()),
         Command::Adbc(action) => adbc::adbc(&action),
+        #[cfg(feature = "flight")]
+        Command::Serve(serve) => super::serve::serve(*serve).await,
         #[cfg(feature = "demo")]
         Command::Demo { port, demo } => {
             let site = start_demo(&demo, port).await?;

@@ -32,6 +32,9 @@ pub(crate) fn to_datafusion(error: Error) -> DataFusionError {
 /// Out of DataFusion's error: our own error if one is inside, else one made from the engine's message.
 pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
     use crate::error::ErrorKind;
+    if let DataFusionError::ResourcesExhausted(message) = error.find_root() {
+        return Error::new(ErrorKind::Limit, message.clone()).hint("read fewer rows or columns, or allow more memory");
+    }
     match error {
         DataFusionError::External(inner) => match inner.downcast::<Error>() {
             Ok(error) => *error,
@@ -66,7 +69,6 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
         error @ (DataFusionError::Internal(_) | DataFusionError::ExecutionJoin(_)) => {
             Error::new(ErrorKind::Internal, error.strip_backtrace())
         }
-        error @ DataFusionError::ResourcesExhausted(_) => Error::new(ErrorKind::Limit, error.strip_backtrace()),
         error => Error::new(ErrorKind::Statement, error.strip_backtrace()),
     }
 }

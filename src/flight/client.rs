@@ -1,0 +1,252 @@
+//! What one client has: its session, its statements, and how much of both.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use bytes::Bytes;
+use indexmap::IndexMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::handle::{Digest, digest, unguessable};
+use super::limits::Limits;
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::{Prepared, Session};
+
+/// One client. What others have is nowhere in it.
+pub(super) struct Client {
+    pub(super) session: Session,
+    born: Instant,
+    used: Mutex<Instant>,
+    statements: Mutex<Statements>,
+    permits: Arc<Semaphore>,
+    limits: Limits,
+    time: Mutex<Option<Duration>>,
+    ended: CancellationToken,
+}
+
+/// A statement with the rows of values for its parameters. None: it has none, or nobody bound them.
+#[derive(Clone)]
+pub(super) struct Bound {
+    pub(super) prepared: Prepared,
+    pub(super) values: Option<Vec<RecordBatch>>,
+}
+
+/// Statements by the digest of their handle.
+#[derive(Default)]
+struct Statements {
+    /// Planned and not yet run, the oldest first.
+    planned: IndexMap<Digest, Bound>,
+    prepared: HashMap<Digest, Bound>,
+    running: HashMap<Digest, CancellationToken>,
+}
+
+/// What became of a wish to cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cancelled {
+    /// It will send nothing more, or never began.
+    Yes,
+    /// It has ended, or there was none.
+    TooLate,
+}
+
+/// A statement that runs. While it lives the statement can be cancelled, and counts.
+pub(super) struct Running {
+    client: Arc<Client>,
+    key: Digest,
+    pub(super) cancelled: CancellationToken,
+    /// When it must have ended, and how long it had.
+    pub(super) deadline: Option<(tokio::time::Instant, Duration)>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.client.statements().running.remove(&self.key);
+        self.client.touch(Instant::now());
+    }
+}
+
+fn key(handle: &[u8]) -> Digest {
+    digest(&[&String::from_utf8_lossy(handle)])
+}
+
+fn unknown(what: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("you have no {what} of this handle"))
+        .hint("a handle is for one use by the client that got it, and ends with its session; ask for the statement again")
+}
+
+impl Client {
+    pub(super) fn new(session: Session, limits: &Limits) -> Arc<Self> {
+        let now = Instant::now();
+        Arc::new(Self {
+            session,
+            born: now,
+            used: Mutex::new(now),
+            statements: Mutex::default(),
+            permits: Arc::new(Semaphore::new(limits.running)),
+            time: Mutex::new(limits.time),
+            limits: limits.clone(),
+            ended: CancellationToken::new(),
+        })
+    }
+
+    fn statements(&self) -> MutexGuard<'_, Statements> {
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn touch(&self, now: Instant) {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// Whether the session is over: unused for too long, or too old.
+    pub(super) fn has_expired(&self, limits: &Limits, now: Instant) -> bool {
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = now.duration_since(used) >= limits.idle && self.statements().running.is_empty();
+        idle || now.duration_since(self.born) >= limits.life
+    }
+
+    /// Ends the session: what runs is cancelled.
+    pub(super) fn end(&self) {
+        self.ended.cancel();
+    }
+
+    /// How long a statement may run.
+    pub(super) fn time(&self) -> Option<Duration> {
+        *self.time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sets how long a statement may run; the server's own limit cannot be exceeded. Whether it could be set.
+    pub(super) fn set_time(&self, time: Option<Duration>) -> bool {
+        let within = match (time, self.limits.time) {
+            (Some(time), Some(most)) => time <= most,
+            (None, Some(_)) => false,
+            (_, None) => true,
+        };
+        if within {
+            *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
+        }
+        within
+    }
+
+    /// Statements may run as long as the server allows.
+    pub(super) fn reset_time(&self) {
+        *self.time.lock().unwrap_or_else(PoisonError::into_inner) = self.limits.time;
+    }
+
+    /// Most bytes that the client may send at a time.
+    pub(super) fn memory(&self) -> usize {
+        self.limits.memory
+    }
+
+    /// Keeps a planned statement until its ticket is redeemed.
+    pub(super) fn plan(&self, statement: Bound) -> Result<Bytes> {
+        let handle = unguessable()?;
+        let mut statements = self.statements();
+        // Clients plan to learn the columns, and never come back. The oldest goes; who wants it all the same is told.
+        while statements.planned.len() >= self.limits.statements {
+            statements.planned.shift_remove_index(0);
+        }
+        statements.planned.insert(key(handle.expose().as_bytes()), statement);
+        Ok(handle.expose().to_owned().into())
+    }
+
+    /// Takes a planned statement to run it: a ticket is redeemed once.
+    pub(super) fn redeem(self: &Arc<Self>, handle: &[u8]) -> Result<(Bound, Running)> {
+        let key = key(handle);
+        let permit = self.permit()?;
+        let mut statements = self.statements();
+        let statement = statements.planned.shift_remove(&key).ok_or_else(|| unknown("statement"))?;
+        let running = self.running(key, permit, &mut statements);
+        Ok((statement, running))
+    }
+
+    /// Counts a statement that runs at once.
+    pub(super) fn run(self: &Arc<Self>) -> Result<Running> {
+        let permit = self.permit()?;
+        let key = key(unguessable()?.expose().as_bytes());
+        Ok(self.running(key, permit, &mut self.statements()))
+    }
+
+    fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        self.permits.clone().try_acquire_owned().map_err(|_| {
+            Error::new(
+                ErrorKind::Limit,
+                format!("{} of your statements are running, and no more may", self.limits.running),
+            )
+            .hint("read one to its end, or cancel it")
+        })
+    }
+
+    fn running(self: &Arc<Self>, key: Digest, permit: OwnedSemaphorePermit, statements: &mut Statements) -> Running {
+        let cancelled = self.ended.child_token();
+        statements.running.insert(key, cancelled.clone());
+        Running {
+            client: self.clone(),
+            key,
+            cancelled,
+            deadline: self.time().map(|time| (tokio::time::Instant::now() + time, time)),
+            _permit: permit,
+        }
+    }
+
+    /// Cancels a statement, whether it runs or was only planned.
+    pub(super) fn cancel(&self, handle: &[u8]) -> Cancelled {
+        let key = key(handle);
+        let mut statements = self.statements();
+        if statements.planned.shift_remove(&key).is_some() {
+            return Cancelled::Yes;
+        }
+        match statements.running.get(&key) {
+            Some(running) => {
+                running.cancel();
+                Cancelled::Yes
+            }
+            None => Cancelled::TooLate,
+        }
+    }
+
+    /// Keeps a prepared statement until it is closed.
+    pub(super) fn prepare(&self, prepared: Prepared) -> Result<Bytes> {
+        let handle = unguessable()?;
+        let mut statements = self.statements();
+        if statements.prepared.len() >= self.limits.statements {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!(
+                    "you have {} prepared statements, and no more may be kept",
+                    self.limits.statements
+                ),
+            )
+            .hint("close those that are not needed"));
+        }
+        let statement = Bound { prepared, values: None };
+        statements.prepared.insert(key(handle.expose().as_bytes()), statement);
+        Ok(handle.expose().to_owned().into())
+    }
+
+    /// A prepared statement as it is bound now.
+    pub(super) fn prepared(&self, handle: &[u8]) -> Result<Bound> {
+        let statements = self.statements();
+        statements
+            .prepared
+            .get(&key(handle))
+            .cloned()
+            .ok_or_else(|| unknown("prepared statement"))
+    }
+
+    /// Binds values to a prepared statement, in place of those before.
+    pub(super) fn bind(&self, handle: &[u8], values: Vec<RecordBatch>) -> Result<()> {
+        let mut statements = self.statements();
+        let statement = statements.prepared.get_mut(&key(handle));
+        statement.ok_or_else(|| unknown("prepared statement"))?.values = Some(values);
+        Ok(())
+    }
+
+    /// Closes a prepared statement. One that was closed before is closed.
+    pub(super) fn close(&self, handle: &[u8]) {
+        self.statements().prepared.remove(&key(handle));
+    }
+}

@@ -1,0 +1,227 @@
+//! A statement that runs: its rows as they go to the client, or their number.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Int64Type, SchemaRef, UInt64Type};
+use arrow_flight::FlightData;
+use arrow_flight::encode::FlightDataEncoderBuilder;
+use futures::{Stream, StreamExt, TryStreamExt};
+use tonic::Status;
+
+use super::client::{Bound, Running};
+use super::status::in_stream;
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::{Parameters, Prepared, Rows};
+
+/// What `DoGet` answers.
+pub(super) type FlightStream = Pin<Box<dyn Stream<Item = Result<FlightData, Status>> + Send>>;
+
+/// A statement that runs: once for each row of values bound to its parameters. Dropping it stops it and its requests.
+pub(super) struct Run {
+    prepared: Prepared,
+    values: Values,
+    rows: Option<Rows>,
+    running: Running,
+}
+
+/// The rows of values that a statement is still to run with.
+enum Values {
+    /// It runs once, without any.
+    Nothing { done: bool },
+    /// A row of these batches for each run.
+    Bound {
+        batches: Vec<RecordBatch>,
+        batch: usize,
+        row: usize,
+        done: usize,
+    },
+}
+
+impl Values {
+    fn next(&mut self) -> Option<Result<Parameters>> {
+        match self {
+            Self::Nothing { done } => (!std::mem::replace(done, true)).then_some(Ok(Parameters::None)),
+            Self::Bound {
+                batches,
+                batch,
+                row,
+                done,
+            } => {
+                while batches.get(*batch).is_some_and(|values| *row >= values.num_rows()) {
+                    (*batch, *row) = (*batch + 1, 0);
+                }
+                let values = Parameters::from_row(batches.get(*batch)?, *row);
+                *row += 1;
+                *done += 1;
+                Some(values)
+            }
+        }
+    }
+
+    /// Runs before the one under way, where there may be several.
+    fn before(&self) -> usize {
+        match self {
+            Self::Nothing { .. } => 0,
+            Self::Bound { done, .. } => done.saturating_sub(1),
+        }
+    }
+}
+
+impl Run {
+    /// Starts a statement: what fails at once fails here.
+    pub(super) async fn start(statement: Bound, running: Running) -> Result<Self> {
+        let mut run = Self {
+            prepared: statement.prepared,
+            values: match statement.values {
+                None => Values::Nothing { done: false },
+                Some(batches) => Values::Bound {
+                    batches,
+                    batch: 0,
+                    row: 0,
+                    done: 0,
+                },
+            },
+            rows: None,
+            running,
+        };
+        run.begin().await?;
+        Ok(run)
+    }
+
+    /// Begins the next run. Whether there was one.
+    async fn begin(&mut self) -> Result<bool> {
+        let Some(values) = self.values.next() else { return Ok(false) };
+        let begun = match values {
+            Ok(values) => within(&self.running, self.prepared.run(values)).await.flatten(),
+            Err(error) => Err(error),
+        };
+        self.rows = Some(begun.map_err(|error| self.told(error))?);
+        Ok(true)
+    }
+
+    /// Columns of the rows.
+    fn schema(&self) -> SchemaRef {
+        self.rows.as_ref().map_or_else(|| self.prepared.schema(), Rows::schema)
+    }
+
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            let Some(rows) = &mut self.rows else { return Ok(None) };
+            match within(&self.running, rows.next()).await.and_then(Option::transpose) {
+                Ok(Some(batch)) => return Ok(Some(batch)),
+                Ok(None) => {
+                    self.rows = None;
+                    self.begin().await?;
+                }
+                Err(error) => return Err(self.told(error)),
+            }
+        }
+    }
+
+    /// The error, with what took effect before it: those runs are not undone.
+    fn told(&self, error: Error) -> Error {
+        match self.values.before() {
+            before if before > 0 && self.prepared.has_effects() => {
+                let kind = error.kind();
+                let hint = match error.hint_text() {
+                    Some(hint) => format!("{hint}; leave out the rows that are done"),
+                    None => "leave out the rows that are done".to_owned(),
+                };
+                let message = format!(
+                    "row {} of the bound values: {error}; the {before} before it took effect",
+                    before + 1
+                );
+                Error::new(kind, message).hint(hint).source(error)
+            }
+            _ => error,
+        }
+    }
+
+    /// The rows as messages, each read when the client is ready for it.
+    pub(super) fn stream(self) -> FlightStream {
+        let schema = self.schema();
+        let batches = futures::stream::unfold(Some(self), |run| async {
+            let mut run = run?;
+            match run.next().await {
+                Ok(Some(batch)) => Some((Ok(batch), Some(run))),
+                Ok(None) => None,
+                Err(error) => Some((Err(in_stream(&error)), None)),
+            }
+        });
+        Box::pin(
+            FlightDataEncoderBuilder::new()
+                .with_schema(schema)
+                .build(batches)
+                .map_err(Status::from),
+        )
+    }
+
+    /// Runs to the end: how many rows the statement changed, -1 where it does not say.
+    async fn count(mut self) -> Result<i64> {
+        let mut total = None;
+        while let Some(batch) = self.next().await? {
+            let counted = counted(&batch);
+            total = match (total, counted) {
+                (None, counted) => Some(counted),
+                (Some(Some(total)), Some(counted)) => Some(Some(total + counted)),
+                _ => Some(None),
+            };
+        }
+        Ok(total.flatten().filter(|_| self.prepared.has_effects()).unwrap_or(-1))
+    }
+}
+
+/// The number that a write answers with.
+fn counted(batch: &RecordBatch) -> Option<i64> {
+    let schema = batch.schema();
+    if schema.fields().len() != 1 || schema.field(0).name() != "count" {
+        return None;
+    }
+    let column = batch.column(0);
+    if let Some(counts) = column.as_primitive_opt::<UInt64Type>() {
+        return counts.iter().flatten().map(|count| i64::try_from(count).ok()).sum();
+    }
+    let counts = column.as_primitive_opt::<Int64Type>()?;
+    (counts.null_count() == 0).then(|| counts.iter().flatten().sum())
+}
+
+/// Waits for work, unless the statement is cancelled or its time is up.
+pub(super) async fn within<T>(running: &Running, work: impl Future<Output = T>) -> Result<T> {
+    let late = async {
+        match running.deadline {
+            Some((at, time)) => {
+                tokio::time::sleep_until(at).await;
+                time
+            }
+            None => std::future::pending::<Duration>().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = running.cancelled.cancelled() => {
+            Err(Error::new(ErrorKind::Cancelled, "the statement was cancelled").hint("its session ended, or a call cancelled it"))
+        }
+        time = late => {
+            Err(Error::new(ErrorKind::Timeout, format!("the statement ran longer than {} seconds", time.as_secs_f64()))
+                .hint("ask for less, or raise --statement-timeout"))
+        }
+        done = work => Ok(done),
+    }
+}
+
+/// One batch as an answer.
+pub(super) fn answer(batch: RecordBatch) -> FlightStream {
+    Box::pin(
+        FlightDataEncoderBuilder::new()
+            .with_schema(batch.schema())
+            .build(futures::stream::iter([Ok(batch)]))
+            .map_err(Status::from),
+    )
+}
+
+/// Runs a statement to its end.
+pub(super) async fn count(statement: Bound, running: Running) -> Result<i64> {
+    Run::start(statement, running).await?.count().await
+}

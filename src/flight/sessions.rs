@@ -1,0 +1,104 @@
+//! The sessions of a server, and how long they live.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::client::Client;
+use super::handle::Digest;
+use super::limits::Limits;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a client is known by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Key {
+    /// The bearer token that its login gave.
+    Token(Digest),
+    /// User and password, sent with every call.
+    Credentials(Digest),
+    /// Its connection, where nobody says who it is.
+    Wire(u64),
+}
+
+/// All sessions by what their clients are known by.
+pub(super) struct Sessions {
+    limits: Limits,
+    clients: Mutex<HashMap<Key, Arc<Client>>>,
+}
+
+impl Sessions {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            clients: Mutex::default(),
+        }
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<Key, Arc<Client>>> {
+        // Nothing panics while it is held, and a map is whole between two calls in any case.
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The client that is known by this, unless its session has ended. It counts as used.
+    pub(super) fn find(&self, key: &Key) -> Option<Arc<Client>> {
+        let now = Instant::now();
+        let mut clients = self.clients();
+        let client = clients.get(key)?;
+        if client.has_expired(&self.limits, now) {
+            clients.remove(key);
+            return None;
+        }
+        client.touch(now);
+        Some(client.clone())
+    }
+
+    /// Keeps a client; the one that is already known by this stays.
+    pub(super) fn keep(&self, key: Key, client: Arc<Client>) -> Result<Arc<Client>> {
+        let mut clients = self.clients();
+        if let Some(known) = clients.get(&key) {
+            return Ok(known.clone());
+        }
+        if clients.len() >= self.limits.sessions {
+            let now = Instant::now();
+            clients.retain(|_, client| !client.has_expired(&self.limits, now));
+        }
+        if clients.len() >= self.limits.sessions {
+            return Err(full(self.limits.sessions));
+        }
+        clients.insert(key, client.clone());
+        Ok(client)
+    }
+
+    /// An error if there is no room for another session: better said before a login is tried.
+    pub(super) fn has_room(&self) -> Result<()> {
+        self.sweep();
+        match self.clients().len() < self.limits.sessions {
+            true => Ok(()),
+            false => Err(full(self.limits.sessions)),
+        }
+    }
+
+    /// Ends a session and all that runs in it. Whether there was one.
+    pub(super) fn end(&self, key: &Key) -> bool {
+        let client = self.clients().remove(key);
+        client.inspect(|client| client.end()).is_some()
+    }
+
+    /// Forgets the sessions that nobody uses any more.
+    pub(super) fn sweep(&self) {
+        let now = Instant::now();
+        self.clients().retain(|_, client| !client.has_expired(&self.limits, now));
+    }
+
+    /// Ends everything.
+    pub(super) fn end_all(&self) {
+        for (_, client) in self.clients().drain() {
+            client.end();
+        }
+    }
+}
+
+fn full(most: usize) -> Error {
+    Error::new(ErrorKind::Limit, format!("the server has {most} sessions, and takes no more"))
+        .hint("close sessions that are not needed, or raise --max-sessions")
+}

@@ -1,0 +1,174 @@
+//! What clients may use, and how the server ends.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use jsmql::demo::DemoOptions;
+use jsmql::flight::Limits;
+use tonic::Code;
+
+use super::support::*;
+
+fn slow(requests: usize) -> DemoOptions {
+    DemoOptions {
+        requests,
+        latency: Duration::from_millis(20),
+        ..DemoOptions::default()
+    }
+}
+
+#[tokio::test]
+async fn sessions_statements_and_messages_are_limited() {
+    let limits = Limits {
+        sessions: 2,
+        statements: 3,
+        running: 1,
+        message: 64 << 10,
+        ..Limits::default()
+    };
+    let served = with_limits(slow(20_000), limits).await;
+    let (mut one, mut two, mut three) = (served.client().await, served.client().await, served.client().await);
+    assert_eq!(cell(&mut one, "SELECT 1").await, "1");
+    assert_eq!(cell(&mut two, "SELECT 1").await, "1");
+    refused(query(&mut three, "SELECT 1").await, Code::ResourceExhausted, "2 sessions");
+    drop(two);
+    let mut answer = query(&mut three, "SELECT 1").await;
+    for _ in 0..500 {
+        if answer.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        answer = query(&mut three, "SELECT 1").await;
+    }
+    answer.expect("the session of a client that is gone makes room");
+
+    let info = one.execute("SELECT issue_key FROM requests".into(), None).await.unwrap();
+    let mut stream = one.do_get(ticket(&info)).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    let second = one.execute("SELECT 1".into(), None).await.unwrap();
+    refused(fetch(&mut one, &second).await, Code::ResourceExhausted, "are running");
+    // The others go on.
+    assert_eq!(cell(&mut three, "SELECT 1").await, "1");
+    drop(stream);
+    let mut outcome = one.do_get(ticket(&second)).await.map(drop);
+    for _ in 0..500 {
+        if outcome.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        outcome = one.do_get(ticket(&second)).await.map(drop);
+    }
+    outcome.expect("a ticket that could not be redeemed is still good");
+
+    for _ in 0..3 {
+        three.prepare("SELECT 1".into(), None).await.unwrap();
+    }
+    refused(
+        three.prepare("SELECT 1".into(), None).await.map(drop),
+        Code::ResourceExhausted,
+        "3 prepared statements",
+    );
+    // Plans that nobody comes back for make room for others.
+    let forgotten = three.execute("SELECT 1".into(), None).await.unwrap();
+    for _ in 0..3 {
+        three.execute("SELECT 1".into(), None).await.unwrap();
+    }
+    refused(fetch(&mut three, &forgotten).await, Code::NotFound, "no statement");
+
+    let huge = format!("SELECT '{}'", "x".repeat(100 << 10));
+    let status = status(three.execute(huge, None).await.unwrap_err());
+    assert!(
+        matches!(status.code(), Code::OutOfRange | Code::ResourceExhausted),
+        "{status:?}"
+    );
+    assert_eq!(cell(&mut three, "SELECT 1").await, "1");
+}
+
+#[tokio::test]
+async fn a_statement_ends_when_its_time_is_up() {
+    let limits = Limits {
+        time: Some(Duration::from_millis(300)),
+        ..Limits::default()
+    };
+    let served = with_limits(slow(20_000), limits).await;
+    let mut client = served.client().await;
+    refused(
+        query(&mut client, "SELECT issue_key FROM requests").await,
+        Code::DeadlineExceeded,
+        "longer than 0.3 seconds",
+    );
+    let asked = served.asked();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(served.asked() - asked <= 1, "the requests went on");
+}
+
+#[tokio::test]
+async fn a_statement_that_needs_too_much_memory_is_refused() {
+    let limits = Limits {
+        memory: 1 << 20,
+        ..Limits::default()
+    };
+    let served = with_limits(DemoOptions::default(), limits).await;
+    let mut client = served.client().await;
+    let sql = "SELECT value, count(*) FROM generate_series(1, 2000000) GROUP BY value ORDER BY 2, 1";
+    let status = status(query(&mut client, sql).await.unwrap_err());
+    assert_eq!(status.code(), Code::ResourceExhausted, "{status:?}");
+    assert!(status.message().to_lowercase().contains("memory"), "{status:?}");
+    let kept = "CREATE TABLE temp.much AS SELECT value FROM generate_series(1, 2000000)";
+    let error = client.execute_update(kept.into(), None).await.unwrap_err();
+    assert_eq!(super::support::status(error).code(), Code::ResourceExhausted);
+    assert_eq!(
+        cell(&mut client, "SELECT count(*) FROM generate_series(1, 1000)").await,
+        "1000"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_stops_lets_statements_end() {
+    let mut served = serve(slow(1_000), Default::default()).await;
+    let mut client = served.client().await;
+    let info = client.execute("SELECT issue_key FROM requests".into(), None).await.unwrap();
+    let mut stream = client.do_get(ticket(&info)).await.unwrap();
+    let mut rows = stream.next().await.unwrap().unwrap().num_rows();
+    served.stop();
+    // New clients are not taken; what runs goes on to its end.
+    let channel = tonic::transport::Channel::from_shared(served.url.clone()).unwrap();
+    until("the server listens no more", || {
+        std::net::TcpStream::connect(served.url.trim_start_matches("http://")).is_err()
+    })
+    .await;
+    assert!(channel.connect().await.is_err());
+    while let Some(batch) = stream.next().await {
+        rows += batch.unwrap().num_rows();
+    }
+    assert!(rows > 500, "{rows}");
+    drop((stream, client));
+    served.stopped().await;
+}
+
+#[tokio::test]
+async fn a_server_that_stops_breaks_off_what_takes_too_long() {
+    let limits = Limits {
+        drain: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let mut served = with_limits(slow(100_000), limits).await;
+    let mut client = served.client().await;
+    let info = client.execute("SELECT issue_key FROM requests".into(), None).await.unwrap();
+    let mut stream = client.do_get(ticket(&info)).await.unwrap();
+    stream.next().await.unwrap().unwrap();
+    served.stop();
+    let mut end = None;
+    while let Some(batch) = stream.next().await {
+        if let Err(error) = batch {
+            end = Some(error);
+            break;
+        }
+    }
+    let end = status(end.expect("a broken statement seemed to be complete"));
+    assert_eq!(end.code(), Code::Cancelled, "{end:?}");
+    served.stopped().await;
+    let asked = served.asked();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(served.asked(), asked, "requests were sent by a server that has stopped");
+}
