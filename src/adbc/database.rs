@@ -1,10 +1,11 @@
-//! A database: which site, by whom. Connecting to it sends nothing.
+//! A database: which site, by whom. Connecting to it sends nothing, unless ConnectOnOpen says so.
 
 use std::sync::Arc;
 
 use adbc_core::error::{Result, Status};
 use adbc_core::options::{OptionConnection, OptionDatabase, OptionValue};
 
+use super::cancel::Execution;
 use super::connection::Connection;
 use super::engine::Engine;
 use super::errors::{exported, out_of_order, with_status};
@@ -113,6 +114,8 @@ impl adbc_core::Database for Database {
             self.checked.clone()
         };
         let session = self.engine.within(|| Session::open(checked)).map_err(exported)?;
+        let opening = Execution::default();
+        self.engine.wait(&opening, session.greet()).map_err(exported)?;
         let mut connection = Connection::new(self.engine.clone(), session);
         for (key, value) in options {
             connection.set(key.as_ref(), value)?;
