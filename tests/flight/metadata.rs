@@ -69,7 +69,10 @@ async fn catalogs_schemas_and_tables_are_listed() {
     for (command, expected) in [
         (tables(Some("temp"), None, &[]), vec!["t LOCAL TEMPORARY", "v VIEW"]),
         (tables(None, Some("service\\_desks"), &[]), vec!["service_desks TABLE"]),
-        (tables(None, Some("request_comments"), &["TABLE"]), vec!["request_comments TABLE"]),
+        (
+            tables(None, Some("request_comments"), &["TABLE"]),
+            vec!["request_comments TABLE"],
+        ),
         (
             tables(Some("sys"), Some("key%"), &["SYSTEM TABLE"]),
             vec!["keys SYSTEM TABLE"],
