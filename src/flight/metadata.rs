@@ -12,15 +12,13 @@ use arrow_flight::sql::{
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Session;
-use crate::session::listing::{CATALOG, ListedKey, PUBLIC};
+use crate::session::listing::{CATALOG, ListedKey, PUBLIC, SCRATCH};
 
 /// The types that tables have: those of the site, those that tell about the session, and what the client itself made.
 const TABLE: &str = "TABLE";
 const SYSTEM: &str = "SYSTEM TABLE";
 const TEMPORARY: &str = "LOCAL TEMPORARY";
 const VIEW: &str = "VIEW";
-/// The schema of what clients make.
-const SCRATCH: &str = "temp";
 
 fn arrow_failed(error: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Internal, format!("metadata cannot be put together: {error}"))

@@ -75,19 +75,6 @@ impl HeldExec {
     }
 }
 
-impl HeldExec {
-    fn over(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
-        match children.pop() {
-            None => self,
-            Some(input) => Arc::new(Self {
-                input,
-                table: self.table.clone(),
-                held: self.held.clone(),
-            }),
-        }
-    }
-}
-
 impl DisplayAs for HeldExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Held: temp.{}", self.table)
@@ -109,14 +96,19 @@ impl ExecutionPlan for HeldExec {
 
     fn replace_children(
         self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
         _: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self.over(children))
+        let Some(input) = children.pop() else { return Ok(self) };
+        Ok(Arc::new(Self {
+            input,
+            table: self.table.clone(),
+            held: self.held.clone(),
+        }))
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self.over(children))
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
     fn apply_expressions(

@@ -33,6 +33,8 @@ pub(crate) struct ListedKey {
 pub(crate) const CATALOG: &str = "jsm";
 /// The schema of the tables of the site.
 pub(crate) const PUBLIC: &str = "public";
+/// The schema of the tables and views of the session.
+pub(crate) const SCRATCH: &str = "temp";
 
 impl Session {
     /// The schemas, in the order of their names. That of the SQL standard, `information_schema`, is not among them.
@@ -55,15 +57,15 @@ impl Session {
                 continue;
             };
             for name in provider.table_names() {
-                let kind = match schema == PUBLIC {
-                    // The tables of the site, whose columns need not be known for this.
-                    true => Some(TableType::Base),
-                    false => provider.table_type(&name).await.map_err(from_datafusion)?,
+                // Looking up a table of the site, or one that tells of its columns, may be a question to the site.
+                let view = match schema.as_str() {
+                    SCRATCH => provider.table_type(&name).await.map_err(from_datafusion)? == Some(TableType::View),
+                    schema => schema != PUBLIC,
                 };
                 tables.push(ListedTable {
                     schema: schema.clone(),
                     name,
-                    view: kind == Some(TableType::View),
+                    view,
                 });
             }
         }
