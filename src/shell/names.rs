@@ -36,22 +36,18 @@ impl Names {
         let (names, session) = (self.clone(), session.clone());
         tokio::spawn(async move {
             // What the site has no part in comes first.
-            let mut known = Known::default();
-            known.procedures = column(&session, "SELECT procedure_name FROM sys.procedures")
-                .await
-                .unwrap_or_default();
-            known.options = column(&session, "SELECT name FROM sys.options").await.unwrap_or_default();
-            known.functions = column(&session, "SELECT DISTINCT routine_name FROM information_schema.routines")
-                .await
-                .unwrap_or_default();
-            known.profiles = crate::profile::Profiles::load().map_or_else(
-                |_| Vec::new(),
-                |profiles| profiles.list().into_iter().map(|(name, _)| name).collect(),
-            );
-            for table in column(&session, "SELECT table_name FROM sys.tables")
-                .await
-                .unwrap_or_default()
-            {
+            let list = async |sql: &str| column(&session, sql).await.unwrap_or_default();
+            let mut known = Known {
+                tables: BTreeMap::new(),
+                procedures: list("SELECT procedure_name FROM sys.procedures").await,
+                functions: list("SELECT DISTINCT routine_name FROM information_schema.routines").await,
+                options: list("SELECT name FROM sys.options").await,
+                profiles: crate::profile::Profiles::load().map_or_else(
+                    |_| Vec::new(),
+                    |profiles| profiles.list().into_iter().map(|(name, _)| name).collect(),
+                ),
+            };
+            for table in list("SELECT table_name FROM sys.tables").await {
                 known.tables.insert(table, Vec::new());
             }
             names.set(known.clone());
