@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use indexmap::IndexMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -34,11 +35,19 @@ pub(super) struct Bound {
     pub(super) values: Option<Vec<RecordBatch>>,
 }
 
+/// What a ticket stands for.
+pub(super) enum Planned {
+    /// A statement that runs when its rows are asked for.
+    Statement(Bound),
+    /// What a statement that changes something has answered: it ran when it was sent, since clients that want no rows never ask for them.
+    Done(SchemaRef, Vec<RecordBatch>),
+}
+
 /// Statements by the digest of their handle.
 #[derive(Default)]
 struct Statements {
     /// Planned and not yet run, the oldest first.
-    planned: IndexMap<Digest, Bound>,
+    planned: IndexMap<Digest, Planned>,
     prepared: HashMap<Digest, Bound>,
     running: HashMap<Digest, CancellationToken>,
 }
@@ -142,7 +151,7 @@ impl Client {
     }
 
     /// Keeps a planned statement until its ticket is redeemed.
-    pub(super) fn plan(&self, statement: Bound) -> Result<Bytes> {
+    pub(super) fn plan(&self, statement: Planned) -> Result<Bytes> {
         let handle = unguessable()?;
         let mut statements = self.statements();
         // Clients plan to learn the columns, and never come back. The oldest goes; who wants it all the same is told.
@@ -154,7 +163,7 @@ impl Client {
     }
 
     /// Takes a planned statement to run it: a ticket is redeemed once.
-    pub(super) fn redeem(self: &Arc<Self>, handle: &[u8]) -> Result<(Bound, Running)> {
+    pub(super) fn redeem(self: &Arc<Self>, handle: &[u8]) -> Result<(Planned, Running)> {
         let key = key(handle);
         let permit = self.permit()?;
         let mut statements = self.statements();

@@ -9,7 +9,9 @@
 //! methods for each question about metadata, of which one only repeats the schema of the other, and none for `GetSchema` and
 //! `PollFlightInfo`, which clients use to plan without running.
 //!
-//! A statement is planned when its `FlightInfo` is asked for and runs when its ticket is redeemed, once. Whoever asks again plans again.
+//! A query is planned when its `FlightInfo` is asked for and runs when its ticket is redeemed, once. Whoever asks again plans again. A
+//! statement that changes something runs when its `FlightInfo` is asked for: clients that want no rows of it never redeem the ticket, or
+//! cancel the call, and the write would be lost without a word. `GetSchema` and `CreatePreparedStatement` run nothing.
 
 mod action;
 mod client;

@@ -7,6 +7,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, SchemaRef, UInt64Type};
 use arrow_flight::FlightData;
 use arrow_flight::encode::FlightDataEncoderBuilder;
+use arrow_flight::error::FlightError;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tonic::Status;
 
@@ -101,9 +102,12 @@ impl Run {
         Ok(true)
     }
 
-    /// Columns of the rows.
+    /// Columns of the rows: those that were promised, where no value of a parameter has changed them.
     fn schema(&self) -> SchemaRef {
-        self.rows.as_ref().map_or_else(|| self.prepared.schema(), Rows::schema)
+        match (&self.rows, &self.values) {
+            (Some(rows), Values::Bound { .. }) => rows.schema(),
+            _ => self.prepared.schema(),
+        }
     }
 
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
@@ -150,12 +154,7 @@ impl Run {
                 Err(error) => Some((Err(in_stream(&error)), None)),
             }
         });
-        Box::pin(
-            FlightDataEncoderBuilder::new()
-                .with_schema(schema)
-                .build(batches)
-                .map_err(Status::from),
-        )
+        encoded(schema, batches)
     }
 
     /// Runs to the end: how many rows the statement changed, -1 where it does not say.
@@ -211,14 +210,28 @@ pub(super) async fn within<T>(running: &Running, work: impl Future<Output = T>) 
     }
 }
 
+/// Runs a statement to its end: its columns and rows.
+pub(super) async fn done(statement: Bound, running: Running) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+    let mut run = Run::start(statement, running).await?;
+    let (schema, mut rows) = (run.schema(), Vec::new());
+    while let Some(batch) = run.next().await? {
+        rows.push(batch);
+    }
+    Ok((schema, rows))
+}
+
+/// Batches as messages.
+pub(super) fn encoded(
+    schema: SchemaRef,
+    batches: impl Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
+) -> FlightStream {
+    let messages = FlightDataEncoderBuilder::new().with_schema(schema).build(batches);
+    Box::pin(messages.map_err(Status::from))
+}
+
 /// One batch as an answer.
 pub(super) fn answer(batch: RecordBatch) -> FlightStream {
-    Box::pin(
-        FlightDataEncoderBuilder::new()
-            .with_schema(batch.schema())
-            .build(futures::stream::iter([Ok(batch)]))
-            .map_err(Status::from),
-    )
+    encoded(batch.schema(), futures::stream::iter([Ok(batch)]))
 }
 
 /// Runs a statement to its end.

@@ -22,7 +22,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::action::{self, Outcome};
-use super::client::{Bound, Client};
+use super::client::{Bound, Client, Planned};
 use super::handle::{digest, unguessable};
 use super::info;
 use super::limits::Limits;
@@ -150,24 +150,38 @@ impl Service {
         Ok((statement.prepared.schema(), Some(statement)))
     }
 
-    async fn info(&self, client: &Client, descriptor: FlightDescriptor) -> Result<FlightInfo> {
+    async fn info(&self, client: &Arc<Client>, descriptor: FlightDescriptor) -> Result<FlightInfo> {
         let command = command(&descriptor.cmd)?;
         if matches!(command, Command::CommandStatementUpdate(_)) {
             return Err(malformed("the command", "an update is sent with DoPut"));
         }
         let (schema, statement) = self.described(client, &command).await?;
+        let mut schema = Some(schema);
         let ticket = match statement {
             Some(statement) => {
-                let statement_handle = client.plan(statement)?;
+                // With values bound the columns may have other types than without: the rows will tell.
+                schema = schema.filter(|_| statement.values.is_none());
+                let planned = match statement.prepared.has_effects() {
+                    false => Planned::Statement(statement),
+                    true => {
+                        let (columns, rows) = query::done(statement, client.run()?).await?;
+                        schema = Some(columns.clone());
+                        Planned::Done(columns, rows)
+                    }
+                };
+                let statement_handle = client.plan(planned)?;
                 TicketStatementQuery { statement_handle }.as_any().encode_to_vec()
             }
             // The question is its own ticket.
             None => descriptor.cmd.to_vec(),
         };
         let endpoint = FlightEndpoint::new().with_ticket(Ticket::new(ticket));
-        let info = FlightInfo::new()
-            .try_with_schema(&schema)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("the columns cannot be encoded: {error}")))?;
+        let mut info = FlightInfo::new();
+        if let Some(schema) = schema {
+            info = info
+                .try_with_schema(&schema)
+                .map_err(|error| Error::new(ErrorKind::Internal, format!("the columns cannot be encoded: {error}")))?;
+        }
         Ok(info.with_descriptor(descriptor).with_endpoint(endpoint).with_ordered(true))
     }
 
@@ -175,8 +189,10 @@ impl Service {
         let session = &client.session;
         let batch = match command(&ticket.ticket)? {
             Command::TicketStatementQuery(ticket) => {
-                let (statement, running) = client.redeem(&ticket.statement_handle)?;
-                return Ok(Run::start(statement, running).await?.stream());
+                return Ok(match client.redeem(&ticket.statement_handle)? {
+                    (Planned::Statement(statement), running) => Run::start(statement, running).await?.stream(),
+                    (Planned::Done(schema, rows), _) => query::encoded(schema, futures::stream::iter(rows.into_iter().map(Ok))),
+                });
             }
             Command::CommandGetCatalogs(command) => metadata::catalogs(command)?,
             Command::CommandGetDbSchemas(command) => metadata::schemas(session, command)?,

@@ -52,12 +52,14 @@ async fn a_write_takes_effect_once() {
     assert_eq!(client.execute_update(insert("by update"), None).await.unwrap(), 1);
     assert_eq!(served.written(), 1);
 
-    // Clients that run everything as a query plan a write first.
+    // Clients that run everything as a query may never ask for its rows: it takes effect when it is sent.
     let info = client.execute(insert("by query"), None).await.unwrap();
-    assert_eq!(served.written(), 1);
+    assert_eq!(served.written(), 2);
     assert_eq!(texts(&fetch(&mut client, &info).await.unwrap()), [["1"]]);
     refused(fetch(&mut client, &info).await, Code::NotFound, "no statement");
-    assert_eq!(served.written(), 2);
+    let prepared = client.prepare(insert("never"), None).await.unwrap();
+    assert_eq!(prepared.dataset_schema().unwrap().fields().len(), 1);
+    assert_eq!(served.written(), 2, "preparing runs nothing");
 
     let found = query(
         &mut client,
