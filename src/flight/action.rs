@@ -16,7 +16,7 @@ use prost::Message;
 
 use super::client::{Cancelled, Client};
 use super::service::{command, no_transactions};
-use super::session_option::{self, CloseResult, Closed};
+use super::session_option::{self, CloseResult, SessionEnd};
 use super::status::{malformed, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -109,7 +109,7 @@ pub(super) async fn act(client: &Arc<Client>, action: &Action) -> Result<Outcome
         "GetSessionOptions" => Outcome::Body(session_option::get(client).encode_to_vec()),
         "CloseSession" => Outcome::Close(
             CloseResult {
-                status: Closed::Closed.into(),
+                status: SessionEnd::Closed.into(),
             }
             .encode_to_vec(),
         ),

@@ -38,7 +38,7 @@ pub(super) struct Bound {
 /// What a ticket stands for.
 pub(super) enum Planned {
     /// A statement that runs when its rows are asked for.
-    Statement(Bound),
+    Statement(Box<Bound>),
     /// What a statement that changes something has answered: it ran when it was sent, since clients that want no rows never ask for them.
     Done(SchemaRef, Vec<RecordBatch>),
 }

@@ -131,7 +131,9 @@ impl Login {
 
 /// Opens a session where waiting hurts nobody: schema files are read and certificates looked for.
 async fn open(connection: Connection) -> Result<Session> {
-    tokio::task::spawn_blocking(move || Session::open(connection))
+    let session = tokio::task::spawn_blocking(move || Session::open(connection))
         .await
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot open a session: {error}")))?
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot open a session: {error}")))??;
+    session.greet().await?;
+    Ok(session)
 }

@@ -162,7 +162,7 @@ impl Service {
                 // With values bound the columns may have other types than without: the rows will tell.
                 schema = schema.filter(|_| statement.values.is_none());
                 let planned = match statement.prepared.has_effects() {
-                    false => Planned::Statement(statement),
+                    false => Planned::Statement(Box::new(statement)),
                     true => {
                         let (columns, rows) = query::done(statement, client.run()?).await?;
                         schema = Some(columns.clone());
@@ -190,7 +190,7 @@ impl Service {
         let batch = match command(&ticket.ticket)? {
             Command::TicketStatementQuery(ticket) => {
                 return Ok(match client.redeem(&ticket.statement_handle)? {
-                    (Planned::Statement(statement), running) => Run::start(statement, running).await?.stream(),
+                    (Planned::Statement(statement), running) => Run::start(*statement, running).await?.stream(),
                     (Planned::Done(schema, rows), _) => query::encoded(schema, futures::stream::iter(rows.into_iter().map(Ok))),
                 });
             }

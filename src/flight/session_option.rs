@@ -49,14 +49,14 @@ pub(super) struct GetResult {
 /// `CloseSessionResult`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct CloseResult {
-    #[prost(enumeration = "Closed", tag = "1")]
+    #[prost(enumeration = "SessionEnd", tag = "1")]
     pub(super) status: i32,
 }
 
 /// `CloseSessionResult.Status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
 #[repr(i32)]
-pub(super) enum Closed {
+pub(super) enum SessionEnd {
     Unspecified = 0,
     Closed = 1,
     Closing = 2,
