@@ -6,6 +6,7 @@
 mod adf;
 mod answer;
 mod bulk;
+mod carried;
 mod cell;
 pub(crate) mod clause;
 mod decode;
