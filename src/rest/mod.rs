@@ -11,6 +11,7 @@ mod cell;
 pub(crate) mod clause;
 mod decode;
 mod deliver;
+pub(crate) mod deployment;
 mod dry;
 mod encode;
 mod field;

@@ -143,6 +143,7 @@ fn folder_of(name: &str, file: &ApiFile) -> Result<Folder> {
     Ok(Folder {
         api: Arc::new(Api {
             name: name.to_owned(),
+            deployment: file.deployment.clone(),
             headers,
             language: file.language.clone(),
         }),

@@ -364,6 +364,8 @@ pub(super) struct ApiFile {
     /// What the API is.
     #[expect(dead_code, reason = "for the readers of the file")]
     pub doc: String,
+    /// The `deploymentType` of the sites that have these endpoints, where not every kind of Jira does.
+    pub deployment: Option<String>,
     /// Headers sent with every request.
     #[serde(default)]
     pub headers: IndexMap<String, String>,

@@ -146,6 +146,8 @@ fn read_directory(directory: &Path, prefix: &str, sources: &mut Vec<(String, Str
 pub(crate) struct Api {
     /// Name of the folder.
     pub(crate) name: String,
+    /// Kind of the sites that have the endpoints, where not every kind does.
+    pub(crate) deployment: Option<String>,
     /// Headers of every request.
     pub(crate) headers: Vec<(Arc<str>, Arc<str>)>,
     /// Query parameter that carries the language.
