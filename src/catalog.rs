@@ -15,6 +15,7 @@ use tokio::sync::OnceCell;
 use crate::connection::Listing;
 use crate::error::Error;
 use crate::http::Statement;
+use crate::rest::deployment::explain;
 use crate::rest::site::Site;
 use crate::schema::{Catalog, Table, resolve};
 use crate::table::{SiteTable, to_datafusion};
@@ -87,7 +88,10 @@ impl SiteSchema {
         // It belongs to no statement: whichever comes first needs it for all.
         let statement = Statement::new(0, None);
         let fields = self.site.metadata.fields(&self.site, &custom.fields, &statement).await;
-        let fields = fields.map_err(|error| error.table(&table.name))?;
+        let fields = match fields {
+            Ok(fields) => fields,
+            Err(error) => return Err(explain(error.table(&table.name), &self.site, table, &statement).await),
+        };
         Ok(Arc::new(resolve(table, &fields, include)))
     }
 }

@@ -717,6 +717,59 @@ async fn custom_fields_are_columns_where_they_are_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_changes_of_many_issues_are_read_together() {
+    const CHANGES: &str = "issue_key, id, created, author_account_id, field, field_id, from_id, from_text, to_id, to_text";
+    let site = site(DemoOptions::default()).await;
+    let session = connect(&site, "");
+    let keys = rows(&session, "SELECT issue_key FROM issues").await;
+    let list = |keys: &[String]| keys.iter().map(|key| quoted(key)).collect::<Vec<_>>().join(", ");
+    // The present way of one issue: its own list of changes.
+    let mut one_by_one = Vec::new();
+    for key in &keys {
+        let sql = format!("SELECT {CHANGES} FROM issue_changelogs WHERE issue_key = '{key}'");
+        one_by_one.extend(rows(&session, &sql).await);
+    }
+    one_by_one.sort();
+    let cut = "SELECT issue_key FROM issue_changelogs GROUP BY 1 HAVING count(DISTINCT id) > 40";
+    let cut = rows(&session, cut).await;
+    assert!(keys.len() > 200 && cut.len() > 2, "{} {}", keys.len(), cut.len());
+    let of = |wanted: &[String]| {
+        let mine = |row: &&String| wanted.iter().any(|key| row.starts_with(&format!("{key}|")));
+        one_by_one.iter().filter(mine).cloned().collect::<Vec<_>>()
+    };
+    let own = rows(&session, "SELECT issue_key FROM issues WHERE project_key = 'ITSM'").await;
+    for (condition, wanted, requests) in [
+        // Ids, and all their changes.
+        ("true".to_owned(), &keys, 2),
+        // Keys have ids first.
+        (format!("issue_key IN ({})", list(&keys)), &keys, 2),
+        ("issue_key IN (SELECT issue_key FROM issues)".to_owned(), &keys, 3),
+        // Too few for that: two batches, after three requests that find them, and those with more changes than came along.
+        (
+            "issue_key IN (SELECT issue_key FROM issues WHERE project_key = 'ITSM')".to_owned(),
+            &own,
+            7,
+        ),
+        // A batch of issues, and those together whose changes it carried in part.
+        (format!("issue_key IN ({})", list(&cut)), &cut, 3),
+    ] {
+        let sql = format!("SELECT {CHANGES} FROM issue_changelogs WHERE {condition}");
+        let (sent, mut found) = cost(&session, &sql).await;
+        found.sort();
+        assert_eq!(found, of(wanted), "{condition:.80}");
+        assert!(sent <= requests, "{sent} requests: {condition:.80}");
+    }
+    // Pages of seven changes, which divide issues.
+    let narrow = connect(&site, "Pagesize=7");
+    let mut found = rows(&narrow, &format!("SELECT {CHANGES} FROM issue_changelogs")).await;
+    found.sort();
+    assert_eq!(found, one_by_one);
+    let limited = format!("SELECT {CHANGES} FROM issue_changelogs LIMIT 700");
+    let limited = rows(&session, &limited).await;
+    assert!(limited.len() == 700 && limited.iter().all(|row| one_by_one.contains(row)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes minutes without optimization: cargo test --release --test issues -- --ignored"]
 async fn a_hundred_thousand_issues_cost_what_they_should() {
     let site = site(DemoOptions {

@@ -48,6 +48,7 @@ kinds! {
     StaleSearch "stale-search" "A search does not see changes, except of issues that it is told to reconcile.";
     FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
     ManyFields "many-fields" "The site has five thousand more custom fields.";
+    DataCenter "data-center" "The site is a Data Center, which has no /rest/api/3.";
     Gone "gone" "The children of every third request answer 404, as if it had just been deleted.";
 }
 

@@ -106,7 +106,7 @@ type Half = (Option<String>, Option<String>);
 pub(super) struct Change {
     pub(super) id: u64,
     author: usize,
-    at: i64,
+    pub(super) at: i64,
     items: Vec<Item>,
 }
 
@@ -751,6 +751,11 @@ fn document_of(text: &str) -> Value {
 
 impl Change {
     pub(super) fn push(&self, a: &mut Array, state: &State, asked: &Asked) {
+        self.push_with(a, state, asked, |o| o.text("created", Stamp::jira(self.at)));
+    }
+
+    /// The same, where the moment is written otherwise: a recorded oddity of the list of the changes of many issues.
+    pub(super) fn push_with(&self, a: &mut Array, state: &State, asked: &Asked, created: impl Fn(&mut Object)) {
         let half = |o: &mut Object, key: &str, value: &Option<String>| match value {
             Some(value) => o.text(key, value),
             None => o.null(key),
@@ -758,7 +763,7 @@ impl Change {
         a.object(|o| {
             o.text("id", self.id);
             o.object("author", |o| fill_user(o, &state.people[self.author], asked));
-            o.text("created", Stamp::jira(self.at));
+            created(o);
             o.array("items", |a| {
                 for (field, id, from, to) in &self.items {
                     a.object(|o| {

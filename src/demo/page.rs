@@ -28,6 +28,8 @@ pub(super) struct Quirks {
     pub(super) vanish: bool,
     /// A search does not see changes.
     pub(super) stale: bool,
+    /// The site says that it is a Data Center.
+    pub(super) data_center: bool,
 }
 
 /// Places of a block that are all visible or all hidden, where rows are hidden.

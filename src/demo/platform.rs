@@ -12,7 +12,7 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
             o.text("baseUrl", &asked.base);
             o.text("version", "1001.0.0-SNAPSHOT");
             o.raw("versionNumbers", "[1001,0,0]");
-            o.text("deploymentType", "Cloud");
+            o.text("deploymentType", if asked.paging.data_center { "Server" } else { "Cloud" });
             o.int("buildNumber", 100_297);
             o.text("buildDate", Stamp::jira(OPENING - DAY));
             o.text("serverTime", Stamp::jira(NOW));

@@ -5,6 +5,9 @@ use super::date::{OPENING, Stamp};
 use super::state::State;
 use super::{act, admin, desk, edit, json, knowledge, organization, page, platform, request, search, upload};
 
+/// What a Data Center says where it has nothing.
+const NOT_THERE: &str = "<html><head><title>Oops, you&#39;ve found a dead link. - Jira</title></head><body></body></html>";
+
 /// Changes the site as a caller asks who has signed in.
 pub(super) fn change(state: &mut State, asked: &Asked) -> Answer {
     let segments: Vec<&str> = asked.segments.iter().map(String::as_str).collect();
@@ -13,6 +16,7 @@ pub(super) fn change(state: &mut State, asked: &Asked) -> Answer {
         ["rest", "servicedeskapi", "servicedesk", rest @ ..] => admin::desk(state, asked, rest),
         ["rest", "servicedeskapi", "organization", rest @ ..] => admin::organization(state, asked, rest),
         ["rest", "servicedeskapi", "customer", rest @ ..] => admin::customer(state, asked, rest),
+        ["rest", "api", "3", ..] if asked.paging.data_center => Answer::new(404, "text/html", NOT_THERE),
         ["rest", "api", "2" | "3" | "latest", rest @ ..] => edit::change(state, asked, rest),
         _ => refuse_method(asked),
     }
@@ -39,6 +43,7 @@ pub(super) fn answer(state: &State, asked: &Asked) -> Answer {
         ] => {
             return upload::content(state, id, *kind == "thumbnail");
         }
+        ["rest", "api", "3", ..] if asked.paging.data_center => return Answer::new(404, "text/html", NOT_THERE),
         ["rest", "api", "2" | "3" | "latest", rest @ ..] => rest,
         _ => return unknown(asked),
     };

@@ -229,45 +229,53 @@ fn bulk(state: &State, asked: &Asked, words: &Words) -> Answer {
 
 fn changelogs(state: &State, asked: &Asked, words: &Words) -> Answer {
     let keys = words.list("issueIdsOrKeys");
-    if keys.len() > BATCH_NARROW {
-        return Answer::refuse_platform(400, "You can request up to 1000 issues.");
+    if keys.is_empty() || keys.len() > BATCH_NARROW {
+        return Answer::refuse_platform(400, "You can request the changelogs of 1 to 1000 issues.");
     }
     let mut indices: Vec<usize> = keys.iter().filter_map(|key| state.find(key)).collect();
     indices.sort_unstable();
+    indices.dedup();
     let rows = words.number("maxResults").unwrap_or(1_000).clamp(1, 10_000);
-    let start = words
-        .text("nextPageToken")
-        .and_then(|token| token.parse::<usize>().ok())
-        .unwrap_or(0);
     let issues: Vec<Issue> = indices
         .into_iter()
         .map(|index| Issue::new(state, index, state.ticket(index)))
         .collect();
-    let (mut place, mut total) = (0, 0);
+    // The oldest change of all issues comes first: one issue comes in several pages.
+    let changes = issues.iter().flat_map(|issue| {
+        let changes = issue.changes(state).into_iter();
+        changes.map(|change| (issue.ticket.id, change))
+    });
+    let mut changes: Vec<_> = changes.collect();
+    changes.sort_by_key(|(id, change)| (change.at, *id));
+    let mut hasher = DefaultHasher::new();
+    keys.hash(&mut hasher);
+    let stamp = hasher.finish();
+    let start = match words.text("nextPageToken") {
+        None => 0,
+        Some(token) => match read_token(token, stamp) {
+            Some(start) => start,
+            None => return Answer::refuse_platform(400, "The nextPageToken is not valid for this request."),
+        },
+    };
+    let from = if asked.paging.repeat { 0 } else { start };
+    let end = from.saturating_add(rows).min(changes.len());
+    let mut page: Vec<_> = changes[from.min(end)..end].iter().collect();
+    page.sort_by_key(|(id, _)| *id);
     Answer::json(json::document(|o| {
         o.array("issueChangeLogs", |a| {
-            for issue in &issues {
-                let changes = issue.changes(state);
-                total += changes.len();
-                let shown: Vec<_> = changes
-                    .iter()
-                    .filter(|_| {
-                        place += 1;
-                        (start..start + rows).contains(&(place - 1))
-                    })
-                    .collect();
-                if !shown.is_empty() {
-                    a.object(|o| {
-                        o.text("issueId", issue.ticket.id);
-                        o.array("changeHistories", |a| {
-                            shown.iter().for_each(|change| change.push(a, state, asked))
-                        });
+            for of_issue in page.chunk_by(|a, b| a.0 == b.0) {
+                a.object(|o| {
+                    o.text("issueId", of_issue[0].0);
+                    o.array("changeHistories", |a| {
+                        for (_, change) in of_issue {
+                            change.push_with(a, state, asked, |o| o.int("created", change.at));
+                        }
                     });
-                }
+                });
             }
         });
-        if total > start + rows {
-            o.text("nextPageToken", start + rows);
+        if end < changes.len() {
+            o.text("nextPageToken", URL_SAFE_NO_PAD.encode(format!("{stamp:x}.{}", start + rows)));
         }
     }))
 }

@@ -24,6 +24,13 @@ pub(super) fn read(cell: &mut Cell, kind: Kind, codec: &Codec, json: &str) -> bo
             }
             Err(_) => adf::text(json).map(|text| cell.set_text(&text)).is_some(),
         },
+        Codec::Epoch => match serde_json::from_str(json).ok().and_then(moment) {
+            Some(millis) => {
+                cell.set_integer(millis);
+                true
+            }
+            None => false,
+        },
         Codec::Cascade => match serde_json::from_str::<Choice>(json) {
             Ok(Choice { value, child }) => {
                 cell.set_text(&match child {
@@ -39,6 +46,25 @@ pub(super) fn read(cell: &mut Cell, kind: Kind, codec: &Codec, json: &str) -> bo
             Ok(sla) => sla.read(cell, *part),
             Err(_) => false,
         },
+    }
+}
+
+/// A moment as text or as a number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Moment<'a> {
+    Number(i64),
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
+}
+
+fn moment(moment: Moment<'_>) -> Option<i64> {
+    /// What is less cannot be milliseconds of a moment after 1973.
+    const SECONDS: i64 = 100_000_000_000;
+    match moment {
+        Moment::Number(seconds) if (0..SECONDS).contains(&seconds) => Some(seconds * 1_000),
+        Moment::Number(millis) => Some(millis),
+        Moment::Text(text) => epoch_millis(&text),
     }
 }
 
@@ -226,5 +252,24 @@ impl Sla {
             cell.set_integer(value);
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+
+    #[test]
+    fn a_moment_is_a_text_or_a_number() {
+        for (json, millis) in [
+            (r#""2017-04-13T08:20:29.000+0000""#, Some(1_492_071_629_000)),
+            ("1492071629000", Some(1_492_071_629_000)),
+            // As the documentation of the API has it.
+            ("1492071629", Some(1_492_071_629_000)),
+            (r#""soon""#, None),
+        ] {
+            assert_eq!(serde_json::from_str(json).ok().and_then(moment), millis, "{json}");
+        }
+        assert!(serde_json::from_str(r#"{"at":1}"#).ok().and_then(moment).is_none());
     }
 }

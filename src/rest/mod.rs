@@ -6,10 +6,12 @@
 mod adf;
 mod answer;
 mod bulk;
+mod carried;
 mod cell;
 pub(crate) mod clause;
 mod decode;
 mod deliver;
+pub(crate) mod deployment;
 mod dry;
 mod encode;
 mod field;

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::decode::{Check, Decoder, PageInfo};
+use super::deployment;
 use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
@@ -153,7 +154,10 @@ impl Reader {
         };
         match outcome {
             Ok(()) | Err(Stop::Enough) => Ok(()),
-            Err(Stop::Failed(error)) => Err(error),
+            Err(Stop::Failed(error)) => {
+                let Scope { site, statement, .. } = &self.scope;
+                Err(deployment::explain(error, site, &read.table, statement).await)
+            }
         }
     }
 
@@ -310,6 +314,7 @@ impl Reader {
         if !not_found {
             return Ok(false);
         }
+        deployment::check(&self.scope.site, table, &self.scope.statement).await?;
         if matches!(call.endpoint, EndpointRef::Get(_)) {
             return Ok(true);
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use super::clause::{Clause, Test};
 use super::jql::{self, Condition, Unknown};
 use super::plan::{Known, Read};
-use crate::schema::{Jql, JqlOp, Origin, Table};
+use crate::schema::{EmbedBulk, Jql, JqlOp, Origin, Table};
 
 /// Rows that are worth a sweep: three pages take as long as a sweep and its batches.
 const FEW_PAGES: usize = 3;
@@ -178,6 +178,25 @@ impl Search {
         }
     }
 
+    /// Where what many rows carry is had at once.
+    pub(crate) fn bulk(&self) -> Option<&EmbedBulk> {
+        match &self.chain[..] {
+            [table] => table.embed.as_ref()?.bulk.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The same, if the rows are read that way and it takes fewer requests than batches of them do.
+    pub(crate) fn bulk_of(&self, way: &Way) -> Option<&EmbedBulk> {
+        let wins = match way {
+            // Its answers have ids alone: what is known by key costs a request that tells them.
+            Way::Keys(keys) => keys.len() > 2 * self.root.search.as_ref()?.batch,
+            Way::Batches { .. } => true,
+            Way::Ids | Way::Pages => false,
+        };
+        self.bulk().filter(|_| wins)
+    }
+
     /// Rows of a batch.
     pub(crate) fn batch(&self, needs: &Needs) -> usize {
         let Some(search) = &self.root.search else { return 1 };
@@ -266,6 +285,13 @@ pub(crate) fn show(f: &mut fmt::Formatter<'_>, search: &Search, read: &Read) -> 
     let needs = search.needs(read);
     let way = search.way(read, &needs);
     let batch = search.batch(&needs);
+    if let (Way::Keys(keys), Some(bulk)) = (&way, search.bulk_of(&way)) {
+        let ids = keys.len().div_ceil(search.batch(&Needs::default()));
+        write!(f, "access=keys, POST {}, {} keys", words.bulk, keys.len())?;
+        show_needs(f, &Needs::default())?;
+        let (call, batches) = (&bulk.call, keys.len().div_ceil(bulk.batch));
+        return write!(f, ", requests={ids} and POST {call} {batches}+");
+    }
     if let Way::Keys(keys) = &way {
         write!(f, "access=keys, POST {}, {} keys", words.bulk, keys.len())?;
         show_needs(f, &needs)?;
@@ -290,7 +316,10 @@ pub(crate) fn show(f: &mut fmt::Formatter<'_>, search: &Search, read: &Read) -> 
         Some(jql) => write!(f, ", jql=[{}]", jql.replace(char::is_control, "\u{fffd}"))?,
         None => return write!(f, ", requests=0"),
     }
-    show_needs(f, &needs)?;
+    // A page of ids asks for nothing else.
+    let bare = matches!(way, Way::Batches { page_first: false }) && search.bulk().is_some();
+    let bare_needs = Needs::default();
+    show_needs(f, if bare { &bare_needs } else { &needs })?;
     match way {
         Way::Ids => match read.limit {
             Some(limit) if limit <= words.light => write!(f, ", requests=1"),
@@ -306,7 +335,14 @@ pub(crate) fn show(f: &mut fmt::Formatter<'_>, search: &Search, read: &Read) -> 
             } else {
                 write!(f, ", requests=")?;
             }
-            write!(f, "1 per {} ids and POST {} 1 per {batch} rows", words.light, words.bulk)
+            match search.bulk() {
+                Some(bulk) => write!(
+                    f,
+                    "1 per {} ids and POST {} 1+ per {} rows",
+                    words.light, bulk.call, bulk.batch
+                ),
+                None => write!(f, "1 per {} ids and POST {} 1 per {batch} rows", words.light, words.bulk),
+            }
         }
         Way::Keys(_) => Ok(()),
     }

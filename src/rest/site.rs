@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
+use super::deployment::Deployment;
 use super::metadata::Metadata;
 use super::outcome::WriteLog;
 use super::pace::Paces;
@@ -62,6 +63,7 @@ pub(crate) struct Site {
     sizes: Mutex<HashMap<String, usize>>,
     /// The fields of the site.
     pub(crate) metadata: Metadata,
+    pub(super) deployment: Deployment,
     /// The site has refused a batch larger than it takes for certain.
     small_batches: AtomicBool,
 }
@@ -86,6 +88,7 @@ impl Site {
             touched: Mutex::default(),
             sizes: Mutex::default(),
             metadata: Metadata::default(),
+            deployment: Deployment::default(),
             small_batches: AtomicBool::new(false),
         }
     }

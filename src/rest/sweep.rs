@@ -26,13 +26,15 @@ use crate::schema::{self, Origin, Table};
 /// Pages without a row that may follow each other before a search counts as endless.
 const MOST_EMPTY: usize = 20;
 /// Sweeps of ids that may wait for their batches.
-const IDS_AHEAD: usize = 3;
+pub(super) const IDS_AHEAD: usize = 3;
+/// Rows with a cut page that are asked for one by one, rather than together.
+const FEW_CUT: usize = 2;
 
 /// A page of ids and keys.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct IdPage {
-    issues: Vec<IdAndKey>,
+pub(super) struct IdPage {
+    pub(super) issues: Vec<IdAndKey>,
     #[serde(default)]
     next_page_token: Option<String>,
     #[serde(default)]
@@ -40,21 +42,21 @@ struct IdPage {
 }
 
 #[derive(Deserialize)]
-struct IdAndKey {
-    id: String,
-    key: String,
+pub(super) struct IdAndKey {
+    pub(super) id: String,
+    pub(super) key: String,
 }
 
 /// The tokens of a search so far: each may come once.
 #[derive(Default)]
-struct Tokens {
+pub(super) struct Tokens {
     seen: HashSet<String>,
     empty: usize,
 }
 
 impl Tokens {
     /// The token of the next page, if there is one.
-    fn next(
+    pub(super) fn next(
         &mut self,
         table: &Table,
         last: Option<bool>,
@@ -88,9 +90,9 @@ impl Tokens {
 }
 
 /// One search: its JQL, and what is asked of each row.
-struct Found<'a> {
-    search: &'a Search,
-    words: &'a schema::Search,
+pub(super) struct Found<'a> {
+    pub(super) search: &'a Search,
+    pub(super) words: &'a schema::Search,
     needs: &'a Needs,
     jql: String,
     /// Issues that the index may not know as they are.
@@ -102,18 +104,23 @@ impl Reader {
     pub(super) async fn search(&self, search: &Search) -> Result<(), Stop> {
         let Some(words) = &search.root.search else { return Ok(()) };
         let needs = search.needs(&self.read);
-        let mut listing = self.found_listing(search);
-        match search.way(&self.read, &needs) {
+        let mut listing = self.found_listing(search, false);
+        let by_key = Found {
+            search,
+            words,
+            needs: &needs,
+            jql: String::new(),
+            reconcile: &[],
+        };
+        let way = search.way(&self.read, &needs);
+        let bulk = search.bulk_of(&way);
+        match way {
             Way::Keys(keys) => {
-                let found = Found {
-                    search,
-                    words,
-                    needs: &needs,
-                    jql: String::new(),
-                    reconcile: &[],
-                };
                 listing.begin_values(&BTreeMap::new())?;
-                let missing = self.batches(&found, &mut listing, keys.into(), None).await?;
+                let missing = match bulk {
+                    Some(bulk) => self.carried_by(&by_key, bulk, &mut listing, keys).await?,
+                    None => self.batches(&by_key, &mut listing, keys.into(), None).await?,
+                };
                 if missing > 0 {
                     self.scope.statement.warn(
                         format!(
@@ -134,14 +141,19 @@ impl Reader {
             }
         }
         self.emit(&mut listing, true).await?;
-        match search.chain.last() {
-            Some(table) => self.follow_cut(&table.clone(), &search.known, &listing).await,
-            None => Ok(()),
+        let Some(table) = search.chain.last() else { return Ok(()) };
+        match (search.bulk(), keys_of_cut(&listing)) {
+            (Some(bulk), Some(keys)) if keys.len() > FEW_CUT => {
+                self.scope.stats.followed.fetch_add(keys.len() as u64, Relaxed);
+                // What is gone by now has no rows: it was there a moment ago.
+                self.carried_by(&by_key, bulk, &mut listing, keys).await.map(|_| ())
+            }
+            _ => self.follow_cut(&table.clone(), &search.known, &listing).await,
         }
     }
 
-    /// A decoder for rows that are found, or for what they carry.
-    fn found_listing(&self, search: &Search) -> Listing {
+    /// A decoder for rows that are found, or for what they carry; `bare` rows have nothing of their own but id and key.
+    pub(super) fn found_listing(&self, search: &Search, bare: bool) -> Listing {
         let read = &self.read;
         let mut chain = vec![search.root.clone()];
         chain.extend(search.chain.iter().cloned());
@@ -159,7 +171,9 @@ impl Reader {
             .chain(bound.iter().copied())
             .collect();
         // Only what the rows themselves carry can be checked in them.
-        let in_rows = |column: &usize| matches!(search.root.columns[*column].origin, Origin::Json { .. });
+        let words = search.root.search.as_ref();
+        let has = |column: usize| !bare || words.is_some_and(|words| [words.id, words.key].contains(&column));
+        let in_rows = |column: &usize| matches!(search.root.columns[*column].origin, Origin::Json { .. }) && has(*column);
         let root_columns: Vec<usize> = search.root_known.columns().filter(in_rows).collect();
         let shape = shape::compile(&chain, &columns, &root_columns, true);
         let answered = search.answered(read);
@@ -355,6 +369,9 @@ impl Reader {
             Some(response) => Sweep::arrived(response),
             None => Sweep::sent(self.send_search(found, true, found.words.light, None)?),
         };
+        if let Some(bulk) = found.search.bulk() {
+            return self.carried_beside(found, bulk, listing, sweep).await;
+        }
         let missing = self.batches(found, listing, VecDeque::new(), Some(sweep)).await?;
         if missing > 0 {
             self.scope.statement.warn(
@@ -394,29 +411,10 @@ impl Reader {
             tokio::select! {
                 biased;
                 response = arriving(&mut sweep), if sweep.is_some() && room => {
-                    let response = response.map_err(|error| with_jql(error, &found.jql))?;
-                    self.scope.stats.add(&response);
-                    let page: IdPage = serde_json::from_slice(&response.body).map_err(|error| {
-                        Error::new(ErrorKind::Decode, format!("the answer of the search is not what the API promises: {error}"))
-                            .hint("sys.requests shows the request")
-                    })?;
-                    let received = page.issues.len();
-                    let mut fresh = 0;
-                    for IdAndKey { id, key } in page.issues {
-                        if seen.insert(&id) {
-                            fresh += 1;
-                            // The first page has brought some rows already.
-                            if !listing.decoder.has_seen(&key) {
-                                waiting.push_back(id);
-                            }
-                        }
-                    }
-                    self.scope.stats.duplicates.fetch_add((received - fresh) as u64, Relaxed);
-                    let next = tokens.next(&found.search.root, page.is_last, page.next_page_token, received, fresh)?;
-                    sweep = match next {
-                        Some(token) => Some(Sweep::sent(self.send_search(found, true, found.words.light, Some(&token))?)),
-                        None => None,
-                    };
+                    let (rows, next) = self.take_ids(found, response, &mut tokens, &mut seen)?;
+                    // The first page has brought some rows already.
+                    waiting.extend(rows.into_iter().filter(|row| !listing.decoder.has_seen(&row.key)).map(|row| row.id));
+                    sweep = next;
                 }
                 response = front(&mut queue), if !queue.is_empty() => {
                     let Some((batch, _)) = queue.pop_front() else { continue };
@@ -439,8 +437,41 @@ impl Reader {
         Ok(missing)
     }
 
+    /// Takes the rows out of a page of ids that were not seen before, and asks for the next page.
+    pub(super) fn take_ids(
+        &self,
+        found: &Found<'_>,
+        response: Result<Response>,
+        tokens: &mut Tokens,
+        seen: &mut Seen,
+    ) -> Result<(Vec<IdAndKey>, Option<Sweep>)> {
+        let response = response.map_err(|error| with_jql(error, &found.jql))?;
+        self.scope.stats.add(&response);
+        let mut page: IdPage = serde_json::from_slice(&response.body).map_err(|error| {
+            Error::new(
+                ErrorKind::Decode,
+                format!("the answer of the search is not what the API promises: {error}"),
+            )
+            .hint("sys.requests shows the request")
+        })?;
+        let received = page.issues.len();
+        page.issues.retain(|row| seen.insert(&row.id));
+        let fresh = page.issues.len();
+        self.scope.stats.duplicates.fetch_add((received - fresh) as u64, Relaxed);
+        let token = tokens.next(&found.search.root, page.is_last, page.next_page_token, received, fresh)?;
+        let next = token
+            .map(|token| self.send_search(found, true, found.words.light, Some(&token)))
+            .transpose()?;
+        Ok((page.issues, next.map(Sweep::sent)))
+    }
+
     fn batch(&self, found: &Found<'_>) -> usize {
-        let size = found.search.batch(found.needs);
+        self.batch_of(found, found.needs)
+    }
+
+    /// Rows of a batch that asks for so much.
+    pub(super) fn batch_of(&self, found: &Found<'_>, needs: &Needs) -> usize {
+        let size = found.search.batch(needs);
         let size = if self.scope.site.takes_large_batches() {
             size
         } else {
@@ -452,7 +483,12 @@ impl Reader {
     /// Reads one answer; the rows wait to go out.
     fn take_page(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo> {
         self.scope.stats.add(response);
-        let mut page = listing.decoder.read(&response.body)?;
+        self.take_rows(listing, &response.body)
+    }
+
+    /// Reads the rows of an answer; they wait to go out.
+    pub(super) fn take_rows(&self, listing: &mut Listing, body: &[u8]) -> Result<PageInfo> {
+        let mut page = listing.decoder.read(body)?;
         listing.cut.append(&mut page.cut);
         self.scope
             .stats
@@ -511,7 +547,7 @@ impl Reader {
     }
 
     /// Sends a POST that only reads.
-    fn post(&self, table: &Table, path: &Arc<str>, body: &serde_json::Value) -> InFlight {
+    pub(super) fn post(&self, table: &Table, path: &Arc<str>, body: &serde_json::Value) -> InFlight {
         let request = Request {
             method: Method::Post,
             path: path.to_string(),
@@ -578,7 +614,7 @@ impl Reader {
 }
 
 /// A page of ids that has arrived, or is on its way.
-enum Sweep {
+pub(super) enum Sweep {
     Arrived(Option<Response>),
     Sent(InFlight),
 }
@@ -593,7 +629,7 @@ impl Sweep {
     }
 }
 
-async fn arriving(sweep: &mut Option<Sweep>) -> Result<Response> {
+pub(super) async fn arriving(sweep: &mut Option<Sweep>) -> Result<Response> {
     match sweep {
         Some(Sweep::Arrived(response)) if response.is_some() => match response.take() {
             Some(response) => Ok(response),
@@ -604,7 +640,7 @@ async fn arriving(sweep: &mut Option<Sweep>) -> Result<Response> {
     }
 }
 
-async fn front(queue: &mut VecDeque<(Vec<String>, InFlight)>) -> Result<Response> {
+pub(super) async fn front<T>(queue: &mut VecDeque<(T, InFlight)>) -> Result<Response> {
     match queue.front_mut() {
         Some((_, in_flight)) => task(in_flight).await,
         None => std::future::pending().await,
@@ -617,7 +653,7 @@ async fn task(in_flight: &mut InFlight) -> Result<Response> {
         .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
 }
 
-fn is_refused(error: &Error) -> bool {
+pub(super) fn is_refused(error: &Error) -> bool {
     error.request_context().is_some_and(|request| request.status == Some(400))
 }
 
@@ -635,11 +671,20 @@ fn with_jql(error: Error, jql: &str) -> Error {
     }
 }
 
+/// Keys of the rows whose embedded page was cut, where the key is all that is needed to ask again.
+fn keys_of_cut(listing: &Listing) -> Option<Vec<String>> {
+    let key = |values: &Vec<Option<String>>| match &values[..] {
+        [key] => key.clone(),
+        _ => None,
+    };
+    listing.cut.iter().map(key).collect()
+}
+
 fn list(words: &std::collections::BTreeSet<String>) -> Option<serde_json::Value> {
     (!words.is_empty()).then(|| words.iter().cloned().collect())
 }
 
-fn ask(body: &mut serde_json::Value, name: &str, value: Option<serde_json::Value>) {
+pub(super) fn ask(body: &mut serde_json::Value, name: &str, value: Option<serde_json::Value>) {
     if let (Some(value), Some(body)) = (value, body.as_object_mut()) {
         body.insert(name.to_owned(), value);
     }

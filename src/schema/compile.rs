@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::endpoint::Endpoint;
-use super::file::{ApiFile, CodecFile, ColumnFile, FormatFile, KindFile, ListFile, OneOrMany, PageFile, TableFile};
+use super::file::{
+    ApiFile, CodecFile, ColumnFile, EmbedBulkFile, FormatFile, KindFile, ListFile, OneOrMany, PageFile, TableFile,
+};
 use super::operation::{Form, Operation, Tables};
 use super::operation_file::ProcedureFile;
 use super::procedure::Procedure;
 use super::scopes::Scopes;
 use super::{
-    Api, Catalog, Codec, Column, Custom, Embed, Example, Format, Jql, JsonPath, Kind, Lookup, Origin, Page, Parent, Push,
-    SlaPart, Source, Table,
+    Api, Catalog, Codec, Column, Custom, Embed, EmbedBulk, Example, Format, Jql, JsonPath, Kind, Lookup, Origin, Page, Parent,
+    Push, Search, SlaPart, Source, Table,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -141,6 +143,7 @@ fn folder_of(name: &str, file: &ApiFile) -> Result<Folder> {
     Ok(Folder {
         api: Arc::new(Api {
             name: name.to_owned(),
+            deployment: file.deployment.clone(),
             headers,
             language: file.language.clone(),
         }),
@@ -260,11 +263,12 @@ impl Compiler<'_> {
         let parent = self.parent(file, &columns)?;
         let embed = match (&file.read.embed, &parent) {
             (None, _) => None,
-            (Some(embed), Some(_)) if embed.expand.is_some() != embed.field.is_some() => Some(Embed {
+            (Some(embed), Some(parent)) if embed.expand.is_some() != embed.field.is_some() => Some(Embed {
                 expand: embed.expand.clone(),
                 field: embed.field.clone(),
                 at: json_path(&embed.at),
                 rows: embed.rows.as_ref().map_or_else(|| page.rows.clone(), |rows| json_path(rows)),
+                bulk: embed.bulk.as_ref().map(|bulk| embed_bulk(bulk, parent)).transpose()?,
             }),
             (Some(_), Some(_)) => return Err("`embed` needs either `expand` or `field`".to_owned().into()),
             (Some(_), None) => return Err("`embed` needs a column with `parent`".to_owned().into()),
@@ -638,6 +642,31 @@ pub(super) fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Resul
     })
 }
 
+fn embed_bulk(file: &EmbedBulkFile, parent: &Parent) -> Result<EmbedBulk, String> {
+    // Its answers name the rows of the parent by id: the parent's search knows which key an id has.
+    let by_key = |search: &Search| {
+        parent
+            .columns
+            .iter()
+            .all(|(_, there)| [search.id, search.key].contains(there))
+    };
+    if !parent.table.search.as_ref().is_some_and(by_key) {
+        return Err("`embed.bulk` needs a parent that is found by JQL, and columns from its id and key alone".to_owned());
+    }
+    if file.batch == 0 || file.max == 0 {
+        return Err("`embed.bulk.batch` and `embed.bulk.max` cannot be 0".to_owned());
+    }
+    Ok(EmbedBulk {
+        call: super::search::post_path(&file.call)?,
+        batch: file.batch,
+        max: file.max,
+        parents: file.parents.clone(),
+        parent: file.parent.clone(),
+        rows: file.rows.clone(),
+        id: file.id.clone(),
+    })
+}
+
 fn codec_of(file: &ColumnFile) -> Result<Option<Codec>, String> {
     if !file.pick.is_empty() {
         return match file.codec {
@@ -648,6 +677,7 @@ fn codec_of(file: &ColumnFile) -> Result<Option<Codec>, String> {
     Ok(file.codec.map(|codec| match codec {
         CodecFile::UrlTail => Codec::UrlTail,
         CodecFile::Adf => Codec::Adf,
+        CodecFile::Epoch => Codec::Epoch,
         CodecFile::Cascade => Codec::Cascade,
         CodecFile::SlaBreached => Codec::Sla(SlaPart::Breached),
         CodecFile::SlaRemaining => Codec::Sla(SlaPart::Remaining),

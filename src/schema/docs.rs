@@ -39,6 +39,13 @@ fn section(text: &mut String, table: &Table, pushdown: &impl Fn(&Table, usize) -
             (None, field) => format!("fields={}", field.as_deref().unwrap_or_default()),
         };
         let _ = writeln!(text, "- embedded in [{0}](#{0}) by `{how}`", parent.table.name);
+        if let Some(bulk) = &embed.bulk {
+            let _ = writeln!(
+                text,
+                "- of many rows of [{0}](#{0}): `POST {1}`",
+                parent.table.name, bulk.call
+            );
+        }
     }
     let writes = [("insert", &table.insert), ("delete", &table.delete)];
     let writes = writes

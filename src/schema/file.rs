@@ -108,6 +108,29 @@ pub(super) struct EmbedFile {
     pub at: String,
     /// Path of the array of rows inside of it, where it differs from `page.rows`.
     pub rows: Option<String>,
+    /// Where the rows of many rows of the parent are had at once, and whole.
+    pub bulk: Option<EmbedBulkFile>,
+}
+
+/// An endpoint that takes ids of the parent's rows and answers what they carry, in pages with tokens. It only reads.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct EmbedBulkFile {
+    /// `"POST /path"`.
+    pub call: String,
+    /// Ids that a request takes.
+    pub batch: usize,
+    /// Carried rows of a page.
+    pub max: usize,
+    /// Member of the answer with an object for each row of the parent.
+    pub parents: String,
+    /// Member of such an object with the id of the row of the parent.
+    pub parent: String,
+    /// Member of such an object with the carried rows. One parent may come in several pages.
+    pub rows: String,
+    /// Member of a carried row that tells it apart from the others of its parent.
+    pub id: String,
 }
 
 /// How a list is paged. Every word has a folder-wide value in `_api.toml`.
@@ -308,6 +331,8 @@ pub(super) enum CodecFile {
     UrlTail,
     /// A document in the Atlassian Document Format as plain text.
     Adf,
+    /// A moment as text, or as a number of milliseconds or, below 10¹¹, of seconds since 1970. For moments after 1973 alone.
+    Epoch,
     /// A cascading choice as `parent / child`.
     Cascade,
     /// Whether the ongoing cycle of an SLA, or else the last one, was missed.
@@ -339,6 +364,8 @@ pub(super) struct ApiFile {
     /// What the API is.
     #[expect(dead_code, reason = "for the readers of the file")]
     pub doc: String,
+    /// The `deploymentType` of the sites that have these endpoints, where not every kind of Jira does.
+    pub deployment: Option<String>,
     /// Headers sent with every request.
     #[serde(default)]
     pub headers: IndexMap<String, String>,

@@ -146,6 +146,8 @@ fn read_directory(directory: &Path, prefix: &str, sources: &mut Vec<(String, Str
 pub(crate) struct Api {
     /// Name of the folder.
     pub(crate) name: String,
+    /// Kind of the sites that have the endpoints, where not every kind does.
+    pub(crate) deployment: Option<String>,
     /// Headers of every request.
     pub(crate) headers: Vec<(Arc<str>, Arc<str>)>,
     /// Query parameter that carries the language.
@@ -230,6 +232,26 @@ pub(crate) struct Embed {
     pub(crate) at: JsonPath,
     /// Path of the rows inside of it.
     pub(crate) rows: JsonPath,
+    /// Where the rows of many parents are had at once.
+    pub(crate) bulk: Option<EmbedBulk>,
+}
+
+/// An endpoint that takes ids of the parent's rows and answers what they carry.
+#[derive(Debug, Clone)]
+pub(crate) struct EmbedBulk {
+    pub(crate) call: Arc<str>,
+    /// Ids of a request.
+    pub(crate) batch: usize,
+    /// Carried rows of a page.
+    pub(crate) max: usize,
+    /// Member of the answer with an object for each row of the parent.
+    pub(crate) parents: String,
+    /// Member of such an object with the id of the parent.
+    pub(crate) parent: String,
+    /// Member of such an object with the carried rows.
+    pub(crate) rows: String,
+    /// Member of a carried row that tells it apart from the others of its parent.
+    pub(crate) id: String,
 }
 
 /// One column.
@@ -366,6 +388,8 @@ pub(crate) enum Codec {
     UrlTail,
     /// Text of a document.
     Adf,
+    /// A moment as text, in milliseconds, or in seconds.
+    Epoch,
     /// A choice and the choice below it.
     Cascade,
     /// A member of the object, or of each object of the list.

@@ -88,7 +88,8 @@ impl Scopes {
         let found = search.into_iter().flat_map(|search| [&search.call, &search.bulk]);
         let read = table.lists.iter().chain(&table.gets).map(|endpoint| &endpoint.template);
         let write = table.insert.iter().chain(&table.updates).chain(&table.delete);
-        let read = read.chain(found).map(|path| (path, false));
+        let bulk = table.embed.iter().filter_map(|embed| embed.bulk.as_ref());
+        let read = read.chain(found).chain(bulk.map(|bulk| &bulk.call)).map(|path| (path, false));
         let all = read.chain(write.map(|operation| (&operation.endpoint.template, true)));
         all.filter_map(|(path, writes)| {
             Some(Need {

@@ -135,13 +135,17 @@ pub(crate) struct Search {
     pub(crate) narrow_without: Vec<String>,
 }
 
+/// The path of `POST /path`, of an endpoint that takes everything in its body.
+pub(super) fn post_path(call: &str) -> Result<Arc<str>, String> {
+    match call.strip_prefix("POST ") {
+        Some(path) if path.starts_with('/') && !path.contains(['{', '?']) => Ok(Arc::from(path)),
+        _ => Err(format!("`{call}` is not of the form `POST /path`")),
+    }
+}
+
 impl SearchFile {
     /// Checks it; `find` finds a column by name.
     pub(super) fn compile(&self, find: impl Fn(&str) -> Result<usize, String>) -> Result<Search, String> {
-        let path = |call: &str| match call.strip_prefix("POST ") {
-            Some(path) if path.starts_with('/') && !path.contains(['{', '?']) => Ok(Arc::from(path)),
-            _ => Err(format!("`{call}` is not of the form `POST /path`")),
-        };
         let some = |name: &str, rows: usize| {
             if rows == 0 {
                 Err(format!("`search.{name}` cannot be 0"))
@@ -150,8 +154,8 @@ impl SearchFile {
             }
         };
         Ok(Search {
-            call: path(&self.call)?,
-            bulk: path(&self.bulk)?,
+            call: post_path(&self.call)?,
+            bulk: post_path(&self.bulk)?,
             id: find(&self.id)?,
             key: find(&self.key)?,
             bound: self.bound.clone(),
