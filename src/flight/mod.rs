@@ -1,7 +1,7 @@
 //! The Flight SQL server: a [`Session`](crate::Session) for each client, over gRPC.
 //!
-//! It speaks `Session` and knows no Jira. [`server`] listens and ends, [`service`] takes calls apart, [`login`] and [`sessions`] decide
-//! who may go on, [`client`] is what one client has: its session, statements and limits.
+//! It speaks `Session` and knows no Jira. `server` listens and ends, `service` takes calls apart, `login` and `sessions` decide
+//! who may go on, `client` is what one client has: its session, statements and limits.
 //!
 //! # Design
 //!
