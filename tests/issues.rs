@@ -770,7 +770,6 @@ async fn the_changes_of_many_issues_are_read_together() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes without optimization: cargo test --release --test issues -- --ignored"]
 async fn a_hundred_thousand_issues_cost_what_they_should() {
     let site = site(DemoOptions {
         requests: 100_000,

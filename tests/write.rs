@@ -225,7 +225,6 @@ async fn a_thousand_faulted_inserts_add_up() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute"]
 async fn ten_thousand_faulted_inserts_add_up() {
     faulted(10_000, FAULTS).await;
 }
