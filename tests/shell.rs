@@ -543,7 +543,7 @@ mod prompt {
         let mut session = start(home.path(), &["--demo"]);
         // The names are read in the background.
         ask(&mut session, "SELECT count(*) FROM sys.tables;", "1 row");
-        std::thread::sleep(std::time::Duration::from_millis(1_500));
+        std::thread::sleep(std::time::Duration::from_secs(4));
         session
             .send("SELECT id FROM service_desks WHERE project_k\t = 'HR';\n")
             .unwrap();
