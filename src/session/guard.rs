@@ -55,6 +55,8 @@ fn check(mut statement: SqlStatement, wildcards: Wildcards<'_>) -> Result<Parsed
         SqlStatement::Statement(inner) => check_inner(inner.as_mut(), wildcards)?,
         SqlStatement::Explain(explain) => match explain.statement.as_mut() {
             SqlStatement::Statement(inner) => check_inner(inner.as_mut(), wildcards)?,
+            // EXPLAIN ANALYZE of a COPY would write the file.
+            SqlStatement::CopyTo(_) | SqlStatement::CreateExternalTable(_) => return Err(no_files()),
             _ => Vec::new(),
         },
         SqlStatement::CopyTo(copy) => {

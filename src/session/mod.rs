@@ -483,8 +483,10 @@ fn has_effects(plan: &LogicalPlan) -> bool {
     if matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
         return false;
     }
-    matches!(plan, LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Statement(_))
-        || WriteNode::is_in(plan)
+    matches!(
+        plan,
+        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_)
+    ) || WriteNode::is_in(plan)
         || CallNode::is_in(plan)
 }
 

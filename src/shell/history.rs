@@ -3,6 +3,7 @@
 use std::fs::OpenOptions;
 use std::path::PathBuf;
 
+use super::meta::{self, Meta};
 use crate::connection::{Connection, OPTIONS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Redactor;
@@ -44,7 +45,9 @@ pub(super) fn file() -> Result<Option<PathBuf>> {
 
 /// Whether a line may be kept: it holds no secret of the connection and sets none.
 pub(super) fn may_keep(line: &str, connection: &Connection) -> bool {
-    if Redactor::of(connection).redacted(line) != line {
+    // A connection string is made of secrets, and an address may have one before its host.
+    let connects = matches!(meta::read(line), Ok(Meta::Connect(_)));
+    if connects || Redactor::of(connection).redacted(line) != line {
         return false;
     }
     let plain: String = line.to_lowercase().split_whitespace().collect();
@@ -68,6 +71,7 @@ mod tests {
         for line in [
             "SELECT 'c4n4ry';",
             "\\c URL=https://x.example;API Token = other",
+            ".connect jsm://ann:other@acme.atlassian.net",
             "CALL p(password => 'x');",
             "EXEC p @access_token='x'",
         ] {

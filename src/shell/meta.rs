@@ -187,7 +187,8 @@ const ROWS: &[Row] = &[
 /// There is no such command, or its argument is wrong.
 pub(super) fn read(line: &str) -> Result<Meta> {
     let line = line.trim().trim_end_matches(';');
-    let (name, argument) = line[1..].split_once(char::is_whitespace).unwrap_or((&line[1..], ""));
+    let line = line.strip_prefix(['\\', '.']).unwrap_or_default();
+    let (name, argument) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let row = ROWS.iter().find(|row| row.names.contains(&name)).ok_or_else(|| {
         let hint = match closest(name, ROWS.iter().flat_map(|row| row.names.iter().copied())) {
             Some(near) => format!("did you mean \\{near}? \\? lists the commands"),
