@@ -4,6 +4,7 @@ use std::fs::OpenOptions;
 use std::path::PathBuf;
 
 use super::meta::{self, Meta};
+use super::script::{Piece, pieces};
 use crate::connection::{Connection, OPTIONS};
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Redactor;
@@ -46,8 +47,8 @@ pub(super) fn file() -> Result<Option<PathBuf>> {
 /// Whether a line may be kept: it holds no secret of the connection and sets none.
 pub(super) fn may_keep(line: &str, connection: &Connection) -> bool {
     // A connection string is made of secrets, and an address may have one before its host.
-    let connects = matches!(meta::read(line), Ok(Meta::Connect(_)));
-    if connects || Redactor::of(connection).redacted(line) != line {
+    let connects = |piece: &Piece| matches!(piece, Piece::Command(line) if matches!(meta::read(line), Ok(Meta::Connect(_))));
+    if pieces(line).iter().any(connects) || Redactor::of(connection).redacted(line) != line {
         return false;
     }
     let plain: String = line.to_lowercase().split_whitespace().collect();
@@ -72,6 +73,7 @@ mod tests {
             "SELECT 'c4n4ry';",
             "\\c URL=https://x.example;API Token = other",
             ".connect jsm://ann:other@acme.atlassian.net",
+            "SELECT 1;\n\\c jsm://ann:other@acme.atlassian.net",
             "CALL p(password => 'x');",
             "EXEC p @access_token='x'",
         ] {
