@@ -21,6 +21,8 @@ struct Work {
     least: usize,
     /// Round trips one after the other, at this concurrency.
     trips: usize,
+    /// Whether the session has run the statement before.
+    again: bool,
 }
 
 /// Round trips of a list of so many pages: the first, then the others side by side.
@@ -34,17 +36,19 @@ fn works() -> Vec<Work> {
         sql: sql.to_owned(),
         least,
         trips,
+        again: false,
     };
     let pages = REQUESTS / 100;
     let keys: Vec<String> = (1..=40).map(|number| format!("'ITSM-{number}'")).collect();
     let keys = keys.join(", ");
+    let ten = "SELECT issue_key, issue_id, summary, request_type_id, service_desk_id, created, reporter_account_id, reporter_display_name, status, status_date FROM requests";
     vec![
-        work(
-            "scan, ten columns",
-            "SELECT issue_key, issue_id, summary, request_type_id, service_desk_id, created, reporter_account_id, reporter_display_name, status, status_date FROM requests",
-            pages,
-            list(pages),
-        ),
+        work("scan, ten columns", ten, pages, list(pages)),
+        Work {
+            again: true,
+            // How many pages there are is known.
+            ..work("the same again", ten, pages, pages.div_ceil(CONCURRENCY))
+        },
         work("count(*)", "SELECT count(*) FROM requests", pages, list(pages)),
         work("LIMIT 10", "SELECT issue_key, summary FROM requests LIMIT 10", 1, 1),
         work(
@@ -66,18 +70,18 @@ fn works() -> Vec<Work> {
             list(pages),
         ),
         work("SLAs of all", "SELECT * FROM request_slas", pages, list(pages)),
-        // The pages that the list cut: (requests with more than fifty, their pages of fifty), read after the list.
+        // The pages that the list cut are read after it: of so many requests two pages of fifty, and of four a third.
         work(
             "participants of all",
             "SELECT * FROM request_participants",
             pages + 18 * 2,
-            list(pages) + (18_usize).div_ceil(CONCURRENCY) * 2,
+            list(pages) + (18_usize * 2).div_ceil(CONCURRENCY),
         ),
         work(
             "comments of all",
             "SELECT * FROM request_comments",
             pages + 21 * 2 + 4,
-            list(pages) + (21_usize).div_ceil(CONCURRENCY) * 2,
+            list(pages) + (21_usize * 2 + 4).div_ceil(CONCURRENCY),
         ),
         work(
             "join of 20 keys",
@@ -95,7 +99,7 @@ struct Run {
     whole: Duration,
 }
 
-async fn run(sql: &str) -> Run {
+async fn run(sql: &str, again: bool) -> Run {
     let options = DemoOptions {
         requests: REQUESTS,
         latency: LATENCY,
@@ -103,11 +107,25 @@ async fn run(sql: &str) -> Run {
     };
     let site = DemoSite::start(options).await.expect("a free port");
     let text = format!("URL={};User={USER};APIToken={TOKEN};MaxConcurrency={CONCURRENCY}", site.url());
-    let session = Session::open(Connection::parse(&text, std::iter::empty()).expect("the options are right")).expect("a session");
-    // The site makes its data when it is first asked; that is not what is measured.
-    let warm = "SELECT count(*) FROM requests WHERE request_status = 'CLOSED_REQUESTS'";
-    let mut warm = session.sql(warm).await.expect("a statement");
-    while warm.next().await.is_some() {}
+    let open = || Session::open(Connection::parse(&text, std::iter::empty()).expect("the options are right")).expect("a session");
+    let drain = async |session: &Session, sql: &str| {
+        let mut rows = session.sql(sql).await.expect("a statement");
+        while let Some(batch) = rows.next().await {
+            batch.expect("rows");
+        }
+    };
+    // The site makes its data when it is first asked; that is not what is measured. Another session asks, so that the one that is
+    // measured has its connections, but knows nothing of the list.
+    drain(&open(), "SELECT count(*) FROM requests").await;
+    let session = open();
+    drain(
+        &session,
+        "SELECT count(*) FROM requests WHERE request_status = 'CLOSED_REQUESTS'",
+    )
+    .await;
+    if again {
+        drain(&session, sql).await;
+    }
     let before = site.served().len();
     let began = Instant::now();
     let mut stream = session.sql(sql).await.expect("the statement is right");
@@ -131,7 +149,7 @@ fn main() {
         "| statement | rows | requests | least | first batch ms | ms | bound ms | ratio |\n|---|---:|---:|---:|---:|---:|---:|---:|"
     );
     for work in works() {
-        let runs: Vec<Run> = (0..3).map(|_| runtime.block_on(run(&work.sql))).collect();
+        let runs: Vec<Run> = (0..3).map(|_| runtime.block_on(run(&work.sql, work.again))).collect();
         let best = runs.iter().min_by_key(|run| run.whole).expect("three runs");
         // A join first reads its keys, in as many pages as they take, and then as many requests as there are.
         let (least, trips) = match work.trips {

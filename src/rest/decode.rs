@@ -37,8 +37,17 @@ pub(crate) struct PageInfo {
     pub(crate) fresh: usize,
     /// Elements that were seen before in the same pass over the list.
     pub(crate) repeated: usize,
-    /// Objects whose embedded page was cut or missing: values of the `follow` slots, `None` where the level is deeper.
-    pub(crate) cut: Vec<Vec<Option<String>>>,
+    /// Objects whose embedded page was cut or missing.
+    pub(super) cut: Vec<Cut>,
+}
+
+/// An object whose embedded page was cut or missing.
+#[derive(Debug)]
+pub(super) struct Cut {
+    /// Values of the `follow` slots, `None` where the level is deeper.
+    pub(super) values: Vec<Option<String>>,
+    /// Rows that came: there is at least one more.
+    pub(super) came: u64,
 }
 
 /// Reads answers of one shape.
@@ -101,7 +110,8 @@ impl Check {
 /// A row, or the place of a cut page, that waits for the objects around it to end: their values may come later in the text.
 #[derive(Debug)]
 struct Pending {
-    cut: Option<usize>,
+    /// The level whose embedded page was cut, and the rows of it that came.
+    cut: Option<(usize, u64)>,
     cells: Vec<Cell>,
 }
 
@@ -304,7 +314,7 @@ impl Decoder {
             // A cut page says nothing about the order of what is missing: all of it is read again from its own endpoint.
             self.pending.truncate(start);
             self.pending.push(Pending {
-                cut: Some(level),
+                cut: Some((level, self.came[level + 1])),
                 cells: self.cells.clone(),
             });
         } else {
@@ -353,7 +363,7 @@ impl Decoder {
             }
             match pending.cut {
                 None => self.emit(&pending.cells)?,
-                Some(level) => {
+                Some((level, came)) => {
                     let belongs = |check: &Check| self.shape.slots[check.slot()].level > level || check.passes(&pending.cells);
                     if !self.checks.iter().all(belongs) {
                         continue;
@@ -365,7 +375,10 @@ impl Decoder {
                             .filter(|_| known)
                             .map(std::borrow::Cow::into_owned)
                     });
-                    self.page.cut.push(values.collect());
+                    self.page.cut.push(Cut {
+                        values: values.collect(),
+                        came,
+                    });
                 }
             }
         }

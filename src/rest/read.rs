@@ -13,13 +13,13 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::decode::{Check, Decoder, PageInfo};
+use super::decode::{Check, Cut, Decoder, PageInfo};
 use super::deployment;
 use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
 use super::shape::{self, Shape};
-use super::site::Site;
+use super::site::{Length, Site};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response, Statement};
 use crate::schema::{Origin, PageStyle, Table};
@@ -90,6 +90,11 @@ impl Scope {
 
 /// Reads; requests are sent as soon as the stream is first polled.
 pub(crate) fn open(scope: Scope, read: Read) -> Batches {
+    open_beyond(scope, read, 0)
+}
+
+/// Reads what is known to have more than so many rows.
+fn open_beyond(scope: Scope, read: Read, beyond: usize) -> Batches {
     let table = read.table.name.clone();
     let start = async move {
         let (sender, receiver) = mpsc::channel(AHEAD);
@@ -97,6 +102,7 @@ pub(crate) fn open(scope: Scope, read: Read) -> Batches {
             Reader {
                 scope,
                 read: Arc::new(read),
+                beyond,
                 sender,
             }
             .run(),
@@ -126,6 +132,8 @@ pub(crate) fn open(scope: Scope, read: Read) -> Batches {
 pub(super) struct Reader {
     pub(super) scope: Scope,
     pub(super) read: Arc<Read>,
+    /// Each list that is read has more rows than this.
+    beyond: usize,
     sender: mpsc::Sender<RecordBatch>,
 }
 
@@ -271,28 +279,26 @@ impl Reader {
         let most = self.scope.site.client.max_concurrency();
         // With a LIMIT the first call may be enough: go wide only when it is not.
         let mut window = if self.read.limit.is_some() { 1 } else { most };
-        let mut queue: VecDeque<(Call, Span, InFlight)> = VecDeque::new();
+        let mut queue: VecDeque<Opened> = VecDeque::new();
         let mut exhausted = false;
         loop {
             while !exhausted && queue.len() < window {
                 match calls.next().await {
-                    Some(call) => {
-                        let call = call?;
-                        let span = Span {
-                            start: 0,
-                            rows: self.first_rows(&listing.table),
-                        };
-                        let in_flight = self.send(&listing.table, &call, &listing.wants, span)?;
-                        queue.push_back((call, span, in_flight));
-                    }
+                    Some(call) => queue.push_back(self.open_call(listing, call?)?),
                     None => exhausted = true,
                 }
             }
-            let Some((call, span, in_flight)) = queue.pop_front() else {
+            let Some(opened) = queue.pop_front() else {
                 break;
             };
+            let Opened {
+                call,
+                span,
+                first,
+                further,
+            } = opened;
             window = (window * 2).min(most);
-            let response = match arrived(in_flight).await {
+            let response = match arrived(first).await {
                 Ok(response) => response,
                 Err(error) if self.is_no_row(&error, &listing.table, &call, fan).await? => continue,
                 Err(error) => return Err(error.into()),
@@ -301,10 +307,38 @@ impl Reader {
             listing.begin(&call)?;
             let page = self.decode(listing, &response).await?;
             if matches!(call.endpoint, EndpointRef::List(_)) {
-                self.further_pages(listing, &call, span, page).await?;
+                self.further_pages(listing, &call, (span, page), further).await?;
             }
         }
         self.emit(listing, true).await
+    }
+
+    /// Asks for the first page of a call, and with it for the others that are known to be there.
+    fn open_call(&self, listing: &Listing, call: Call) -> Result<Opened> {
+        let (table, wants) = (&listing.table, &listing.wants);
+        let rows = self.first_rows(table);
+        let send = |start| Ok((start, self.send(table, &call, wants, Span { start, rows })?));
+        let (_, first) = send(0)?;
+        let further = (1..self.pages_at_once(table, &call)).map(|page| send(page * rows));
+        Ok(Opened {
+            further: further.collect::<Result<_>>()?,
+            first,
+            span: Span { start: 0, rows },
+            call,
+        })
+    }
+
+    /// Pages of a call that can be asked for before any has come: they are there, or were the last time.
+    fn pages_at_once(&self, table: &Table, call: &Call) -> usize {
+        let site = &self.scope.site;
+        let by_offset = table.page.style == PageStyle::Offset && matches!(call.endpoint, EndpointRef::List(_));
+        if !by_offset || self.read.limit.is_some() {
+            return 1;
+        }
+        let rows = site.page_rows(table);
+        let remembered = site.length(table, call).filter(|length| length.stride == rows);
+        let pages = remembered.map_or(1, |length| length.pages).max(self.beyond / rows + 1);
+        pages.min(site.client.max_concurrency())
     }
 
     /// The one place where an error means "no rows": a 404 on a get by the full key, and on a child of a parent that has gone meanwhile.
@@ -405,8 +439,14 @@ impl Reader {
         if done { Err(Stop::Enough) } else { Ok(()) }
     }
 
-    /// The pages after the first one, several at a time once the site has shown how far a page reaches.
-    async fn further_pages(&self, listing: &mut Listing, call: &Call, first: Span, page: PageInfo) -> Result<(), Stop> {
+    /// The pages after the first one, several at a time once the site has shown how far a page reaches; some are under way already.
+    async fn further_pages(
+        &self,
+        listing: &mut Listing,
+        call: &Call,
+        (first, page): (Span, PageInfo),
+        mut queue: VecDeque<(usize, InFlight)>,
+    ) -> Result<(), Stop> {
         let client = &self.scope.site.client;
         let table = listing.table.clone();
         if table.page.style == PageStyle::Link {
@@ -431,11 +471,16 @@ impl Reader {
         let short = call.endpoint.of(&table).placeholders().next().is_some();
         let mut widest = client.max_concurrency();
         let mut window = if short { 1 } else { widest };
-        let known = self.scope.site.context().sizes.pages(&table, call).unwrap_or(usize::MAX);
+        let known = self.scope.site.length(&table, call).map_or(usize::MAX, |length| length.pages);
         let mut empty = 0;
         let mut surprises = 0;
-        let mut queue: VecDeque<(usize, InFlight)> = VecDeque::new();
         let mut ahead = expected.unwrap_or_default();
+        if first.start + stride == ahead && queue.front().is_some_and(|&(start, _)| start == ahead) {
+            ahead += queue.len() * stride;
+        } else {
+            // The site's pages are shorter than those that were asked for.
+            queue.clear();
+        }
         while let Some(start) = expected {
             let budget = listing.decoder.budget();
             let asked = |queue: &VecDeque<_>| count + queue.len();
@@ -487,7 +532,8 @@ impl Reader {
             }
         }
         drop(queue);
-        self.scope.site.remember(&table, call, count);
+        let stride = if surprises == 0 { stride } else { 0 };
+        self.scope.site.remember(&table, call, Length { pages: count, stride });
         if duplicates > 0 && listing.decoder.has_identity() {
             self.settle(listing, call, duplicates).await?;
         }
@@ -630,7 +676,7 @@ impl Reader {
             for key in keys.filter(|key| !listing.decoder.has_seen(key)) {
                 let mut known = embedded.known.clone();
                 known.restrict(column, [key.clone()]);
-                follow_up.push(known);
+                follow_up.push((known, 0));
             }
         }
         self.follow(table, follow_up, listing.decoder.budget()).await
@@ -648,11 +694,11 @@ impl Reader {
     }
 
     /// Reads what an embedded pass did not give whole, from its own endpoint.
-    async fn follow(&self, table: &Arc<Table>, known: Vec<Known>, mut budget: usize) -> Result<(), Stop> {
+    async fn follow(&self, table: &Arc<Table>, known: Vec<(Known, usize)>, mut budget: usize) -> Result<(), Stop> {
         let limit = self.read.limit;
         self.scope.stats.followed.fetch_add(known.len() as u64, Relaxed);
         let mut reads = Vec::with_capacity(known.len());
-        for known in &known {
+        for (known, came) in &known {
             let question = Question {
                 table,
                 columns: &self.read.columns,
@@ -661,7 +707,7 @@ impl Reader {
                 filter: None,
                 limit: limit.map(|_| budget),
             };
-            reads.push(plan(&question, self.scope.site.context())?);
+            reads.push((plan(&question, self.scope.site.context())?, *came));
         }
         let most = if limit.is_some() {
             1
@@ -669,7 +715,7 @@ impl Reader {
             self.scope.site.client.max_concurrency()
         };
         let mut batches = stream::iter(reads)
-            .map(|read| open(self.scope.clone(), read))
+            .map(|(read, beyond)| open_beyond(self.scope.clone(), read, beyond))
             .flatten_unordered(most);
         while let Some(batch) = batches.next().await {
             let batch = batch?;
@@ -705,6 +751,14 @@ pub(crate) fn embedded_wants(read: &Read, embedded: &Embedded) -> Wants {
     wants
 }
 
+/// A call whose first page is on its way, with those after it that are known to be there: (start, request).
+struct Opened {
+    call: Call,
+    span: Span,
+    first: InFlight,
+    further: VecDeque<(usize, InFlight)>,
+}
+
 /// A list being read: its decoder and what the decoder needs to hear about each call.
 pub(super) struct Listing {
     pub(super) table: Arc<Table>,
@@ -716,8 +770,8 @@ pub(super) struct Listing {
     pub(super) apart: bool,
     /// Whether the first batch has gone out.
     pub(super) sent: bool,
-    /// Cut embedded pages, as values of the follow slots.
-    pub(super) cut: Vec<Vec<Option<String>>>,
+    /// Parents whose embedded page was cut.
+    pub(super) cut: Vec<Cut>,
 }
 
 impl Listing {
@@ -740,16 +794,16 @@ impl Listing {
     }
 }
 
-/// What an embedded pass did not carry whole.
-fn cut(known: &Known, bound: &[usize], listing: &Listing) -> Vec<Known> {
-    let of_row = |values: &Vec<Option<String>>| {
+/// What an embedded pass did not carry whole: which rows, and how many of them there are beside at least one more.
+fn cut(known: &Known, bound: &[usize], listing: &Listing) -> Vec<(Known, usize)> {
+    let of_row = |cut: &Cut| {
         let mut known = known.clone();
-        for (&column, value) in bound.iter().zip(values) {
+        for (&column, value) in bound.iter().zip(&cut.values) {
             if let Some(value) = value {
                 known.restrict(column, [value.clone()]);
             }
         }
-        known
+        (known, usize::try_from(cut.came).unwrap_or_default())
     };
     listing.cut.iter().map(of_row).collect()
 }

@@ -43,6 +43,14 @@ pub(crate) struct Writing {
     pub(crate) schemas: Option<PathBuf>,
 }
 
+/// How long a list was when it was read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Length {
+    pub(super) pages: usize,
+    /// Rows from the start of a page to the start of the next; 0 where they differ.
+    pub(super) stride: usize,
+}
+
 /// Everything a read needs besides what to read.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -60,7 +68,7 @@ pub(crate) struct Site {
     pub(crate) writes: WriteLog,
     paces: Mutex<Paces>,
     touched: Mutex<Touched>,
-    sizes: Mutex<HashMap<String, usize>>,
+    lengths: Mutex<HashMap<String, Length>>,
     /// The fields of the site.
     pub(crate) metadata: Metadata,
     pub(super) deployment: Deployment,
@@ -86,7 +94,7 @@ impl Site {
             writes: WriteLog::default(),
             paces: Mutex::default(),
             touched: Mutex::default(),
-            sizes: Mutex::default(),
+            lengths: Mutex::default(),
             metadata: Metadata::default(),
             deployment: Deployment::default(),
             small_batches: AtomicBool::new(false),
@@ -138,20 +146,25 @@ impl Site {
         self.small_batches.store(true, Relaxed);
     }
 
-    /// Remembers how many pages a list took.
-    pub(super) fn remember(&self, table: &Table, call: &Call, pages: usize) {
-        if let Ok(mut sizes) = self.sizes.lock() {
-            sizes.insert(size_key(table, call), pages);
+    /// Remembers how long a list is.
+    pub(super) fn remember(&self, table: &Table, call: &Call, length: Length) {
+        if let Ok(mut lengths) = self.lengths.lock() {
+            lengths.insert(length_key(table, call), length);
         }
+    }
+
+    /// How long a list was when it was last read.
+    pub(super) fn length(&self, table: &Table, call: &Call) -> Option<Length> {
+        self.lengths.lock().ok()?.get(&length_key(table, call)).copied()
     }
 }
 
 impl Sizes for Site {
     fn pages(&self, table: &Table, call: &Call) -> Option<usize> {
-        self.sizes.lock().ok()?.get(&size_key(table, call)).copied()
+        self.length(table, call).map(|length| length.pages)
     }
 }
 
-fn size_key(table: &Table, call: &Call) -> String {
+fn length_key(table: &Table, call: &Call) -> String {
     format!("{} {:?} {:?}", call.endpoint.of(table).template, call.values, call.query)
 }

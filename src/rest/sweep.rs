@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::decode::{Check, Decoder, PageInfo};
+use super::decode::{Check, Cut, Decoder, PageInfo};
 use super::jql::{Unknown, clause_of, jql, literal};
 use super::plan::{Known, Question, plan};
 use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open};
@@ -673,7 +673,7 @@ fn with_jql(error: Error, jql: &str) -> Error {
 
 /// Keys of the rows whose embedded page was cut, where the key is all that is needed to ask again.
 fn keys_of_cut(listing: &Listing) -> Option<Vec<String>> {
-    let key = |values: &Vec<Option<String>>| match &values[..] {
+    let key = |cut: &Cut| match &cut.values[..] {
         [key] => key.clone(),
         _ => None,
     };
