@@ -1,4 +1,4 @@
-//! Certificate stores: the private keys, public keys and certificates in files of every usual format.
+//! Certificate stores: the private keys, public keys and certificates in files of every usual format, and in the operating system.
 //!
 //! It reads what [`StoreOptions`] names and picks one entry of it. What the entry is for, a TLS client certificate or the signing of
 //! OAuth 1.0 requests, is not known here; who needs a key or a certificate says so and is told which option is to blame.
@@ -13,10 +13,12 @@ mod jks;
 mod pem;
 mod pkcs12;
 mod pkcs7;
+mod program;
 mod putty;
 mod rsa_key;
 mod ssh;
 mod subject;
+mod system;
 #[cfg(test)]
 mod tests;
 mod xml;
@@ -35,12 +37,12 @@ pub(crate) use rsa_key::RsaKey;
 /// The entry of the store that its subject selects.
 pub(crate) fn open(store: &StoreOptions) -> Result<Entry> {
     if store.format == StoreFormat::System {
-        return Err(system(store));
+        return system::Export::here()?.open(store);
     }
     let bytes = bytes(store)?;
     let password = store.password.as_ref().map(|password| password.expose());
     let entries = match store.format {
-        StoreFormat::System => unreachable!("refused above"),
+        StoreFormat::System => unreachable!("opened above"),
         StoreFormat::Pkcs12 => pkcs12::entries(&bytes, password),
         StoreFormat::Jks => jks::entries(&bytes, password),
         StoreFormat::Pem => pem::entries(&bytes, password),
@@ -93,18 +95,6 @@ impl Fault {
 
 fn fault(message: String) -> Error {
     Error::new(ErrorKind::Option, message)
-}
-
-/// Stores of the operating system exist on Windows and macOS. Their keys do not leave them: signing with such a key takes the system's own
-/// interface, by a crate for each that nobody here could run. Keys that may be exported can be had as a file.
-fn system(store: &StoreOptions) -> Error {
-    let StoreOptions { option, kind, .. } = store;
-    let message = if cfg!(any(windows, target_os = "macos")) {
-        format!("{option}: keys in the {kind} store of the operating system cannot be used")
-    } else {
-        format!("{option}: there is no {kind} certificate store on this operating system")
-    };
-    Error::new(ErrorKind::Unsupported, message).hint("export certificate and key as a PKCS #12 file, and set the type to PFXFILE")
 }
 
 /// The bytes of the store.

@@ -100,15 +100,15 @@ options! {
         Works "OAuthRefreshToken": Text, "" secret, "Refresh token to begin with. Once it is exchanged the newer one in OAuthSettingsLocation is used.", "eyJhbGci…";
         Works "OAuthExpiresIn": COUNT, "", "Lifetime of OAuthAccessToken in seconds. Empty: it is used until the site refuses it.", "3600";
         Works "OAuthTokenTimestamp": COUNT, "", "When OAuthAccessToken was issued, in Unix milliseconds. Empty: now.", "1794787200000";
-        Works "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds. `…FILE` takes a path, `…BLOB` the content. It must hold an RSA private key. `USER` and `MACHINE`, the stores of the operating system, are refused: export the key as `PFXFILE`.", "PEMKEY_FILE";
-        Works "CertificateStore": Lines, "" secret, "File or content with the RSA key of OAuth 1.0. Secret, since it may hold the key itself.", "/etc/jsmql/jira.pem";
-        Works "CertificateStorePassword": Text, "" secret, "Password of CertificateStore.", "s3cr3t";
+        Works "CertificateStoreType": Choice(STORES), "", "What CertificateStore holds. `…FILE` takes a path, `…BLOB` the content. It must hold an RSA private key. `USER` and `MACHINE` are the stores of the operating system, as for SSLClientCertType.", "PEMKEY_FILE";
+        Works "CertificateStore": Lines, "" secret, "File or content with the RSA key of OAuth 1.0, or the name of a store of the operating system. Secret, since it may hold the key itself.", "/etc/jsmql/jira.pem";
+        Works "CertificateStorePassword": Text, "" secret, "Password of CertificateStore; not for `USER` and `MACHINE`, which have none.", "s3cr3t";
         Works "CertificateSubject": Text, "", "Which certificate of CertificateStore: its whole subject, else a part of it. Empty or `*`: the first with a key.", "'CN=jsmql, O=Acme'";
     }
     Tls {
-        Works "SSLClientCert": Lines, "" secret, "Client certificate and its private key: a file, or the content in base64 or PEM, as SSLClientCertType says. Secret, since it may hold the key itself.", "/etc/jsmql/client.p12";
-        Works "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds. `…FILE` takes a path, `…BLOB` the content. It must hold a private key and its certificate: PFX (PKCS #12), JKS or PEM. `USER` and `MACHINE`, the stores of the operating system, are refused: export the certificate as `PFXFILE`.", "PEMKEY_FILE";
-        Works "SSLClientCertPassword": Text, "" secret, "Password of SSLClientCert, its keys included.", "s3cr3t";
+        Works "SSLClientCert": Lines, "" secret, "Client certificate and its private key: a file, the content in base64 or PEM, or the name of a store of the operating system, as SSLClientCertType says. Secret, since it may hold the key itself.", "/etc/jsmql/client.p12";
+        Works "SSLClientCertType": Choice(STORES), "PFXFILE", "What SSLClientCert holds. `…FILE` takes a path, `…BLOB` the content. It must hold a private key and its certificate: PFX (PKCS #12), JKS or PEM. `USER` and `MACHINE` are the stores of the operating system: a store of Windows (empty: `MY`) or a keychain of macOS (empty: the login keychain, or the system's), from which PowerShell or `security` exports; a key that may not be exported is refused. They are tested with stand-ins for these commands, and have not yet been run on a real Windows or macOS.", "PEMKEY_FILE";
+        Works "SSLClientCertPassword": Text, "" secret, "Password of SSLClientCert, its keys included; not for `USER` and `MACHINE`, which have none.", "s3cr3t";
         Works "SSLClientCertSubject": Text, "*", "Which certificate of SSLClientCert: its whole subject, else a part of it; `*` is the first with a key.", "CN=jsmql";
         Works "SSLServerCert": Lines, "", "What is accepted from the server besides the certificates that the system trusts: a PEM file or PEM text with certificates (the server's own, or those of an authority) or a public key, the certificate's thumbprint (MD5, SHA-1 or SHA-256 in hexadecimal), or `*` for anything, which protects nothing.", "/etc/jsmql/ca.pem";
     }

@@ -63,8 +63,8 @@ const KINDS: &[(&str, StoreFormat, bool)] = &[
 /// The bytes of a store, or where they are.
 #[derive(Debug, Clone)]
 pub(crate) enum StorePlace {
-    /// A file, or the name of a store of the operating system. Not known to exist, and kept like a secret: with the wrong type it
-    /// may be the content.
+    /// A file, or the name of a store of the operating system, where empty is the usual one. Not known to exist, and kept like a
+    /// secret: with the wrong type it may be the content.
     File(Secret),
     /// The content itself: base64, or text where the format is text.
     Blob(Secret),
@@ -110,23 +110,30 @@ pub(super) const SIGNING: StoreNames = StoreNames {
 
 /// The store that these options describe. None: no store is set.
 pub(super) fn store(values: &OptionValues, names: &StoreNames) -> Result<Option<StoreOptions>> {
-    let Some(content) = values.filled(names.content) else {
-        let orphan = [names.kind, names.password, names.subject]
-            .into_iter()
-            .find(|name| values.differs(name));
-        return match orphan {
-            None => Ok(None),
-            Some(name) => Err(
-                Error::new(ErrorKind::Option, format!("{name} is set without {}", names.content)).hint(format!(
-                    "set {}, or leave {name} out ({})",
-                    names.content,
-                    values.source(name)
-                )),
-            ),
-        };
-    };
     let kind = values.text(names.kind);
-    let Some(&(kind, format, is_file)) = KINDS.iter().find(|(word, ..)| *word == kind) else {
+    let known = KINDS.iter().find(|(word, ..)| *word == kind);
+    let system = matches!(known, Some((_, StoreFormat::System, _)));
+    let content = match values.filled(names.content) {
+        Some(content) => content,
+        // The store of the operating system that keeps one's own certificates.
+        None if system => "",
+        None => {
+            let orphan = [names.kind, names.password, names.subject]
+                .into_iter()
+                .find(|name| values.differs(name));
+            return match orphan {
+                None => Ok(None),
+                Some(name) => Err(
+                    Error::new(ErrorKind::Option, format!("{name} is set without {}", names.content)).hint(format!(
+                        "set {}, or leave {name} out ({})",
+                        names.content,
+                        values.source(name)
+                    )),
+                ),
+            };
+        }
+    };
+    let Some(&(kind, format, is_file)) = known else {
         return Err(
             Error::new(ErrorKind::Option, format!("{} is set without {}", names.content, names.kind)).hint(format!(
                 "say what {} holds, such as {}=PEMKEY_FILE",
@@ -134,6 +141,13 @@ pub(super) fn store(values: &OptionValues, names: &StoreNames) -> Result<Option<
             )),
         );
     };
+    if system && values.filled(names.password).is_some() {
+        return Err(Error::new(
+            ErrorKind::Option,
+            format!("{} is set, but the {kind} certificate store has no password", names.password),
+        )
+        .hint(format!("leave {} out", names.password)));
+    }
     Ok(Some(StoreOptions {
         option: names.content,
         kind,
@@ -177,6 +191,16 @@ mod tests {
         assert!(matches!(blob.place, StorePlace::Blob(_)));
         assert_eq!((blob.kind, blob.subject.as_str()), ("PEMKEY_BLOB", "CN=a"));
         assert!(read("").unwrap().is_none());
+        let system = read("SSLClientCertType=USER").unwrap().unwrap();
+        assert!(matches!(&system.place, StorePlace::File(name) if name.expose().is_empty()));
+        assert_eq!((system.kind, system.format), ("USER", StoreFormat::System));
+        let system = read("SSLClientCertType=machine;SSLClientCert=WebHosting").unwrap().unwrap();
+        assert!(matches!(&system.place, StorePlace::File(name) if name.expose() == "WebHosting"));
+        let error = read("SSLClientCertType=USER;SSLClientCertPassword=canary").unwrap_err();
+        assert_eq!(
+            error.message(),
+            "SSLClientCertPassword is set, but the USER certificate store has no password"
+        );
         let error = read("SSLClientCertPassword=canary").unwrap_err();
         assert_eq!(error.message(), "SSLClientCertPassword is set without SSLClientCert");
         let error = store(&OptionValues::read("CertificateStore=/x", []).unwrap(), &SIGNING).unwrap_err();

@@ -7,7 +7,7 @@ use super::gate::Gate;
 use super::jitter::Jitter;
 use super::link::{Link, root_path};
 use super::log::RequestLog;
-use super::{ClientOptions, Method, Request, Response, Statement, Terms, route, tls};
+use super::{ClientOptions, Method, Request, Response, Statement, Terms, route};
 use crate::connection::Route;
 use crate::error::{Error, ErrorKind, Result};
 use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -139,7 +139,7 @@ impl fmt::Debug for Client {
 /// A builder with the TLS configuration and the proxy of `options`, and the bridge that lives as long as the client.
 pub(super) fn transport(options: &ClientOptions) -> Result<(reqwest::ClientBuilder, Option<Bridge>)> {
     let (mut builder, bridge) = route::apply(reqwest::Client::builder(), options)?;
-    if let Some(config) = tls::config(&options.tls)? {
+    if let Some(config) = options.tls.config()? {
         builder = builder.tls_backend_preconfigured(config);
     } else if options.base.scheme() == "http" && !matches!(options.route, Route::Through(_)) && options.is_loopback() {
         // Plain HTTP needs no certificates: reading the system's takes a moment, and a bare container has none.

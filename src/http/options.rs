@@ -1,7 +1,8 @@
 //! What a client must be told: plain values, checked when the client is made.
 
+use super::tls::Tls;
 use super::{Authorization, RetryPolicy};
-use crate::connection::{Route, TlsOptions};
+use crate::connection::Route;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Scopes;
 use async_trait::async_trait;
@@ -22,7 +23,7 @@ pub(crate) struct ClientOptions {
     /// Which scopes requests need, for messages.
     pub scopes: Arc<Scopes>,
     /// What is presented to the server, and accepted from it.
-    pub tls: TlsOptions,
+    pub tls: Tls,
     /// The way to the site.
     pub route: Route,
     /// The log of the session. None: events go where the embedding program sends them.
@@ -59,7 +60,7 @@ impl ClientOptions {
             locator: None,
             log: None,
             scopes: Arc::default(),
-            tls: TlsOptions::default(),
+            tls: Tls::default(),
             route: Route::default(),
             language: None,
             max_concurrency: 16,

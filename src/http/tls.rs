@@ -16,10 +16,49 @@ use rustls::pki_types::{
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The configuration that `options` ask for. None: they ask for nothing.
-pub(super) fn config(options: &TlsOptions) -> Result<Option<ClientConfig>> {
+/// What is presented to the server and accepted from it. Clones share the configuration, so that the store of the client certificate
+/// is opened once for all clients of a session: some of them are made in the middle of a request, and the operating system may ask a
+/// person before it opens its own.
+#[derive(Clone, Default)]
+pub(crate) struct Tls(Arc<Made>);
+
+#[derive(Default)]
+struct Made {
+    options: TlsOptions,
+    /// None: not made yet.
+    config: Mutex<Option<Option<ClientConfig>>>,
+}
+
+impl From<TlsOptions> for Tls {
+    fn from(options: TlsOptions) -> Self {
+        Self(Arc::new(Made {
+            options,
+            config: Mutex::default(),
+        }))
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.options.fmt(f)
+    }
+}
+
+impl Tls {
+    /// The configuration that the options ask for. None: they ask for nothing.
+    pub(super) fn config(&self) -> Result<Option<ClientConfig>> {
+        let mut made = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(match &*made {
+            Some(config) => config.clone(),
+            None => made.insert(config(&self.0.options)?).clone(),
+        })
+    }
+}
+
+fn config(options: &TlsOptions) -> Result<Option<ClientConfig>> {
     if options.client.is_none() && options.server == ServerTrust::System {
         return Ok(None);
     }

@@ -86,4 +86,24 @@ mod tests {
             }
         }
     }
+
+    /// By hand, without a desktop too: `dbus-run-session -- sh -c 'printf pw | gnome-keyring-daemon --unlock --components=secrets;
+    /// cargo test --features keyring --lib -- --ignored in_a_desktop_session'`.
+    #[cfg(feature = "keyring")]
+    #[tokio::test(flavor = "multi_thread")]
+    #[ignore = "needs a desktop session with a keyring that is unlocked"]
+    async fn what_is_kept_is_there_in_a_desktop_session() {
+        const NAME: &str = "jsmql test of what is kept";
+        // Tokens are longer than most passwords, and are written from within the async runtime.
+        let long = "t0ken-ü-".repeat(2000);
+        remove(NAME).unwrap();
+        assert_eq!(load(NAME).unwrap(), None);
+        for text in ["first", long.as_str(), "last"] {
+            save(NAME, text).unwrap();
+            assert_eq!(load(NAME).unwrap().as_deref(), Some(text));
+        }
+        assert!(remove(NAME).unwrap());
+        assert!(!remove(NAME).unwrap());
+        assert_eq!(load(NAME).unwrap(), None);
+    }
 }

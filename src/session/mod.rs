@@ -118,7 +118,7 @@ impl Session {
         let options = ClientOptions {
             log: log.clone(),
             scopes: catalog.scopes().clone(),
-            tls: connection.tls().clone(),
+            tls: connection.tls().clone().into(),
             route: connection.route().clone(),
             language: connection.request_language().map(str::to_owned),
             max_concurrency: connection.max_concurrency(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::connection::Connection;
+use crate::http::tls::Tls;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -95,7 +96,7 @@ impl Server {
     async fn ask(&self, options: &str) -> Result<String> {
         let connection = Connection::parse(&format!("URL={};AuthScheme=Anonymous;{options}", self.url), [])?;
         let client = Client::new(ClientOptions {
-            tls: connection.tls().clone(),
+            tls: connection.tls().clone().into(),
             retry: RetryPolicy {
                 transient_base: MS,
                 ..RetryPolicy::default()
@@ -202,6 +203,21 @@ async fn a_client_certificate_is_presented() {
         assert_eq!(error.kind(), ErrorKind::Tls, "{error}");
         assert!(error.hint_text().unwrap().contains("SSLClientCert"), "{error:?}");
     }
+}
+
+#[test]
+fn the_clients_of_a_session_open_the_store_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("client.pem");
+    std::fs::copy("tests/certificates/client.pem", &file).unwrap();
+    let text = format!("SSLClientCert={};SSLClientCertType=PEMKEY_FILE", file.display());
+    let connection = Connection::parse(&format!("URL=https://localhost;AuthScheme=Anonymous;{text}"), []).unwrap();
+    let tls = Tls::from(connection.tls().clone());
+    assert!(tls.clone().config().unwrap().is_some());
+    std::fs::remove_file(&file).unwrap();
+    assert!(tls.clone().config().unwrap().is_some());
+    let error = Tls::from(connection.tls().clone()).config().unwrap_err();
+    assert!(error.message().contains("cannot read the file of SSLClientCert"), "{error}");
 }
 
 #[tokio::test]

@@ -172,6 +172,28 @@ async fn a_refused_token_is_refreshed_once_for_all_requests() {
     }
 }
 
+/// By hand, as the test of the keyring itself.
+#[cfg(feature = "keyring")]
+#[tokio::test]
+#[ignore = "needs a desktop session with a keyring that is unlocked"]
+async fn tokens_are_kept_in_a_desktop_session() {
+    let state: Shared = shared();
+    let url = site(&state).await;
+    let rest =
+        "InitiateOAuth=REFRESH;OAuthAccessToken=old;OAuthRefreshToken=r0;OAuthSettingsLocation=keyring://jsmql test of tokens";
+    let (one, sign_in) = client(&text(&url, rest)).unwrap();
+    sign_in.logout().await.unwrap();
+    let answers = futures::future::join_all((0..20).map(|_| ask(&one))).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    let (other, sign_in) = client(&text(&url, rest)).unwrap();
+    assert!(ask(&other).await.is_ok());
+    assert_eq!(state.lock().unwrap().refreshes, 1);
+    assert_eq!(
+        sign_in.logout().await.unwrap(),
+        "removed the tokens in keyring://jsmql test of tokens"
+    );
+}
+
 #[tokio::test]
 async fn a_locked_account_is_asked_for_once() {
     let state: Shared = shared();
