@@ -281,9 +281,7 @@ async fn exchange(server: &Server, request: Request<Incoming>) -> Result<Respons
     if let Ok(body) = request.into_body().collect().await {
         head.body = body.to_bytes().to_vec();
     }
-    if !server.latency.is_zero() {
-        tokio::time::sleep(server.latency).await;
-    }
+    let due = Instant::now() + server.latency;
     // What is read by POST is told apart by its body.
     let address = format!("{} {}", head.address, String::from_utf8_lossy(&head.body));
     let met = server.faults.meet(&address, head.writes());
@@ -291,20 +289,22 @@ async fn exchange(server: &Server, request: Request<Incoming>) -> Result<Respons
     if broken(Kind::Hang) {
         std::future::pending::<()>().await;
     }
-    if broken(Kind::Reset) {
-        server.note(&head, 0);
-        return Err(io::ErrorKind::ConnectionReset.into());
+    let response = if broken(Kind::Reset) {
+        None
+    } else {
+        let answer = met
+            .iter()
+            .find_map(|&kind| instead(kind))
+            .unwrap_or_else(|| server.answer(&head, &met));
+        let lost = broken(Kind::LostAnswer) && head.writes();
+        (!lost).then(|| respond(&head, answer, &met))
+    };
+    // Making the answer is part of the time that it takes.
+    if !server.latency.is_zero() {
+        tokio::time::sleep_until(due.into()).await;
     }
-    let answer = met
-        .iter()
-        .find_map(|&kind| instead(kind))
-        .unwrap_or_else(|| server.answer(&head, &met));
-    if broken(Kind::LostAnswer) && head.writes() {
-        server.note(&head, 0);
-        return Err(io::ErrorKind::ConnectionReset.into());
-    }
-    server.note(&head, answer.status);
-    Ok(respond(&head, answer, &met))
+    server.note(&head, response.as_ref().map_or(0, |response| response.status().as_u16()));
+    response.ok_or_else(|| io::ErrorKind::ConnectionReset.into())
 }
 
 struct UnderWay<'a>(&'a AtomicUsize);

@@ -19,7 +19,7 @@ use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
 use super::shape::{self, Shape};
-use super::site::{Length, Site};
+use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Request, Response, Statement};
 use crate::schema::{Origin, PageStyle, Table};
@@ -319,7 +319,8 @@ impl Reader {
         let rows = self.first_rows(table);
         let send = |start| Ok((start, self.send(table, &call, wants, Span { start, rows })?));
         let (_, first) = send(0)?;
-        let further = (1..self.pages_at_once(table, &call)).map(|page| send(page * rows));
+        let stride = self.scope.site.stride(table, &call);
+        let further = (1..self.pages_at_once(table, &call, stride)).map(|page| send(page * stride));
         Ok(Opened {
             further: further.collect::<Result<_>>()?,
             first,
@@ -329,16 +330,14 @@ impl Reader {
     }
 
     /// Pages of a call that can be asked for before any has come: they are there, or were the last time.
-    fn pages_at_once(&self, table: &Table, call: &Call) -> usize {
+    fn pages_at_once(&self, table: &Table, call: &Call, stride: usize) -> usize {
         let site = &self.scope.site;
         let by_offset = table.page.style == PageStyle::Offset && matches!(call.endpoint, EndpointRef::List(_));
         if !by_offset || self.read.limit.is_some() {
             return 1;
         }
-        let rows = site.page_rows(table);
-        let remembered = site.length(table, call).filter(|length| length.stride == rows);
-        let pages = remembered.map_or(1, |length| length.pages).max(self.beyond / rows + 1);
-        pages.min(site.client.max_concurrency())
+        let remembered = site.context().sizes.pages(table, call).unwrap_or(1);
+        remembered.max(self.beyond / stride + 1).min(site.client.max_concurrency())
     }
 
     /// The one place where an error means "no rows": a 404 on a get by the full key, and on a child of a parent that has gone meanwhile.
@@ -471,7 +470,7 @@ impl Reader {
         let short = call.endpoint.of(&table).placeholders().next().is_some();
         let mut widest = client.max_concurrency();
         let mut window = if short { 1 } else { widest };
-        let known = self.scope.site.length(&table, call).map_or(usize::MAX, |length| length.pages);
+        let known = self.scope.site.context().sizes.pages(&table, call).unwrap_or(usize::MAX);
         let mut empty = 0;
         let mut surprises = 0;
         let mut ahead = expected.unwrap_or_default();
@@ -532,8 +531,9 @@ impl Reader {
             }
         }
         drop(queue);
-        let stride = if surprises == 0 { stride } else { 0 };
-        self.scope.site.remember(&table, call, Length { pages: count, stride });
+        self.scope
+            .site
+            .remember(&table, call, count, (surprises == 0).then_some(stride));
         if duplicates > 0 && listing.decoder.has_identity() {
             self.settle(listing, call, duplicates).await?;
         }

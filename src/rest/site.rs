@@ -43,14 +43,6 @@ pub(crate) struct Writing {
     pub(crate) schemas: Option<PathBuf>,
 }
 
-/// How long a list was when it was read.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Length {
-    pub(super) pages: usize,
-    /// Rows from the start of a page to the start of the next; 0 where they differ.
-    pub(super) stride: usize,
-}
-
 /// Everything a read needs besides what to read.
 #[derive(Debug)]
 pub(crate) struct Site {
@@ -68,7 +60,9 @@ pub(crate) struct Site {
     pub(crate) writes: WriteLog,
     paces: Mutex<Paces>,
     touched: Mutex<Touched>,
-    lengths: Mutex<HashMap<String, Length>>,
+    sizes: Mutex<HashMap<String, usize>>,
+    /// How far a page of an endpoint reaches, by its path: the site may give fewer rows than are asked for.
+    strides: Mutex<HashMap<String, usize>>,
     /// The fields of the site.
     pub(crate) metadata: Metadata,
     pub(super) deployment: Deployment,
@@ -94,7 +88,8 @@ impl Site {
             writes: WriteLog::default(),
             paces: Mutex::default(),
             touched: Mutex::default(),
-            lengths: Mutex::default(),
+            sizes: Mutex::default(),
+            strides: Mutex::default(),
             metadata: Metadata::default(),
             deployment: Deployment::default(),
             small_batches: AtomicBool::new(false),
@@ -146,25 +141,37 @@ impl Site {
         self.small_batches.store(true, Relaxed);
     }
 
-    /// Remembers how long a list is.
-    pub(super) fn remember(&self, table: &Table, call: &Call, length: Length) {
-        if let Ok(mut lengths) = self.lengths.lock() {
-            lengths.insert(length_key(table, call), length);
+    /// Remembers how many pages a list took, and how far each of them reached; `None` where they differ.
+    pub(super) fn remember(&self, table: &Table, call: &Call, pages: usize, stride: Option<usize>) {
+        if let Ok(mut sizes) = self.sizes.lock() {
+            sizes.insert(size_key(table, call), pages);
+        }
+        // One page does not tell how far another would have reached.
+        if pages > 1
+            && let Ok(mut strides) = self.strides.lock()
+        {
+            let path = call.endpoint.of(table).template.to_string();
+            match stride {
+                Some(stride) => strides.insert(path, stride),
+                None => strides.remove(&path),
+            };
         }
     }
 
-    /// How long a list was when it was last read.
-    pub(super) fn length(&self, table: &Table, call: &Call) -> Option<Length> {
-        self.lengths.lock().ok()?.get(&length_key(table, call)).copied()
+    /// How far a page of this call reaches, as far as is known.
+    pub(super) fn stride(&self, table: &Table, call: &Call) -> usize {
+        let strides = self.strides.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = strides.get(&*call.endpoint.of(table).template);
+        shown.copied().unwrap_or_else(|| self.page_rows(table))
     }
 }
 
 impl Sizes for Site {
     fn pages(&self, table: &Table, call: &Call) -> Option<usize> {
-        self.length(table, call).map(|length| length.pages)
+        self.sizes.lock().ok()?.get(&size_key(table, call)).copied()
     }
 }
 
-fn length_key(table: &Table, call: &Call) -> String {
+fn size_key(table: &Table, call: &Call) -> String {
     format!("{} {:?} {:?}", call.endpoint.of(table).template, call.values, call.query)
 }
