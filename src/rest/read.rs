@@ -465,11 +465,10 @@ impl Reader {
             Some(start) => start - first.start,
             None => most,
         };
-        // The list of one parent is short as a rule: pages are asked for in advance only as it proves long. A list of the site is long
-        // as a rule, unless it was read before and is known to end.
+        // The list of one parent is short as a rule: pages are asked for in advance only as it proves long, half as many as have come. A
+        // list of the site is long as a rule, unless it was read before and is known to end.
         let short = call.endpoint.of(&table).placeholders().next().is_some();
         let mut widest = client.max_concurrency();
-        let mut window = if short { 1 } else { widest };
         let known = self.scope.site.context().sizes.pages(&table, call).unwrap_or(usize::MAX);
         let mut empty = 0;
         let mut surprises = 0;
@@ -481,6 +480,7 @@ impl Reader {
             queue.clear();
         }
         while let Some(start) = expected {
+            let window = if short { (count / 2).clamp(1, widest) } else { widest };
             let budget = listing.decoder.budget();
             let asked = |queue: &VecDeque<_>| count + queue.len();
             while queue.len() < window && ahead - start < budget && (queue.is_empty() || (ahead < total && asked(&queue) < known))
@@ -503,7 +503,6 @@ impl Reader {
             }
             let page = self.decode(listing, &response).await?;
             duplicates += page.received - page.fresh;
-            window = (window + 1).min(widest);
             empty = if page.received == 0 { empty + 1 } else { 0 };
             if empty > MAX_EMPTY_PAGES {
                 return Err(Error::new(
@@ -526,7 +525,7 @@ impl Reader {
                 stride = next - start;
                 surprises += 1;
                 if surprises > 1 {
-                    (window, widest) = (1, 1);
+                    widest = 1;
                 }
             }
         }
