@@ -255,6 +255,46 @@ fn options_come_from_the_environment_too() {
 }
 
 #[test]
+#[cfg(feature = "flight")]
+fn a_server_that_clients_pass_through_takes_all_but_the_account_from_the_environment() {
+    let serve = || {
+        let mut command = jsmql();
+        command.args(["serve", "--pass-through", "--bind", "127.0.0.1:0"]);
+        command
+    };
+    // A user is refused, and not left aside.
+    let account = "URL=http://127.0.0.1:1;User=a@b.example;APIToken=canary";
+    let (status, out, err) = told(serve().env("JSMQL_CONNECTION", account).output().unwrap());
+    assert_eq!((status, out.as_str()), (2, ""), "{err}");
+    assert!(
+        err.contains("AuthScheme is Anonymous, which does not use User") && !err.contains("canary"),
+        "{err}"
+    );
+    let mut child = serve()
+        .env("JSMQL_CONNECTION", "URL=http://127.0.0.1:1;MaxRows=5")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut url = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(child.stdout.take().unwrap()), &mut url).unwrap();
+    child.kill().unwrap();
+    let (_, _, err) = told(child.wait_with_output().unwrap());
+    assert!(url.starts_with("grpc://127.0.0.1:"), "{url}{err}");
+}
+
+#[test]
+fn rows_that_end_at_max_rows_say_so() {
+    let asked = ["--demo", "--connection", "MaxRows=2", "--format", "csv", "-c"];
+    let ask = |sql| run(&[asked.as_slice(), &[sql]].concat());
+    let (status, out, err) = ask("SELECT id FROM service_desks ORDER BY id");
+    assert_eq!((status, out.as_str()), (0, "id\n1\n2\n"));
+    assert_eq!(err, "warning: the rows end at MaxRows; there are more\n");
+    let (_, _, err) = ask("SELECT id FROM service_desks ORDER BY id LIMIT 2");
+    assert_eq!(err, "");
+}
+
+#[test]
 fn help_names_the_options_and_the_test_names_us() {
     let (status, out, _) = run(&["--help"]);
     assert_eq!(status, 0);

@@ -113,7 +113,7 @@ impl Rows {
         self.statement.number()
     }
 
-    /// Whether `MaxRows` has cut the rows off. Final when the stream has ended.
+    /// Whether `MaxRows` has cut the rows off, which is among the warnings as well. Final when the stream has ended.
     pub fn is_capped(&self) -> bool {
         self.capped
     }
@@ -145,7 +145,10 @@ impl Stream for Rows {
             Some(Ok(batch)) => match self.left {
                 Some(left) if batch.num_rows() > left => {
                     self.left = Some(0);
-                    self.capped = true;
+                    if !self.capped {
+                        self.capped = true;
+                        self.statement.warn("the rows end at MaxRows; there are more", 1);
+                    }
                     Some(Ok(batch.slice(0, left)))
                 }
                 Some(left) => {

@@ -347,9 +347,6 @@ async fn read(session: &Session, statement: ParsedStatement, output: &mut Output
     for warning in rows.meter().warnings() {
         eprintln!("warning: {warning}");
     }
-    if rows.is_capped() {
-        eprintln!("note: the rows end at MaxRows; there are more");
-    }
     Ok(Done {
         number: rows.statement(),
         rows: count,

@@ -67,14 +67,12 @@ struct Served {
 
 async fn site(arguments: &ServeArgs) -> Result<Served> {
     let text = arguments.site.connection.as_deref().unwrap_or_default();
-    // The site without an account: what names one is refused, wherever it was left.
-    let account = if arguments.pass_through { "AuthScheme=Anonymous" } else { "" };
     #[cfg(feature = "demo")]
     if arguments.site.demo {
         use crate::demo::{TOKEN, USER};
         let demo = super::site::start_demo(&arguments.site.demo_site, 0).await?;
         let account = match arguments.pass_through {
-            true => account.to_owned(),
+            true => "AuthScheme=Anonymous".to_owned(),
             false => format!("AuthScheme=APIToken;User={USER};APIToken={TOKEN}"),
         };
         return Ok(Served {
@@ -82,10 +80,12 @@ async fn site(arguments: &ServeArgs) -> Result<Served> {
             _demo: Some(demo),
         });
     }
-    let separator = if text.is_empty() || account.is_empty() { "" } else { ";" };
-    let text = format!("{account}{separator}{text}");
+    let profile = arguments.site.profile.as_deref();
     Ok(Served {
-        connection: crate::profile::connection(&text, arguments.site.profile.as_deref())?,
+        connection: match arguments.pass_through {
+            true => crate::profile::without_account(text, profile)?,
+            false => crate::profile::connection(text, profile)?,
+        },
         #[cfg(feature = "demo")]
         _demo: None,
     })

@@ -6,6 +6,7 @@ use arrow_flight::sql::{CommandStatementQuery, ProstMessageExt};
 use arrow_flight::{Action, CancelFlightInfoRequest, CancelFlightInfoResult, CancelStatus, FlightDescriptor, Ticket};
 use futures::{StreamExt, TryStreamExt};
 use jsmql::demo::DemoOptions;
+use jsmql::flight::ServeOptions;
 use prost::Message;
 use tonic::Code;
 
@@ -346,4 +347,29 @@ async fn a_statement_can_be_cancelled() {
     let any = arrow_flight::sql::Any::decode(&*answers[0].body).unwrap();
     let result: arrow_flight::sql::ActionCancelQueryResult = any.unpack().unwrap().unwrap();
     assert_eq!(result.result, 1);
+}
+
+#[tokio::test]
+async fn rows_beyond_the_cap_of_the_server_are_an_error_and_never_missing() {
+    let served = serve_with(DemoOptions::default(), ServeOptions::default(), "MaxRows=5").await;
+    let mut client = served.client().await;
+    let info = client.execute("SELECT issue_key FROM requests".into(), None).await.unwrap();
+    let mut stream = client.do_get(ticket(&info)).await.unwrap();
+    let (mut rows, mut ended) = (0, None);
+    while let Some(item) = stream.next().await {
+        match item {
+            Ok(batch) => rows += batch.num_rows(),
+            Err(error) => ended = Some(error),
+        }
+    }
+    assert_eq!(rows, 5);
+    refused(
+        Err::<(), _>(ended.unwrap()),
+        Code::ResourceExhausted,
+        "the rows end at MaxRows",
+    );
+    assert_eq!(served.asked(), 1, "{:?}", served.requests());
+    // As many rows as there may be are all of them.
+    let five = query(&mut client, "SELECT issue_key FROM requests LIMIT 5").await.unwrap();
+    assert_eq!(texts(&five).len(), 5);
 }

@@ -26,12 +26,17 @@ pub(crate) struct Served {
 
 /// Starts a site and a server in front of it.
 pub(crate) async fn serve(demo: DemoOptions, options: ServeOptions) -> Served {
+    serve_with(demo, options, "").await
+}
+
+/// The same with further options of the connection.
+pub(crate) async fn serve_with(demo: DemoOptions, options: ServeOptions, further: &str) -> Served {
     let site = DemoSite::start(demo).await.unwrap();
     let account = match options.access {
         Access::PassThrough => "AuthScheme=Anonymous".to_owned(),
         Access::Own { .. } => format!("User={USER};APIToken={TOKEN}"),
     };
-    let text = format!("URL={};{account}", site.url());
+    let text = format!("URL={};{account};{further}", site.url());
     let connection = Connection::parse(&text, std::iter::empty()).unwrap();
     let server = Server::bind(connection, options).await.unwrap();
     let url = server
