@@ -126,7 +126,6 @@ async fn run(sql: &str, again: bool) -> Run {
     if again {
         drain(&session, sql).await;
     }
-    let before = site.served().len();
     let began = Instant::now();
     let mut stream = session.sql(sql).await.expect("the statement is right");
     let (mut rows, mut first) = (0, None);
@@ -137,7 +136,7 @@ async fn run(sql: &str, again: bool) -> Run {
     let whole = began.elapsed();
     Run {
         rows,
-        requests: site.served().len() - before,
+        requests: usize::try_from(stream.meter().progress().requests).expect("not so many"),
         first: first.unwrap_or(whole),
         whole,
     }

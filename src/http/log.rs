@@ -37,6 +37,16 @@ pub struct LoggedRequest {
     pub error: Option<String>,
 }
 
+/// What is said to have gone wrong with a request that was let go.
+const CANCELLED: &str = "cancelled";
+
+impl LoggedRequest {
+    /// Whether nobody waited for the answer any more: the statement had all its rows, or was cancelled.
+    pub fn was_cancelled(&self) -> bool {
+        self.status.is_none() && self.error.as_deref() == Some(CANCELLED)
+    }
+}
+
 /// A ring buffer of the newest 10,000 attempts.
 #[derive(Debug, Default)]
 pub(crate) struct RequestLog(Mutex<VecDeque<LoggedRequest>>);
@@ -79,7 +89,7 @@ impl RequestLog {
             elapsed_ms: 0.0,
             bytes: 0,
             attempt,
-            error: Some("cancelled".into()),
+            error: Some(CANCELLED.into()),
         };
         Attempt {
             log: self,

@@ -55,18 +55,20 @@ pub(super) fn summary(requests: &[LoggedRequest]) -> String {
         let mut times: Vec<f64> = requests.iter().map(|request| request.elapsed_ms).collect();
         times.sort_by(f64::total_cmp);
         let bytes: u64 = requests.iter().map(|request| request.bytes).sum();
-        let failed = requests
-            .iter()
-            .filter(|request| request.status.is_none_or(|status| status >= 400))
-            .count();
-        let failed = if failed > 0 {
-            format!(", {failed} failed")
-        } else {
-            String::new()
-        };
+        let failed = |request: &&&LoggedRequest| !request.was_cancelled() && request.status.is_none_or(|status| status >= 400);
+        let mut notes = String::new();
+        for (many, word) in [
+            (requests.iter().filter(failed).count(), "failed"),
+            // Pages asked for in advance beyond the end of a list, as a rule.
+            (requests.iter().filter(|request| request.was_cancelled()).count(), "cancelled"),
+        ] {
+            if many > 0 {
+                let _ = write!(notes, ", {many} {word}");
+            }
+        }
         let _ = writeln!(
             text,
-            "{:>6} x {method} {path}  {:.0}/{:.0}/{:.0} ms least/median/most, {}{failed}",
+            "{:>6} x {method} {path}  {:.0}/{:.0}/{:.0} ms least/median/most, {}{notes}",
             requests.len(),
             times.first().copied().unwrap_or_default(),
             times.get(times.len() / 2).copied().unwrap_or_default(),
@@ -117,16 +119,22 @@ mod tests {
 
     #[test]
     fn endpoints_are_counted_together() {
+        let mut dropped = request("/rest/servicedeskapi/request/HR-3", 1, 0);
+        (dropped.status, dropped.error) = (None, Some("cancelled".into()));
         let requests = [
+            dropped,
             request("/rest/servicedeskapi/request/HR-1", 1, 503),
             request("/rest/servicedeskapi/request/HR-1", 2, 200),
             request("/rest/servicedeskapi/request/HR-2", 1, 200),
             request("/rest/api/3/field", 1, 200),
         ];
         let text = summary(&requests);
-        assert!(text.contains("3 x GET /rest/servicedeskapi/request/…"), "{text}");
-        assert!(text.contains("1 failed") && text.contains("/rest/api/3/field"), "{text}");
-        assert!(text.ends_with("4 requests, 1 of them again, 400 B\n"), "{text}");
-        assert_eq!(trace(&requests).lines().count(), 4 + 3);
+        assert!(text.contains("4 x GET /rest/servicedeskapi/request/…"), "{text}");
+        assert!(
+            text.contains("1 failed, 1 cancelled") && text.contains("/rest/api/3/field"),
+            "{text}"
+        );
+        assert!(text.ends_with("5 requests, 1 of them again, 500 B\n"), "{text}");
+        assert_eq!(trace(&requests).lines().count(), 5 + 3);
     }
 }

@@ -171,6 +171,17 @@ def parameters_reach_the_site(url, c):
         rows(c, sql, ("a", "b"))
 
 
+@check
+def rows_that_end_at_max_rows_say_so(url, c):
+    with connect(url, MaxRows="5") as capped, capped.cursor() as cursor:
+        for sql, says in [
+            ("SELECT issue_key FROM requests", "the rows end at MaxRows; there are more"),
+            ("SELECT issue_key FROM requests LIMIT 5", ""),
+        ]:
+            same(len(cursor.execute(sql).fetchall()), 5)
+            same(cursor.adbc_statement.get_option("jsmql.statement.warnings"), says)
+
+
 # Writing
 
 
