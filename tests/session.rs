@@ -12,6 +12,8 @@ use jsmql::{Connection, Error, ErrorKind, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+#[path = "session/advance.rs"]
+mod advance;
 #[path = "session/library.rs"]
 mod library;
 #[path = "session/listing.rs"]

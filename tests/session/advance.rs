@@ -1,0 +1,48 @@
+//! Pages that are known to be there are asked for before any has come.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use jsmql::demo::{DemoOptions, DemoSite, TOKEN, USER};
+
+use super::open;
+
+/// Long enough that all requests are sent before the first answer comes.
+const LATENCY: Duration = Duration::from_secs(1);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_was_read_before_is_asked_for_at_once() {
+    let options = DemoOptions {
+        requests: 450,
+        latency: LATENCY,
+        ..DemoOptions::default()
+    };
+    let site = DemoSite::start(options).await.unwrap();
+    let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
+    let sql = "SELECT issue_key FROM requests WHERE request_ownership = 'ALL_REQUESTS'";
+    let (mut found, mut at_once) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let mut stream = session.sql(sql).await.unwrap();
+        let meter = stream.meter();
+        let reading = tokio::spawn(async move {
+            let mut rows = 0;
+            while let Some(batch) = stream.next().await {
+                rows += batch.unwrap().num_rows();
+            }
+            rows
+        });
+        // What was sent by the time that the first byte of an answer came.
+        let mut sent = 0;
+        while meter.progress().bytes == 0 {
+            sent = meter.progress().requests;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        at_once.push(sent);
+        found.push((reading.await.unwrap(), meter.progress().requests));
+    }
+    let pages = 5;
+    assert_eq!(at_once, [1, pages], "requests before the first answer");
+    assert_eq!(found[0].0, found[1].0);
+    assert!(found[0].0 > 400, "{found:?}");
+    assert_eq!(found[1].1, pages, "no request beyond the end that is known");
+}
