@@ -270,6 +270,21 @@ fn a_server_that_clients_pass_through_takes_all_but_the_account_from_the_environ
         err.contains("AuthScheme is Anonymous, which does not use User") && !err.contains("canary"),
         "{err}"
     );
+    // So is a token, also beside a scheme that would take it.
+    let account = "URL=http://127.0.0.1:1;AuthScheme=PAT;APIToken=canary";
+    for (arguments, variables) in [
+        (&[][..], &[("JSMQL_CONNECTION", account)][..]),
+        (&["--connection", account], &[]),
+        (&[], &[("JSMQL_APITOKEN", "canary"), ("JSMQL_URL", "http://127.0.0.1:1")]),
+    ] {
+        let command = serve().args(arguments).envs(variables.iter().copied()).output();
+        let (status, out, err) = told(command.unwrap());
+        assert_eq!((status, out.as_str()), (2, ""), "{err}");
+        assert!(
+            err.contains("AuthScheme is Anonymous, which does not use APIToken") && !err.contains("canary"),
+            "{err}"
+        );
+    }
     let mut child = serve()
         .env("JSMQL_CONNECTION", "URL=http://127.0.0.1:1;MaxRows=5")
         .stdout(Stdio::piped())

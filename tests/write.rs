@@ -515,3 +515,12 @@ async fn one_update_may_be_several_operations() {
     let outcomes = outcomes(&session).await;
     assert_eq!((outcomes["failed"], outcomes["not attempted"]), (1, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_is_told_whole_beside_max_rows() {
+    let site = demo(&[], 30).await;
+    let session = open(&site, "MaxRows=1");
+    let sql = "INSERT INTO issues (project_key, issue_type, summary) VALUES ('HR', 'IT help', 'a'), ('HR', 'IT help', 'b') RETURNING issue_key";
+    assert_eq!(texts(&session, sql).await.len(), 2);
+    assert_eq!(outcomes(&session).await, BTreeMap::from([("applied".to_owned(), 2)]));
+}

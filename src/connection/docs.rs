@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn help_lists_what_works() {
         let text = options_help();
-        assert!(text.contains("  MaxRows=<integer, -1 or more> [default: -1]\n      Most rows a statement returns. -1: all.\n"));
+        assert!(text.contains("  MaxRows=<integer, -1 or more> [default: -1]\n      Most rows a query returns. -1: all. Writes and calls tell all their rows.\n"));
         assert!(!text.contains("RTK"));
         for line in text.lines().filter(|line| line.starts_with("      ")) {
             assert!(line.chars().count() <= 80, "{line}");

@@ -162,7 +162,7 @@ options! {
     }
     Reading {
         Works "Timeout": Integer { min: 0, max: 86_400 }, "60", "Seconds one request may take, its retries and waits included. 0: no end.", "30";
-        Works "MaxRows": Integer { min: -1, max: i64::MAX }, "-1", "Most rows a statement returns. -1: all.", "1000";
+        Works "MaxRows": Integer { min: -1, max: i64::MAX }, "-1", "Most rows a query returns. -1: all. Writes and calls tell all their rows.", "1000";
         Works "MaxRequests": COUNT, "0", "Most requests one statement may send; the statement fails before it exceeds them. 0: no limit.", "500";
         Works "MaxConcurrency": Integer { min: 1, max: 64 }, "8", "Most requests under way at the same time.", "16";
         Works "Pagesize": Integer { min: 0, max: 10_000 }, "0", "Rows to ask for in one page. The site may give fewer. 0: as many as the API allows.", "50";

@@ -32,6 +32,8 @@ pub(crate) struct Kept<'k> {
     pub(crate) profile: Option<(String, Vec<(String, Secret)>)>,
     /// Gets a secret from where it is kept; asked only for options that count.
     pub(crate) secret: &'k dyn Fn(&SecretPlace) -> Result<Secret>,
+    /// Options of the server, whatever else was written.
+    pub(crate) fixed: &'k [(&'static str, &'static str)],
 }
 
 impl Kept<'_> {
@@ -41,6 +43,7 @@ impl Kept<'_> {
         secret: &|_| {
             Err(Error::new(ErrorKind::Unsupported, "secrets kept elsewhere cannot be read here").hint("write the secret out"))
         },
+        fixed: &[],
     };
 }
 
@@ -77,14 +80,11 @@ impl OptionValues {
             }
         }
         let resolved = written.into_iter().map(|option| resolved(option, kept.secret));
-        resolved
-            .map(|option| option.and_then(checked))
-            .collect::<Result<_>>()
-            .map(Self)
+        let values = resolved.map(|option| option.and_then(checked)).collect::<Result<_>>()?;
+        Self(values).with(kept.fixed, &Source::Server)
     }
 
     /// The same values, with these in place of what was written.
-    #[cfg(feature = "flight")]
     pub(super) fn with(&self, pairs: &[(&'static str, &str)], source: &Source) -> Result<Self> {
         let others = |set: &&Set| !pairs.iter().any(|(name, _)| *name == set.row.name);
         let mut values: Vec<Set> = self.0.iter().filter(others).cloned().collect();

@@ -117,7 +117,7 @@ impl Run {
                 Ok(Some(batch)) => return Ok(Some(batch)),
                 Ok(None) => {
                     // The cap is of the server, whose clients do not know of it: to them fewer rows would be all the rows there are.
-                    if rows.is_capped() && !self.prepared.has_effects() {
+                    if rows.is_capped() {
                         return Err(
                             Error::new(ErrorKind::Limit, "the rows end at MaxRows of the server; there are more")
                                 .hint("add a LIMIT to the statement, or start the server with a higher MaxRows"),

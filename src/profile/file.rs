@@ -257,6 +257,7 @@ mod tests {
                     .collect(),
             )),
             secret: &|place| Ok(format!("{place:?}").into()),
+            fixed: &[],
         };
         let profile = [
             ("URL", "https://jira.example.net"),

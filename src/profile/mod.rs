@@ -19,30 +19,20 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Reads a connection: from `text`, the environment, and the profile `name`, or else that of the variable JSMQL_PROFILE.
 pub(crate) fn connection(text: &str, name: Option<&str>) -> Result<Connection> {
-    read(text, name, environment())
+    read(text, name, &[])
 }
 
-/// Reads a connection from the same places, for clients that bring their own accounts: it signs in as nobody.
+/// Reads a connection from the same places, for clients that bring their own accounts: it signs in as nobody, and what names an account
+/// is refused.
 #[cfg(all(feature = "shell", feature = "flight"))]
 pub(crate) fn without_account(text: &str, name: Option<&str>) -> Result<Connection> {
-    const ANONYMOUS: (&str, &str) = ("JSMQL_AUTHSCHEME", "Anonymous");
-    if !text.trim().is_empty() {
-        return read(&format!("AuthScheme=Anonymous;{text}"), name, environment());
-    }
-    // As a variable it wins over JSMQL_CONNECTION and over profiles, which a connection string would put out of use.
-    let mut environment = environment();
-    environment.retain(|(name, _)| name != ANONYMOUS.0);
-    environment.push((ANONYMOUS.0.to_owned(), ANONYMOUS.1.to_owned()));
-    read(text, name, environment)
+    read(text, name, &[("AuthScheme", "Anonymous")])
 }
 
-fn environment() -> Vec<(String, String)> {
+fn read(text: &str, name: Option<&str>, fixed: &[(&'static str, &'static str)]) -> Result<Connection> {
     let text_of =
         |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
-    std::env::vars_os().filter_map(text_of).collect()
-}
-
-fn read(text: &str, name: Option<&str>, environment: Vec<(String, String)>) -> Result<Connection> {
+    let environment: Vec<(String, String)> = std::env::vars_os().filter_map(text_of).collect();
     let variable = |wanted: &str| environment.iter().find(|(known, value)| known == wanted && !value.is_empty());
     let name = match (name, variable("JSMQL_PROFILE")) {
         (Some(name), _) => Some(name.to_owned()),
@@ -70,6 +60,7 @@ fn read(text: &str, name: Option<&str>, environment: Vec<(String, String)>) -> R
         Kept {
             profile,
             secret: &secret::get,
+            fixed,
         },
     )
 }

@@ -447,9 +447,10 @@ impl Planner {
             }
             plan => plan,
         };
+        // What was done is told whole: fewer rows than were written would look like rows that were not.
+        let max_rows = max_rows.filter(|_| !has_effects(&plan));
         let plan = match plan {
             LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => plan,
-            plan if has_effects(&plan) => plan,
             // One row more than allowed tells whether the cap was reached.
             plan => match max_rows {
                 Some(most) => LogicalPlanBuilder::from(plan)
