@@ -458,6 +458,10 @@ async fn a_schema_file_is_written_and_read_back() {
             "no name of a schema file",
         ),
         ("CALL create_schema('organizations', 'Tenants')", "no name of a schema file"),
+        (
+            "CALL create_schema('request_approvals', 'requests.toml')",
+            "take the place of the table requests",
+        ),
     ] {
         let error = rows(&session, sql).await.unwrap_err();
         assert!(error.message().contains(fragment), "{sql}: {error}");
@@ -512,8 +516,13 @@ async fn one_update_may_be_several_operations() {
         error.message().contains("1 of the 2 requests of the row were applied before"),
         "{error}"
     );
+    assert!(error.hint_text().unwrap().contains("a part of it is written"), "{error}");
     let outcomes = outcomes(&session).await;
-    assert_eq!((outcomes["failed"], outcomes["not attempted"]), (1, 1));
+    assert_eq!(
+        (outcomes["unknown"], outcomes["not attempted"]),
+        (1, 1),
+        "half of a row has not failed"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -523,4 +532,148 @@ async fn what_was_written_is_told_whole_beside_max_rows() {
     let sql = "INSERT INTO issues (project_key, issue_type, summary) VALUES ('HR', 'IT help', 'a'), ('HR', 'IT help', 'b') RETURNING issue_key";
     assert_eq!(texts(&session, sql).await.len(), 2);
     assert_eq!(outcomes(&session).await, BTreeMap::from([("applied".to_owned(), 2)]));
+}
+
+/// The values of parameters come with types of their own: one that does not fit its column is an error, never NULL.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_of_parameters_are_never_lost() {
+    use datafusion::common::ScalarValue;
+    use jsmql::Parameters;
+
+    let site = demo(&[], 20).await;
+    let session = open(&site, "");
+    let text = |text: &str| ScalarValue::from(text);
+    for (sql, values, fragment) in [
+        (
+            "INSERT INTO request_comments (issue_key, body, public) VALUES (?, ?, ?)",
+            vec![text("ITSM-1"), text("internal"), text("nein")],
+            "public: nein is no boolean",
+        ),
+        (
+            "UPDATE issues SET due_date = ?, summary = ? WHERE issue_key = 'ITSM-1'",
+            vec![text("tomorrow"), text("s")],
+            "due_date: tomorrow is no date",
+        ),
+        (
+            "INSERT INTO issue_worklogs (issue_key, time_spent_seconds) VALUES (?, ?)",
+            vec![text("ITSM-1"), ScalarValue::Float64(Some(60.9))],
+            "time_spent_seconds: 60.9 is no bigint",
+        ),
+        (
+            "INSERT INTO request_comments (issue_key, body) VALUES (?, ?)",
+            vec![ScalarValue::Null, text("b")],
+            "issue_key: a value is required",
+        ),
+    ] {
+        let prepared = session.prepare(sql).await.unwrap();
+        let outcome = match prepared.run(Parameters::Positional(values)).await {
+            Ok(rows) => rows.try_collect::<Vec<_>>().await.map(|_| ()),
+            Err(error) => Err(error),
+        };
+        let error = outcome.unwrap_err();
+        assert!(error.message().contains(fragment), "{sql}: {error}");
+    }
+    assert_eq!(writes(&site), 0);
+    // What fits in another type is taken.
+    let sql = "INSERT INTO request_comments (issue_key, body, public) VALUES (?, ?, ?)";
+    let values = vec![text("ITSM-1"), text("seen"), text("false")];
+    let prepared = session.prepare(sql).await.unwrap();
+    let rows = prepared.run(Parameters::Positional(values)).await.unwrap();
+    rows.try_collect::<Vec<_>>().await.unwrap();
+    assert_eq!(site.served().last().unwrap().body, r#"{"body":"seen","public":false}"#);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_value_fails_its_row_alone_where_the_others_go_on() {
+    let site = demo(&[], 20).await;
+    let session = open(&site, "OnRowError=continue");
+    let insert = "INSERT INTO request_comments (issue_key, body, public) \
+                  SELECT 'ITSM-1', id, CASE id WHEN '2' THEN 'perhaps' ELSE 'true' END FROM service_desks ORDER BY id";
+    let error = rows(&session, insert).await.unwrap_err();
+    assert!(
+        error
+            .message()
+            .contains("row 2 of 3: public: perhaps is no boolean (2 applied, 1 failed, 0 unknown, 0 not attempted)"),
+        "{error}"
+    );
+    assert_eq!(writes(&site), 2);
+}
+
+/// Statements that write at the same time each account for their own rows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writes_at_the_same_time_count_their_own_rows() {
+    let site = demo(&[], 1).await;
+    let session = open(&site, "");
+    let inserts = (0..4).map(|writer| {
+        let values: Vec<String> = (0..10).map(|row| format!("('{writer} {row}')")).collect();
+        let values = values.join(", ");
+        // The last has a row that the site refuses.
+        let more = if writer == 3 { ", ('')" } else { "" };
+        format!("INSERT INTO organizations (name) VALUES {values}{more}")
+    });
+    let inserts: Vec<String> = inserts.collect();
+    let outcomes = futures::future::join_all(inserts.iter().map(|insert| rows(&session, insert))).await;
+    for outcome in &outcomes[..3] {
+        let count = outcome.as_ref().unwrap()[0]
+            .column(0)
+            .as_primitive::<arrow::datatypes::UInt64Type>()
+            .value(0);
+        assert_eq!(count, 10);
+    }
+    let error = outcomes[3].as_ref().unwrap_err();
+    assert!(error.message().contains("row 11 of 11"), "{error}");
+    let held = cell(
+        &session,
+        "SELECT count(*) FROM organizations WHERE name LIKE '% %' AND length(name) = 3",
+    )
+    .await;
+    assert_eq!(held, "40");
+}
+
+/// Something before the site answers in its place, with success and nothing else: the row is not known to be there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_success_without_the_answer_is_unknown() {
+    let site = demo(&["204:every=2"], 20).await;
+    let session = open(&site, "");
+    let error = rows(
+        &session,
+        "INSERT INTO request_comments (issue_key, body) VALUES ('ITSM-1', 'a'), ('ITSM-1', 'b'), ('ITSM-1', 'c')",
+    )
+    .await
+    .unwrap_err();
+    assert!(
+        error.message().contains("(1 applied, 0 failed, 1 unknown, 1 not attempted)"),
+        "{error}"
+    );
+}
+
+/// A search can be told of fifty issues: where more were written the statement says what may be missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_a_search_can_be_told_is_said() {
+    let site = demo(&["stale-search"], 1).await;
+    let session = open(&site, "");
+    let insert = |count: usize| {
+        let values: Vec<String> = (0..count).map(|row| format!("('HR', 'IT help', 'bulk {row}')")).collect();
+        format!(
+            "INSERT INTO issues (project_key, issue_type, summary) VALUES {}",
+            values.join(", ")
+        )
+    };
+    let found = async |session: &Session| {
+        let found = session
+            .sql("SELECT issue_key FROM issues WHERE summary LIKE 'bulk %'")
+            .await
+            .unwrap();
+        let meter = found.meter();
+        let batches: Vec<RecordBatch> = found.try_collect().await.unwrap();
+        (batches.iter().map(RecordBatch::num_rows).sum::<usize>(), meter.warnings())
+    };
+    rows(&session, &insert(50)).await.unwrap();
+    assert_eq!(found(&session).await, (50, Vec::new()));
+    rows(&session, &insert(10)).await.unwrap();
+    let (count, warnings) = found(&session).await;
+    assert!(
+        count >= 50 && warnings.len() == 1 && warnings[0].contains("more than 50 issues"),
+        "{count} {warnings:?}"
+    );
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use super::outcome::Outcome;
 use super::request::{operation_body, operation_request};
@@ -136,12 +136,14 @@ impl Writer<'_> {
             match self.request(operation, rows, &mut given).await {
                 Ok(request) => requests.push((operation, request)),
                 Err(error) if is_fatal(&error) => return Fate::Untouched(error),
+                Err(error) if self.is_so_already(operation, &given, &error).await => {}
                 Err(error) => return Fate::Failed(error),
             }
         }
+        let all = requests.len();
         let mut last = None;
         for (done, (operation, request)) in requests.into_iter().enumerate() {
-            self.wait_for_turn(operation, &given).await;
+            self.scope.wait_for_turn(operation, &self.write.table.columns, &given).await;
             for &row in rows {
                 self.note(row, Outcome::Unknown, None);
             }
@@ -151,9 +153,8 @@ impl Writer<'_> {
                     self.scope.stats.add(&response);
                     last = Some((operation, response));
                 }
-                Err(error) if done > 0 && !is_outcome_unknown(&error) => {
-                    return Fate::Failed(partly(&error, done, self.operations.len()));
-                }
+                // A part of the row is written, so it has not failed as a whole.
+                Err(error) if done > 0 => return Fate::Unknown(partly(&error, done, all)),
                 Err(error) => return self.refused(operation, error),
             }
         }
@@ -195,6 +196,11 @@ impl Writer<'_> {
         });
         match answer {
             Ok(answer) => Fate::Applied(answer, None),
+            // Something before the site may have answered in its place.
+            Err(_) if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => {
+                let what = "the answer is not the one of a site that took the row: whether it did is not known";
+                Fate::Unknown(Error::new(ErrorKind::Decode, what).hint("look at the site for the row before writing it again"))
+            }
             Err(error) => {
                 let what = format!("the site took the row, but its answer cannot be read: {}", error.message());
                 Fate::Applied(
@@ -246,23 +252,14 @@ impl Writer<'_> {
         operation_request(&self.name, &table.api, operation, &table.columns, given, &list, nulls)
     }
 
-    /// Waits where an issue has been written to as often as Jira takes it.
-    async fn wait_for_turn(&self, operation: &Operation, given: &[Option<Value>]) {
-        let issue = operation
-            .endpoint
-            .placeholders()
-            .find(|&column| self.write.table.columns[column].format == Some(Format::IssueKey))
-            .and_then(|column| given[column].as_ref()?.text());
-        if let Some(issue) = issue {
-            let now = Instant::now();
-            let at = self.scope.site.pace(&issue, now);
-            if at > now {
-                tokio::select! {
-                    () = sleep_until(at) => {}
-                    () = self.scope.statement.cancelled() => {}
-                }
-            }
-        }
+    /// Whether an operation that could not be made, since what it would bring about was not found, has nothing to do: the row is so
+    /// already.
+    pub(super) async fn is_so_already(&self, operation: &Operation, given: &[Option<Value>], error: &Error) -> bool {
+        let sets = self.write.set.iter().filter(|&&column| operation.sets(column));
+        error.kind() == ErrorKind::NotFound
+            && self.write.change == Change::Update
+            && sets.count() == 1
+            && find::is_so_already(&self.scope, operation, &self.write.table, given).await
     }
 
     /// What is to be deleted and is named whole by the address has gone when the site does not find it.
@@ -340,10 +337,11 @@ fn partly(error: &Error, done: usize, all: usize) -> Error {
         "{}; {done} of the {all} requests of the row were applied before",
         error.message()
     );
-    let mut partly = Error::new(error.kind(), message);
-    if let Some(hint) = error.hint_text() {
-        partly = partly.hint(hint);
-    }
+    let look = "look at the row before writing it again: a part of it is written";
+    let hint = error
+        .hint_text()
+        .map_or_else(|| look.to_owned(), |hint| format!("{look}; {hint}"));
+    let partly = Error::new(error.kind(), message).hint(hint);
     match error.request_context() {
         Some(request) => partly.request(request.clone()),
         None => partly,

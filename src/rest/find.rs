@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use futures::TryStreamExt;
 
 use super::plan::{Known, Question, plan};
@@ -49,6 +49,47 @@ fn is_due(find: &Find, given: &[Option<Value>]) -> bool {
     }
 }
 
+/// Whether the row has the value already that the operation would be found by.
+pub(super) async fn is_so_already(scope: &Scope, operation: &Operation, own: &Arc<Table>, given: &[Option<Value>]) -> bool {
+    for find in operation.finds.iter().filter(|find| find.already) {
+        let mut known = Known::default();
+        for key in own.key() {
+            known.restrict(key, given[key].as_ref().and_then(Value::text).map(|text| text.into_owned()));
+        }
+        let wanted = given[find.given].as_ref().and_then(Value::text);
+        // What cannot be read is not known to be so; the error of the operation stands.
+        if let (Some(wanted), Ok(batches)) = (wanted, rows(scope, own, &[find.given], &known).await)
+            && texts(&batches, 0).iter().any(|present| present.as_deref() == Some(&*wanted))
+        {
+            return true;
+        }
+    }
+    false
+}
+
+/// The rows of a table that are known in part.
+async fn rows(scope: &Scope, table: &Arc<Table>, columns: &[usize], known: &Known) -> Result<Vec<RecordBatch>> {
+    let question = Question {
+        table,
+        columns,
+        known,
+        parent_known: None,
+        filter: None,
+        limit: None,
+    };
+    let read = plan(&question, scope.site.context())?;
+    open(scope.clone(), read).try_collect().await
+}
+
+/// Values of one column, all rows after one another.
+fn texts(batches: &[RecordBatch], position: usize) -> Vec<Option<String>> {
+    let columns = batches.iter().map(|batch| batch.column(position).as_string_opt::<i32>());
+    let texts = columns
+        .flatten()
+        .flat_map(|texts| texts.iter().map(|text| text.map(str::to_owned)));
+    texts.collect()
+}
+
 async fn look(scope: &Scope, find: &Find, table: &Arc<Table>, given: &[Option<Value>]) -> Result<String> {
     let mut known = Known::default();
     for &(there, here) in &find.bind {
@@ -59,24 +100,8 @@ async fn look(scope: &Scope, find: &Find, table: &Arc<Table>, given: &[Option<Va
     }
     let mut columns = vec![find.take];
     columns.extend(&find.by);
-    let question = Question {
-        table,
-        columns: &columns,
-        known: &known,
-        parent_known: None,
-        filter: None,
-        limit: None,
-    };
-    let read = plan(&question, scope.site.context())?;
-    let batches: Vec<_> = open(scope.clone(), read).try_collect().await?;
-    // Values of one column, all rows after one another.
-    let values = |position: usize| {
-        let columns = batches.iter().map(move |batch| batch.column(position).as_string_opt::<i32>());
-        columns
-            .flatten()
-            .flat_map(|texts| texts.iter().map(|text| text.map(str::to_owned)))
-            .collect::<Vec<Option<String>>>()
-    };
+    let batches = rows(scope, table, &columns, &known).await?;
+    let values = |position: usize| texts(&batches, position);
     let taken = values(0);
     let wanted = given[find.given].as_ref().and_then(Value::text);
     let row = match (&wanted, find.by.is_empty()) {

@@ -127,6 +127,9 @@ impl Run<'_> {
             }
             if self.procedure.changes {
                 self.scope.site.touch(self.procedure.parameters.iter().zip(&given));
+                self.scope
+                    .wait_for_turn(&step.operation, &self.procedure.parameters, &given)
+                    .await;
             }
             let sent = self
                 .scope
@@ -149,6 +152,16 @@ impl Run<'_> {
 
     fn prepare(&self, step: &Step, given: &[Option<Value>]) -> Result<Prepared> {
         let text = |parameter: usize| given[parameter].as_ref().and_then(Value::text);
+        // What this step brings would take the place of what was given.
+        if let Some((parameter, _)) = step.into.iter().find(|(parameter, _)| given[*parameter].is_some()) {
+            let names: Vec<&str> = step.when.iter().map(|&when| &*self.procedure.parameters[when].name).collect();
+            let message = format!(
+                "{} is given, and {} as well",
+                self.procedure.parameters[*parameter].name,
+                names.join(" or ")
+            );
+            return Err(Error::new(ErrorKind::Statement, message).hint("give one of them"));
+        }
         let writing = &self.scope.site.writing;
         let mut terms = Terms {
             accepts: step.accepts.clone(),
@@ -446,6 +459,12 @@ impl Run<'_> {
             Error::new(ErrorKind::Statement, format!("there is no table {table:?}"))
                 .hint("SELECT table_name FROM sys.tables lists the tables")
         })?;
+        let name = text(file).unwrap_or_default();
+        let stem = name.strip_suffix(".toml").unwrap_or_default();
+        if stem != table && catalog.table(stem).is_some() {
+            let message = format!("{name} would take the place of the table {stem}, with the columns of {table}");
+            return Err(Error::new(ErrorKind::Statement, message).hint("choose a name that no table has"));
+        }
         let path = text(file)
             .map(|name| files::write_schema(&self.scope.site.writing, &source.folder, &name, &source.text))
             .transpose()?;

@@ -1,15 +1,15 @@
 //! What became of the rows of a write: four outcomes that always add up, kept for `sys.writes`.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What became of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The site took it.
     Applied,
-    /// The site, or a check before sending, refused it: it provably had no effect.
+    /// The site, or a check before sending, refused it: it had no effect.
     Failed,
-    /// It was sent and no usable answer came: it may have taken effect.
+    /// It was sent and no usable answer came, or came for a part of it: it may have taken effect.
     Unknown,
     /// It was not sent.
     NotAttempted,
@@ -60,52 +60,91 @@ impl std::fmt::Display for Counts {
     }
 }
 
-/// The rows of the last write of a session.
+/// The rows of one write.
 ///
 /// # Design
 /// A row is *unknown* from before its request is sent until the answer is there. So what a cancelled statement leaves behind is right
 /// without anybody writing it down.
 #[derive(Debug, Default)]
-pub(crate) struct WriteLog(Mutex<(u64, Vec<WrittenRow>)>);
+pub(crate) struct Ledger {
+    statement: u64,
+    rows: Mutex<Vec<WrittenRow>>,
+}
 
-impl WriteLog {
-    /// Forgets the last write: statement number `statement` is about to write rows with these keys.
-    pub(super) fn begin(&self, statement: u64, keys: impl Iterator<Item = Option<String>>) {
+impl Ledger {
+    /// The ledger of statement number `statement`, which has not written any of its rows yet; `keys` are theirs.
+    pub(super) fn new(statement: u64, keys: impl Iterator<Item = Option<String>>) -> Self {
         let rows = keys.zip(1..).map(|(key, row)| WrittenRow {
             row,
             outcome: Outcome::NotAttempted,
             key,
             error: None,
         });
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (statement, rows.collect());
+        Self {
+            statement,
+            rows: Mutex::new(rows.collect()),
+        }
     }
 
     /// Notes what became of a row, given by its position.
-    pub(super) fn note(&self, statement: u64, row: usize, outcome: Outcome, error: Option<String>) {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another statement may have begun to write meanwhile: the log is of the last one.
-        if log.0 == statement
-            && let Some(entry) = log.1.get_mut(row)
-        {
+    pub(super) fn note(&self, row: usize, outcome: Outcome, error: Option<String>) {
+        if let Some(entry) = self.lock().get_mut(row) {
             entry.outcome = outcome;
             entry.error = error;
         }
     }
 
     /// Notes the key that a row got.
-    pub(super) fn note_key(&self, statement: u64, row: usize, key: String) {
-        let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if log.0 == statement
-            && let Some(entry) = log.1.get_mut(row)
-        {
+    pub(super) fn note_key(&self, row: usize, key: String) {
+        if let Some(entry) = self.lock().get_mut(row) {
             entry.key = Some(key);
         }
     }
 
+    pub(super) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for row in self.lock().iter() {
+            match row.outcome {
+                Outcome::Applied => counts.applied += 1,
+                Outcome::Failed => counts.failed += 1,
+                Outcome::Unknown => counts.unknown += 1,
+                Outcome::NotAttempted => counts.not_attempted += 1,
+                Outcome::Gone => {}
+            }
+        }
+        counts
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<WrittenRow>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last write of a session. Where several run at a time, it is the one that began last; each counts its own rows.
+#[derive(Debug, Default)]
+pub(crate) struct WriteLog(Mutex<Arc<Ledger>>);
+
+impl WriteLog {
+    /// Forgets the last write for one that is about to begin.
+    pub(super) fn begin(&self, ledger: Arc<Ledger>) {
+        *self.lock() = ledger;
+    }
+
     /// Number of the last statement that wrote, and its rows.
     pub(crate) fn snapshot(&self) -> (u64, Vec<WrittenRow>) {
-        let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let rows = log.1.iter().filter(|row| row.outcome != Outcome::Gone);
-        (log.0, rows.cloned().collect())
+        let ledger = self.lock().clone();
+        let rows = ledger.lock();
+        let present = rows.iter().filter(|row| row.outcome != Outcome::Gone).cloned().collect();
+        (ledger.statement, present)
+    }
+
+    /// What became of the rows of a statement, if it is the last that wrote.
+    pub(crate) fn counts(&self, statement: u64) -> Option<Counts> {
+        let ledger = self.lock().clone();
+        (ledger.statement == statement).then(|| ledger.counts())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Ledger>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

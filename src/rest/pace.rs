@@ -1,12 +1,17 @@
 //! How fast one issue may be written to: Jira takes 20 writes in two seconds and 100 in thirty, and refuses what comes sooner.
 //!
-//! Staying below the limit costs less than being refused: a refusal is a request, and it makes the site wait longer. Pure: the caller
-//! brings the clock and does the waiting.
+//! Staying below the limit costs less than being refused: a refusal is a request, and it makes the site wait longer. Reckoning is pure; the
+//! waiting is at the end.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
+
+use super::encode::Given;
+use super::read::Scope;
+use super::value::Value;
+use crate::schema::{Column, Format, Operation};
 
 /// Writes, and the time in which no more than that may be sent.
 const LIMITS: [(usize, Duration); 2] = [(20, Duration::from_secs(2)), (100, Duration::from_secs(30))];
@@ -36,6 +41,26 @@ impl Paces {
             sent.pop_front();
         }
         at
+    }
+}
+
+impl Scope {
+    /// Waits where the issue that an operation writes to has been written to as often as Jira takes it.
+    pub(super) async fn wait_for_turn(&self, operation: &Operation, columns: &[Column], given: &Given) {
+        let issue = operation
+            .endpoint
+            .placeholders()
+            .find(|&column| columns[column].format == Some(Format::IssueKey))
+            .and_then(|column| given[column].as_ref().and_then(Value::text));
+        let Some(issue) = issue else { return };
+        let now = Instant::now();
+        let at = self.site.pace(&issue, now);
+        if at > now {
+            tokio::select! {
+                () = sleep_until(at) => {}
+                () = self.statement.cancelled() => {}
+            }
+        }
     }
 }
 

@@ -521,7 +521,13 @@ impl Reader {
     /// Ids of the issues that the session has written to lately: the index may not know them yet.
     async fn reconcile(&self, search: &Search, words: &schema::Search) -> Result<Vec<i64>> {
         let site = &self.scope.site;
-        let unknown = site.touched().unknown(Instant::now());
+        let now = Instant::now();
+        if site.touched().is_crowded(now) {
+            let text = "more than 50 issues were written within five minutes, and a search can be told of no more: the index of the site may \
+                        not know all of the others yet";
+            self.scope.statement.warn(text, 1);
+        }
+        let unknown = site.touched().unknown(now);
         if !unknown.is_empty() {
             let body = json!({"issueIdsOrKeys": unknown, "fields": ["key"]});
             let response = arrived(self.post(&search.root, &words.bulk, &body)).await?;

@@ -14,7 +14,11 @@ const LONG: Duration = Duration::from_secs(300);
 
 /// Issues, the latest last.
 #[derive(Debug, Default)]
-pub(super) struct Touched(VecDeque<Touch>);
+pub(super) struct Touched {
+    latest: VecDeque<Touch>,
+    /// When the last of those that had to make room was written to.
+    crowded_out: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Touch {
@@ -26,12 +30,12 @@ struct Touch {
 impl Touched {
     /// The issue was written to.
     pub(super) fn note(&mut self, key: &str, now: Instant) {
-        let known = self.0.iter().position(|touch| touch.key == key);
-        let id = known.and_then(|position| self.0.remove(position)?.id);
-        if self.0.len() == MOST {
-            self.0.pop_front();
+        let known = self.latest.iter().position(|touch| touch.key == key);
+        let id = known.and_then(|position| self.latest.remove(position)?.id);
+        if self.latest.len() == MOST {
+            self.crowded_out = self.latest.pop_front().map(|touch| touch.at);
         }
-        self.0.push_back(Touch {
+        self.latest.push_back(Touch {
             key: key.to_owned(),
             id,
             at: now,
@@ -40,27 +44,32 @@ impl Touched {
 
     /// The issue is no more.
     pub(super) fn forget(&mut self, key: &str) {
-        self.0.retain(|touch| touch.key != key);
+        self.latest.retain(|touch| touch.key != key);
     }
 
     /// Keys whose ids must be found before a search can be told.
     pub(super) fn unknown(&mut self, now: Instant) -> Vec<String> {
-        self.0.retain(|touch| touch.at + LONG > now);
-        let unknown = self.0.iter().filter(|touch| touch.id.is_none());
+        self.latest.retain(|touch| touch.at + LONG > now);
+        let unknown = self.latest.iter().filter(|touch| touch.id.is_none());
         unknown.map(|touch| touch.key.clone()).collect()
     }
 
     /// What was found about these keys. One without an id is an issue that is no more.
     pub(super) fn learn(&mut self, keys: &[String], ids: &[(String, i64)]) {
-        for touch in self.0.iter_mut().filter(|touch| keys.contains(&touch.key)) {
+        for touch in self.latest.iter_mut().filter(|touch| keys.contains(&touch.key)) {
             touch.id = ids.iter().find(|(key, _)| *key == touch.key).map(|(_, id)| *id);
         }
-        self.0.retain(|touch| touch.id.is_some() || !keys.contains(&touch.key));
+        self.latest.retain(|touch| touch.id.is_some() || !keys.contains(&touch.key));
+    }
+
+    /// Whether issues were written to of which a search can be told no more, and which the index may not know yet.
+    pub(super) fn is_crowded(&self, now: Instant) -> bool {
+        self.crowded_out.is_some_and(|at| at + LONG > now)
     }
 
     /// What a search is told.
     pub(super) fn ids(&self) -> Vec<i64> {
-        self.0.iter().filter_map(|touch| touch.id).collect()
+        self.latest.iter().filter_map(|touch| touch.id).collect()
     }
 }
 
@@ -79,6 +88,7 @@ mod tests {
         assert_eq!((keys.len(), keys[0].as_str(), keys[49].as_str()), (50, "A-10", "A-12"));
         let ids: Vec<_> = keys.iter().skip(1).cloned().zip(0..).collect();
         touched.learn(&keys, &ids);
+        assert!(touched.is_crowded(now) && !touched.is_crowded(now + LONG));
         assert_eq!(touched.unknown(now), Vec::<String>::new());
         assert_eq!(touched.ids(), (0..49).collect::<Vec<i64>>(), "A-10 is no more");
         touched.note("A-11", now + LONG / 2);

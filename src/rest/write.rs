@@ -5,7 +5,7 @@
 //! (`OnRowError=stop`), or to several parents at a time and in order for each of them (`continue`). Every row ends in one of four
 //! outcomes; see [`outcome`](super::outcome).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +16,7 @@ use futures::StreamExt;
 
 use super::deliver::{Fate, is_fatal};
 use super::dry::{requests_schema, show};
-use super::outcome::{Counts, Outcome};
+use super::outcome::{Ledger, Outcome};
 use super::read::Scope;
 use super::request::operation_body;
 use super::unit::{self, Unit};
@@ -89,12 +89,19 @@ fn unfit(error: arrow::error::ArrowError) -> Error {
     Error::new(ErrorKind::Internal, format!("the columns do not fit together: {error}"))
 }
 
-/// Writes the rows of some batches, which have the columns of the write.
+/// Rows to write, with the columns of the write.
+pub(crate) struct Lot {
+    pub(crate) rows: RecordBatch,
+    /// Rows with a value that does not fit its column, and what is wrong with it.
+    pub(crate) wrong: BTreeMap<usize, String>,
+}
+
+/// Writes rows.
 ///
 /// # Errors
 /// A row was not applied: the message says how many were, and `sys.writes` lists them all.
-pub(crate) async fn run(scope: Scope, write: &Write, batches: &[RecordBatch]) -> Result<RecordBatch> {
-    let writer = Writer::new(scope, write, batches).map_err(|error| error.table(&write.table.name))?;
+pub(crate) async fn run(scope: Scope, write: &Write, lots: &[Lot]) -> Result<RecordBatch> {
+    let writer = Writer::new(scope, write, lots).map_err(|error| error.table(&write.table.name))?;
     writer.run().await.map_err(|error| error.table(&write.table.name))
 }
 
@@ -111,6 +118,7 @@ pub(super) struct Writer<'a> {
     pub(super) operations: Vec<&'a Operation>,
     pub(super) name: Arc<str>,
     pub(super) rows: Vec<Row>,
+    ledger: Arc<Ledger>,
     pub(super) stopped: AtomicBool,
     /// The first row that was not applied, and why.
     trouble: Mutex<Option<(usize, Error)>>,
@@ -118,7 +126,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(scope: Scope, write: &'a Write, batches: &[RecordBatch]) -> Result<Self> {
+    fn new(scope: Scope, write: &'a Write, lots: &[Lot]) -> Result<Self> {
         let operations = write.operations();
         if operations.is_empty() {
             return Err(Error::new(
@@ -132,11 +140,12 @@ impl<'a> Writer<'a> {
             operations,
             name: Arc::from(write.table.name.as_str()),
             rows: Vec::new(),
+            ledger: Arc::default(),
             stopped: AtomicBool::new(false),
             trouble: Mutex::default(),
             answers: Mutex::default(),
         };
-        let count: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let count: usize = lots.iter().map(|lot| lot.rows.num_rows()).sum();
         if let Some(most) = writer.scope.site.writing.max_rows
             && count as u64 > most
         {
@@ -146,22 +155,24 @@ impl<'a> Writer<'a> {
             )
             .hint("narrow the WHERE clause, or raise option MaxWriteRows"));
         }
-        for batch in batches {
-            for row in 0..batch.num_rows() {
-                let row = writer.row(batch, row);
+        for lot in lots {
+            for row in 0..lot.rows.num_rows() {
+                let row = writer.row(&lot.rows, row, lot.wrong.get(&row));
                 writer.rows.push(row);
             }
         }
         if write.change != Change::Insert {
             writer.once_each();
         }
+        let keys = writer.rows.iter().map(|row| writer.key(&row.given));
+        writer.ledger = Arc::new(Ledger::new(writer.scope.statement.number(), keys));
         Ok(writer)
     }
 
-    fn row(&self, batch: &RecordBatch, row: usize) -> Row {
+    fn row(&self, batch: &RecordBatch, row: usize, wrong: Option<&String>) -> Row {
         let table = &self.write.table;
         let mut given = vec![None; table.columns.len()];
-        let mut problem = None;
+        let mut problem = wrong.cloned();
         for (position, &index) in self.write.columns.iter().enumerate() {
             let column = &table.columns[index];
             let value = Value::read(column, batch.column(position), row);
@@ -247,8 +258,7 @@ impl<'a> Writer<'a> {
         let wrong = self.rows.iter().position(|row| row.problem.is_some());
         let dry = self.write.output == Output::Requests;
         if !dry {
-            let keys = self.rows.iter().map(|row| self.key(&row.given));
-            self.scope.site.writes.begin(self.number(), keys);
+            self.scope.site.writes.begin(self.ledger.clone());
         }
         if let Some(row) = wrong
             && (!goes_on || dry)
@@ -337,7 +347,7 @@ impl<'a> Writer<'a> {
                 if let (Some(answer), [row]) = (answer, rows) {
                     self.touch_answered(&answer);
                     if let Some(key) = self.new_key(&answer) {
-                        self.scope.site.writes.note_key(self.number(), *row, key);
+                        self.ledger.note_key(*row, key);
                     }
                     self.answers
                         .lock()
@@ -378,13 +388,9 @@ impl<'a> Writer<'a> {
         (!texts.is_empty()).then(|| texts.join(", "))
     }
 
-    fn number(&self) -> u64 {
-        self.scope.statement.number()
-    }
-
     pub(super) fn note(&self, row: usize, outcome: Outcome, error: Option<&Error>) {
         let error = error.map(|error| error.message().to_owned());
-        self.scope.site.writes.note(self.number(), row, outcome, error);
+        self.ledger.note(row, outcome, error);
     }
 
     /// Remembers the first row that was not applied.
@@ -395,33 +401,13 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        let (statement, rows) = self.scope.site.writes.snapshot();
-        if statement != self.number() {
-            // A dry run, or another statement has begun to write: nothing is known but what this one has.
-            counts.not_attempted = self.rows.len() as u64;
-            return counts;
-        }
-        for row in rows {
-            match row.outcome {
-                Outcome::Applied => counts.applied += 1,
-                Outcome::Failed => counts.failed += 1,
-                Outcome::Unknown => counts.unknown += 1,
-                Outcome::NotAttempted => counts.not_attempted += 1,
-                Outcome::Gone => {}
-            }
-        }
-        counts
-    }
-
     /// The error of the statement: what happened to the first row in trouble, and to all rows together.
     fn verdict(&self) -> Error {
         let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((row, first)) = trouble.take() else {
             return Error::new(ErrorKind::Internal, "a write went wrong and nobody knows why");
         };
-        let counts = self.counts();
+        let counts = self.ledger.counts();
         let of = if self.rows.len() == 1 {
             String::new()
         } else {
@@ -458,7 +444,7 @@ impl<'a> Writer<'a> {
                 .collect::<Result<_>>()?;
             return arrow::compute::concat_batches(&schema, &rows).map_err(unfit);
         }
-        let count = UInt64Array::from(vec![self.counts().applied]);
+        let count = UInt64Array::from(vec![self.ledger.counts().applied]);
         RecordBatch::try_new(self.write.schema(), vec![Arc::new(count)]).map_err(unfit)
     }
 
@@ -484,7 +470,14 @@ impl<'a> Writer<'a> {
             }
             let mut given = self.rows[first].given.clone();
             for operation in &self.operations {
-                requests.push((first, unit.rows.len(), self.request(operation, &unit.rows, &mut given).await?));
+                match self.request(operation, &unit.rows, &mut given).await {
+                    Ok(request) => requests.push((first, unit.rows.len(), request)),
+                    Err(error) if self.is_so_already(operation, &given, &error).await => {}
+                    Err(error) => {
+                        self.trouble(first, error);
+                        return Err(self.verdict());
+                    }
+                }
             }
         }
         let requests: Vec<_> = requests

@@ -114,6 +114,8 @@ pub(crate) struct Find {
     pub(crate) by: Vec<usize>,
     /// The column there that has the value.
     pub(crate) take: usize,
+    /// Whether a row that has the given value already needs no operation.
+    pub(crate) already: bool,
 }
 
 /// The tables that an operation may refer to.
@@ -343,6 +345,7 @@ fn find_of(name: &str, file: &FindFile, columns: &[Column], tables: &Tables<'_>)
         given,
         by: file.by.iter().map(|name| find(there, name)).collect::<Result<_, _>>()?,
         take: find(there, &file.take)?,
+        already: file.already,
         table,
     })
 }

@@ -160,6 +160,9 @@ pub(super) struct FindFile {
     pub by: Vec<String>,
     /// Column of that table whose value is sent.
     pub take: String,
+    /// A row that has the given value already needs no operation: where the value is not found, the row itself is looked at.
+    #[serde(default)]
+    pub already: bool,
 }
 
 /// One procedure.

@@ -11,7 +11,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr as SqlExpr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, ObjectName,
+    BinaryOperator, Expr as SqlExpr, ExprWithAlias, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Insert, ObjectName,
     Statement, TableFactor, TableObject, Value, ValueWithSpan, VisitMut, VisitorMut, visit_expressions,
 };
 
@@ -87,7 +87,8 @@ impl Procedures {
         }
     }
 
-    fn find(&self, name: &ObjectName) -> Option<Arc<Procedure>> {
+    /// The procedure of this name.
+    pub(super) fn find(&self, name: &ObjectName) -> Option<Arc<Procedure>> {
         let last = name.0.last()?.as_ident()?;
         self.catalog.procedure(&last.value.to_lowercase()).cloned()
     }
@@ -289,8 +290,10 @@ fn positions(procedure: &Procedure, arguments: Vec<Argument>) -> Result<Vec<(usi
 struct Names<'a>(&'a Procedures);
 
 impl Names<'_> {
-    fn order(&self, name: &ObjectName, arguments: &mut Vec<FunctionArg>) -> Result<()> {
+    fn order(&self, name: &mut ObjectName, arguments: &mut Vec<FunctionArg>) -> Result<()> {
         let Some(procedure) = self.0.find(name) else { return Ok(()) };
+        // CALL takes a procedure with its schema, and so does FROM; the engine knows functions by their bare name.
+        *name = ObjectName::from(vec![Ident::new(procedure.name.clone())]);
         if arguments.iter().all(|argument| matches!(argument, FunctionArg::Unnamed(_))) {
             return Ok(());
         }

@@ -9,7 +9,9 @@ use std::ops::ControlFlow;
 
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
-use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Statement, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    BinaryOperator, Delete, Expr, FromTable, Statement, TableFactor, Update, VisitMut, VisitorMut,
+};
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::ParsedStatement;
@@ -84,6 +86,9 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
         // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
         return Err(error);
     }
+    if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
+        return Err(error);
+    }
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
     parameters(inner)
 }
@@ -117,15 +122,26 @@ fn refuse(statement: &Statement) -> Result<()> {
             "UPDATE answers how many rows it changed, not the rows",
             "leave RETURNING out; SELECT the rows afterwards",
         ),
+        Statement::Update(update) if let Some(column) = set_twice(update) => {
+            let message = format!("UPDATE sets {column} twice");
+            return Err(Error::new(ErrorKind::Statement, message).hint("set each column once"));
+        }
+        // The engine leaves the alias out, and a name of the table could mean that of a subquery.
+        Statement::Delete(delete) if has_alias(delete) => (
+            "the table of a DELETE takes no alias",
+            "write the name of the table in place of the alias",
+        ),
         Statement::Delete(delete) if delete.returning.is_some() => (
             "DELETE answers how many rows it removed, not the rows",
             "leave RETURNING out; SELECT the rows before",
         ),
-        Statement::Prepare { statement, .. } if matches!(statement.as_ref(), Statement::Call(_) | Statement::Execute { .. }) => (
-            "a call of a procedure cannot be prepared",
-            "prepare SELECT * FROM procedure($1, …) instead",
-        ),
-        Statement::Prepare { statement, .. } => return refuse(statement),
+        Statement::Prepare { statement, .. } => match statement.as_ref() {
+            Statement::Execute { .. } | Statement::Prepare { .. } | Statement::Deallocate { .. } => (
+                "a statement about prepared statements cannot be prepared",
+                "prepare the statement itself; a procedure is prepared as CALL",
+            ),
+            statement => return refuse(statement),
+        },
         Statement::Query(query) if !query.locks.is_empty() => ("the site has no row locks", "leave out FOR UPDATE or FOR SHARE"),
         _ => return Ok(()),
     };
@@ -139,6 +155,62 @@ pub(super) fn no_such_definition() -> Error {
         "only tables and views of the scratch schema temp are made and dropped",
     )
     .hint("write CREATE TABLE temp.name AS SELECT … for an intermediate result")
+}
+
+/// A column that an UPDATE sets twice.
+fn set_twice(update: &Update) -> Option<String> {
+    let targets = update.assignments.iter().map(|assignment| assignment.target.to_string());
+    let targets: Vec<String> = targets.map(|target| target.to_lowercase()).collect();
+    let again = |(index, target): (usize, &String)| targets[..index].contains(target);
+    let twice = (0..targets.len()).find(|&index| again((index, &targets[index])))?;
+    Some(targets[twice].clone())
+}
+
+fn has_alias(delete: &Delete) -> bool {
+    let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+    from.iter()
+        .any(|table| matches!(&table.relation, TableFactor::Table { alias: Some(_), .. }))
+}
+
+/// Comparisons with the rows of a subquery. The engine mistakes a column of the subquery for one of the outer table where both have the
+/// same name, so that every row would be meant.
+struct Quantified;
+
+impl VisitorMut for Quantified {
+    type Break = Error;
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        let (left, op, right, all) = match expression {
+            Expr::AnyOp {
+                left, compare_op, right, ..
+            } => (left, compare_op, right, false),
+            Expr::AllOp { left, compare_op, right } => (left, compare_op, right, true),
+            _ => return ControlFlow::Continue(()),
+        };
+        let mut inner = right.as_mut();
+        while let Expr::Nested(nested) = inner {
+            inner = nested.as_mut();
+        }
+        let Expr::Subquery(query) = inner else {
+            return ControlFlow::Continue(());
+        };
+        let negated = match (&*op, all) {
+            (BinaryOperator::Eq, false) => false,
+            (BinaryOperator::NotEq, true) => true,
+            (op, all) => {
+                let word = if all { "ALL" } else { "ANY" };
+                let hint = "use IN, NOT IN or EXISTS, or compare with (SELECT min(…) …) or (SELECT max(…) …)";
+                let error = Error::new(ErrorKind::Unsupported, format!("{op} {word} of a subquery is not supported"));
+                return ControlFlow::Break(error.hint(hint));
+            }
+        };
+        *expression = Expr::InSubquery {
+            expr: left.clone(),
+            subquery: query.clone(),
+            negated,
+        };
+        ControlFlow::Continue(())
+    }
 }
 
 /// Makes long chains of operators shallow, from the top down: a chain is rewritten before anything recurses into it.

@@ -45,9 +45,6 @@ pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
     {
         return error.hint("name the columns that the values are for: INSERT INTO table (column, …) VALUES (…)");
     }
-    if error.message().starts_with("Prepared statement") {
-        return error.hint("PREPARE it first; for a procedure see SELECT procedure_name FROM sys.procedures");
-    }
     if error.message().contains("Insert into not implemented") {
         return error.hint("SELECT table_name FROM sys.tables WHERE insertable lists the tables that take rows");
     }

@@ -44,7 +44,7 @@ impl Parameters {
     }
 
     /// The values for these parameters.
-    fn values(self, names: &[String]) -> Result<Option<ParamValues>> {
+    pub(super) fn values(self, names: &[String]) -> Result<Option<ParamValues>> {
         let numbered = names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
         let wrong = |what: String| {
             let hint = match (names.is_empty(), numbered) {

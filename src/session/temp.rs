@@ -250,29 +250,6 @@ impl Scratch {
         // The provider is a map in memory: its future is ready at once.
         futures::FutureExt::now_or_never(self.tables.table(name))?.ok()?
     }
-
-    /// Checks a plan that was made earlier.
-    ///
-    /// # Errors
-    /// It reads a table of this schema that has been dropped since.
-    pub(super) fn current(&self, plan: &LogicalPlan) -> Result<()> {
-        let names = self.tables.table_names();
-        let present: Vec<_> = names.iter().filter_map(|name| self.find(name)).collect();
-        let mut gone = None;
-        for_each_scan(plan, &mut |scan, provider| {
-            if (provider.as_ref() as &dyn Any).is::<MemTable>() && !present.iter().any(|known| Arc::ptr_eq(known, provider)) {
-                gone.get_or_insert_with(|| scan.table_name.to_string());
-            }
-        });
-        match gone {
-            None => Ok(()),
-            Some(name) => Err(Error::new(
-                ErrorKind::Statement,
-                format!("{name} was dropped since the statement was prepared"),
-            )
-            .hint("DEALLOCATE the statement and PREPARE it again")),
-        }
-    }
 }
 
 /// Checks a write: that of the scratch schema is the engine's own, which takes an UPDATE or DELETE with a subquery for one of every row.

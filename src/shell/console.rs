@@ -135,6 +135,17 @@ impl Console {
         Ok(Next::Go)
     }
 
+    /// The error of a statement; that of a write which was cancelled says what became of its rows.
+    fn accounted(&self, error: Error, number: u64) -> Error {
+        match self.session().written(number) {
+            Some(counts) if error.kind() == ErrorKind::Cancelled => {
+                Error::new(ErrorKind::Cancelled, format!("cancelled: {counts}"))
+                    .hint("SELECT * FROM sys.writes lists the rows; look at the site for one that is unknown")
+            }
+            _ => error,
+        }
+    }
+
     /// Runs one statement; Ctrl-C ends it.
     async fn statement(&mut self, statement: ParsedStatement) -> Result<()> {
         let started = Instant::now();
@@ -166,7 +177,7 @@ impl Console {
             .map_or_else(|_| self.session().statement_number(), |read| read.number);
         self.last = Some(Last { sql, number });
         self.changed |= outcome.as_ref().is_ok_and(|read| read.defines);
-        let read = outcome?;
+        let read = outcome.map_err(|error| self.accounted(error, number))?;
         if self.timing {
             eprintln!(
                 "Time: {:.1} ms, {} requests",

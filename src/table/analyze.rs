@@ -9,13 +9,14 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
-use datafusion::common::{Column, TableReference};
+use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, WriteOp};
+use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, Projection, Values, WriteOp};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::provider::SiteTable;
@@ -63,15 +64,14 @@ fn node(dml: &DmlStatement, output: Output) -> Result<Option<LogicalPlan>> {
     };
     let (table, site) = (target.table(), target.site());
     let chosen = choose(dml, table, site).map_err(|error| to_datafusion(error.table(&table.name)))?;
-    let schema = dml.input.schema();
+    let input = as_given(dml)?;
+    let schema = input.schema().clone();
     let column = |index: &usize| {
         let index = schema.index_of_column_by_name(None, &table.columns[*index].name);
         index.map(|index| Expr::Column(Column::from(schema.qualified_field(index))))
     };
     let expressions: Vec<Expr> = chosen.columns.iter().filter_map(column).collect();
-    let input = LogicalPlanBuilder::from(dml.input.as_ref().clone())
-        .project(expressions)?
-        .build()?;
+    let input = LogicalPlanBuilder::from(input).project(expressions)?.build()?;
     let write = Write {
         table: table.clone(),
         change: chosen.change,
@@ -81,6 +81,36 @@ fn node(dml: &DmlStatement, output: Output) -> Result<Option<LogicalPlan>> {
     };
     let name = TableReference::bare(dml.table_name.table());
     WriteNode::plan(site.clone(), write, input, &name).map(Some)
+}
+
+/// The rows of a write as they were given: any value may be missing, and those to insert have not been made to fit their columns. Both are
+/// looked at row by row, when it is known which row and column is wrong.
+fn as_given(dml: &DmlStatement) -> Result<LogicalPlan> {
+    let LogicalPlan::Projection(projection) = dml.input.as_ref() else {
+        return Ok(dml.input.as_ref().clone());
+    };
+    let is_insert = matches!(dml.op, WriteOp::Insert(_));
+    let expressions = projection.expr.iter().map(|expression| match expression {
+        Expr::Alias(alias) if is_insert => match alias.expr.as_ref() {
+            // The engine's own cast cuts fractions off.
+            Expr::Cast(cast) if matches!(*cast.expr, Expr::Column(_)) => cast.expr.as_ref().clone().alias(&alias.name),
+            _ => expression.clone(),
+        },
+        _ => expression.clone(),
+    });
+    let input = match projection.input.as_ref() {
+        LogicalPlan::Values(values) => {
+            let open = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
+            let fields = values.schema.iter().map(|(name, field)| (name.cloned(), open(field)));
+            let schema = DFSchema::new_with_metadata(fields.collect(), values.schema.metadata().clone())?;
+            Arc::new(LogicalPlan::Values(Values {
+                schema: Arc::new(schema),
+                values: values.values.clone(),
+            }))
+        }
+        _ => projection.input.clone(),
+    };
+    Projection::try_new(expressions.collect(), input).map(LogicalPlan::Projection)
 }
 
 /// What a statement writes.
@@ -244,42 +274,45 @@ fn takes(table: &Table, verb: &str, list: &str, is_taken: impl Fn(usize) -> bool
     )
 }
 
-/// Constants that do not fit their columns: the engine would refuse them without saying where they stand.
+/// Constants that do not fit their columns: the engine would refuse them without saying where they stand, or cut them.
 fn fits(dml: &DmlStatement, table: &Table) -> Result<(), Error> {
     let LogicalPlan::Projection(projection) = dml.input.as_ref() else {
         return Ok(());
     };
-    let LogicalPlan::Values(values) = projection.input.as_ref() else {
-        return Ok(());
+    let unfit = |place: String, column: usize, value: &ScalarValue| {
+        let definition = &table.columns[column];
+        let (name, kind) = (&definition.name, definition.kind.sql_name());
+        let message = format!("{place}{name}: {value} is no {kind}; nothing was sent");
+        Error::new(ErrorKind::Statement, message).hint("correct the value and run the statement again")
     };
     for (column, expression) in expressions(dml, table)? {
-        let Expr::Column(source) = without_cast(expression) else {
-            continue;
-        };
-        let Ok(position) = values.schema.index_of_column(source) else {
-            continue;
-        };
-        let definition = &table.columns[column];
-        let field = arrow_field(definition);
-        for (row, expressions) in values.values.iter().enumerate() {
-            if let Some(Expr::Literal(value, _)) = expressions.get(position).map(without_cast)
-                && value.cast_to(field.data_type()).is_err()
-            {
-                return Err(Error::new(
-                    ErrorKind::Statement,
-                    format!(
-                        "row {} of {}: {}: {value} is no {}; nothing was sent",
-                        row + 1,
-                        values.values.len(),
-                        definition.name,
-                        definition.kind.sql_name()
-                    ),
-                )
-                .hint("correct the value and run the statement again"));
+        let kind = arrow_field(&table.columns[column]).data_type().clone();
+        match (without_cast(expression), projection.input.as_ref()) {
+            (Expr::Literal(value, _), _) if !is_kept(value, &kind) => return Err(unfit(String::new(), column, value)),
+            (Expr::Column(source), LogicalPlan::Values(values)) => {
+                let Ok(position) = values.schema.index_of_column(source) else {
+                    continue;
+                };
+                for (row, expressions) in values.values.iter().enumerate() {
+                    if let Some(Expr::Literal(value, _)) = expressions.get(position).map(without_cast)
+                        && !is_kept(value, &kind)
+                    {
+                        let place = format!("row {} of {}: ", row + 1, values.values.len());
+                        return Err(unfit(place, column, value));
+                    }
+                }
             }
+            _ => {}
         }
     }
     Ok(())
+}
+
+/// Whether a value is the same in another type.
+fn is_kept(value: &ScalarValue, kind: &DataType) -> bool {
+    let Ok(other) = value.cast_to(kind) else { return false };
+    let fraction = value.data_type().is_floating() || value.data_type().is_decimal();
+    !(fraction && kind.is_integer()) || other.cast_to(&value.data_type()).is_ok_and(|back| back == *value)
 }
 
 fn without_cast(expression: &Expr) -> &Expr {
@@ -324,6 +357,7 @@ fn updated(dml: &DmlStatement, table: &Table) -> Result<Chosen, Error> {
     if set.is_empty() {
         return Err(Error::new(ErrorKind::Statement, "UPDATE sets nothing: each column is set to itself").hint(hint));
     }
+    fits(dml, table)?;
     let mut columns: Vec<usize> = table.key().collect();
     for update in table
         .updates

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use datafusion::arrow::compute::{CastOptions, cast_with_options};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::catalog::{Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
@@ -30,7 +30,7 @@ use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use futures::StreamExt;
 use tokio::sync::OnceCell;
 
-use super::to_datafusion;
+use super::{for_each_node, to_datafusion};
 use crate::error::{Error, ErrorKind};
 use crate::http::Statement;
 use crate::rest::arrow_field;
@@ -139,8 +139,20 @@ impl CallNode {
 
     /// Whether a plan calls a procedure.
     pub(crate) fn is_in(plan: &LogicalPlan) -> bool {
-        plan.exists(|node| Ok(matches!(node, LogicalPlan::Extension(extension) if extension.node.as_any().is::<Self>())))
-            .unwrap_or(true)
+        let mut found = false;
+        for_each_node(plan, |_: &Self| found = true);
+        found
+    }
+
+    /// The calls of a plan that change the site, with the names of their procedures.
+    pub(crate) fn changing(plan: &LogicalPlan) -> HashMap<u64, String> {
+        let mut found = HashMap::new();
+        for_each_node(plan, |node: &Self| {
+            if node.procedure.changes {
+                found.insert(node.id, node.procedure.name.clone());
+            }
+        });
+        found
     }
 }
 
@@ -239,11 +251,6 @@ impl ExtensionPlanner for CallPlanner {
         };
         let parameters = &node.procedure.parameters;
         let mut arguments: Vec<Option<Value>> = vec![None; parameters.len()];
-        let one = RecordBatch::try_new_with_options(
-            Arc::new(Schema::empty()),
-            Vec::new(),
-            &RecordBatchOptions::new().with_row_count(Some(1)),
-        )?;
         let strict = CastOptions {
             safe: false,
             ..CastOptions::default()
@@ -254,10 +261,7 @@ impl ExtensionPlanner for CallPlanner {
                 let message = format!("{}: the parameter {} {what}", node.procedure.name, column.name);
                 to_datafusion(Error::new(ErrorKind::Statement, message).hint(usage(&node.procedure)))
             };
-            let value = session
-                .create_physical_expr(expression.clone(), &DFSchema::empty())?
-                .evaluate(&one)?
-                .into_array(1)?;
+            let value = constant(session, expression.clone())?;
             let value = cast_with_options(&value, arrow_field(column).data_type(), &strict).map_err(|_| {
                 match node.procedure.secret[parameter] {
                     true => wrong(format!("takes a {}", column.kind.sql_name())),
@@ -270,6 +274,19 @@ impl ExtensionPlanner for CallPlanner {
         check(&node.procedure, &arguments).map_err(to_datafusion)?;
         Ok(Some(Arc::new(CallExec::new(node, arguments))))
     }
+}
+
+/// The value of an expression without columns, as an array of one.
+pub(crate) fn constant(session: &dyn Session, expression: Expr) -> Result<ArrayRef> {
+    let one = RecordBatch::try_new_with_options(
+        Arc::new(Schema::empty()),
+        Vec::new(),
+        &RecordBatchOptions::new().with_row_count(Some(1)),
+    )?;
+    session
+        .create_physical_expr(expression, &DFSchema::empty())?
+        .evaluate(&one)?
+        .into_array(1)
 }
 
 /// Runs a procedure.

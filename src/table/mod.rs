@@ -14,15 +14,32 @@ mod scan;
 mod write;
 
 pub(crate) use analyze::{WritesAsNodes, insert_returning};
-pub(crate) use call::{CallNode, CallPlanner, Calls, ProcedureFunction, usage};
+pub(crate) use call::{CallNode, CallPlanner, Calls, ProcedureFunction, constant, usage};
 pub(crate) use order::PushOrderedLimit;
 pub(crate) use parent::CarryParentFilters;
 pub(crate) use predicate::{Delivery, delivery};
 pub(crate) use provider::SiteTable;
 pub(crate) use write::{WriteNode, WritePlanner};
 
-use crate::error::Error;
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+
+use crate::error::Error;
+
+/// Calls `act` for every node of one kind in a plan, those of its subqueries and expressions included.
+fn for_each_node<N: 'static>(plan: &LogicalPlan, mut act: impl FnMut(&N)) {
+    let walked = plan.apply_with_subqueries(|node| {
+        if let LogicalPlan::Extension(extension) = node
+            && let Some(node) = extension.node.as_any().downcast_ref::<N>()
+        {
+            act(node);
+        }
+        Ok::<_, DataFusionError>(TreeNodeRecursion::Continue)
+    });
+    // The closure never fails.
+    debug_assert!(walked.is_ok());
+}
 
 /// Into DataFusion's error; [`from_datafusion`] brings it back whole.
 pub(crate) fn to_datafusion(error: Error) -> DataFusionError {

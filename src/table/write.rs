@@ -1,16 +1,18 @@
 //! A write in a plan: the logical node, what plans it, and the plan node that runs it. All of them are pure until the stream is polled.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 
 use async_trait::async_trait;
-use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::compute::cast;
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::compute::{cast, is_not_null};
+use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::catalog::Session;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef, TableReference, internal_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -23,13 +25,13 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use datafusion::physical_planner::{ExtensionPlanner, PhysicalPlanner};
 use futures::{StreamExt, TryStreamExt};
 
-use super::{from_datafusion, to_datafusion};
-use crate::error::Error;
+use super::{for_each_node, from_datafusion, to_datafusion};
+use crate::error::{Error, ErrorKind};
 use crate::http::Statement;
 use crate::rest::arrow_schema;
 use crate::rest::read::Scope;
 use crate::rest::site::Site;
-use crate::rest::write::{Change, Output, Write, run};
+use crate::rest::write::{Change, Lot, Output, Write, run};
 
 /// Rows of a plan that are written to a table of the site.
 #[derive(Debug, Clone)]
@@ -60,8 +62,9 @@ impl WriteNode {
 
     /// Whether a plan writes.
     pub(crate) fn is_in(plan: &LogicalPlan) -> bool {
-        plan.exists(|node| Ok(matches!(node, LogicalPlan::Extension(extension) if extension.node.as_any().is::<Self>())))
-            .unwrap_or(true)
+        let mut found = false;
+        for_each_node(plan, |_: &Self| found = true);
+        found
     }
 
     fn identity(&self) -> (&str, Change, &[usize], &[usize], Output) {
@@ -301,11 +304,11 @@ impl ExecutionPlan for WriteExec {
         let done = async move {
             // The whole input is there before the first request: see `rest::write`.
             let batches: Vec<RecordBatch> = input.try_collect().await.map_err(|error| unread(&write, error))?;
-            let batches = batches
+            let lots = batches
                 .into_iter()
                 .map(|batch| typed(&write, &batch))
                 .collect::<Result<Vec<_>>>()?;
-            run(scope, &write, &batches).await.map_err(to_datafusion)
+            run(scope, &write, &lots).await.map_err(to_datafusion)
         };
         let stream = futures::stream::once(done).boxed();
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.write.schema(), stream)))
@@ -333,24 +336,47 @@ fn unread(write: &Write, error: DataFusionError) -> DataFusionError {
     to_datafusion(error.table(&write.table.name))
 }
 
-/// The batch with the types of the table's columns: the engine may carry texts in another layout.
-fn typed(write: &Write, batch: &RecordBatch) -> Result<RecordBatch> {
+/// The batch with the types of the table's columns: the engine may carry texts in another layout, and the values of parameters come with
+/// types of their own. What does not fit its column is NULL there, and noted.
+fn typed(write: &Write, batch: &RecordBatch) -> Result<Lot> {
     let schema = arrow_schema(&write.table, &write.columns);
-    let columns = batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .map(|(column, field)| cast(column, field.data_type()))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut wrong = BTreeMap::new();
+    let mut columns = Vec::new();
+    for ((column, field), &index) in batch.columns().iter().zip(schema.fields()).zip(&write.columns) {
+        let column_of = &write.table.columns[index];
+        let kind = column_of.kind.sql_name();
+        let fitted = cast(column, field.data_type()).map_err(|_| {
+            let message = format!("{}: a {} is no {kind}; nothing was sent", column_of.name, column.data_type());
+            to_datafusion(Error::new(ErrorKind::Statement, message).table(&write.table.name))
+        })?;
+        for row in lost(column, &fitted)? {
+            let value = array_value_to_string(column, row)?;
+            wrong
+                .entry(row)
+                .or_insert_with(|| format!("{}: {value} is no {kind}", column_of.name));
+        }
+        columns.push(fitted);
+    }
     let fields: Vec<_> = schema
         .fields()
         .iter()
         .map(|field| field.as_ref().clone().with_nullable(true))
         .collect();
-    Ok(RecordBatch::try_new(
-        Arc::new(datafusion::arrow::datatypes::Schema::new(fields)),
-        columns,
-    )?)
+    let rows = RecordBatch::try_new(Arc::new(datafusion::arrow::datatypes::Schema::new(fields)), columns)?;
+    Ok(Lot { rows, wrong })
+}
+
+/// Rows whose value was lost on the way to another type.
+fn lost(from: &ArrayRef, to: &ArrayRef) -> Result<Vec<usize>> {
+    let had = is_not_null(from)?;
+    let mut lost: Vec<usize> = (0..from.len()).filter(|&row| had.value(row) && to.is_null(row)).collect();
+    let fractions = from.data_type().is_floating() || from.data_type().is_decimal();
+    if fractions && to.data_type().is_integer() {
+        let back = cast(to, from.data_type())?;
+        let same = datafusion::arrow::compute::kernels::cmp::not_distinct(&back, from)?;
+        lost.extend((0..from.len()).filter(|&row| !to.is_null(row) && !same.value(row)));
+    }
+    Ok(lost)
 }
 
 impl DisplayAs for WriteExec {
