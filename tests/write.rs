@@ -92,6 +92,8 @@ fn condition() -> impl Strategy<Value = String> {
             )
         }),
         Just("account_id = (SELECT min(account_id) FROM organization_users)".to_owned()),
+        (1..6u8).prop_map(|id| format!("account_id = ANY (SELECT account_id FROM organization_users WHERE organization_id = '{id}')")),
+        (1..6u8).prop_map(|id| format!("account_id <> ALL (SELECT account_id FROM organization_users WHERE organization_id = '{id}')")),
     ];
     atom.prop_recursive(3, 8, 2, |inner| {
         prop_oneof![
