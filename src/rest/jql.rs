@@ -11,6 +11,7 @@
 //! - Dates are read to the minute in the time zone of the caller's profile, which may be any from twelve hours behind UTC to fourteen
 //!   ahead of it: bounds are moved outward by that much. Days have no zone.
 //! - `~` looks for words by their stem and knows no common words: no LIKE of SQL is sure to be answered by it, so none is sent.
+//! - Numbers and dates are compared one by one: a list of them is not documented for every field.
 //! - An empty text is EMPTY to JQL and a value to SQL, so it is never sent.
 
 use std::collections::BTreeSet;
@@ -174,15 +175,35 @@ fn values_condition(jql: &Jql, column: usize, values: &[String], negated: bool, 
     if literals.len() > MOST_VALUES {
         return Condition::True;
     }
+    among(jql, &literals, negated)
+}
+
+/// That a field is one of these, or none of them.
+pub(super) fn among(jql: &Jql, literals: &[String], negated: bool) -> Condition {
     let field = &jql.field;
-    match (&literals[..], negated) {
+    let each = |sign: &str, between: &str| {
+        let each: Vec<String> = literals.iter().map(|literal| format!("{field} {sign} {literal}")).collect();
+        each.join(between)
+    };
+    match (literals, negated) {
         ([], true) => Condition::True,
         ([], false) => Condition::False,
-        ([one], true) => Condition::jql(format!("{field} != {one}")),
-        ([one], false) => Condition::jql(format!("{field} = {one}")),
+        ([_], true) => Condition::jql(each("!=", "")),
+        ([_], false) => Condition::jql(each("=", "")),
+        // Not every kind of field that holds numbers or dates is documented to take a list.
+        (_, true) if is_amount(jql) => Condition::jql(each("!=", " AND ")),
+        (_, false) if is_amount(jql) => Condition::Jql {
+            text: each("=", " OR "),
+            loose: true,
+        },
         (many, true) => Condition::jql(format!("{field} NOT IN ({})", many.join(", "))),
         (many, false) => Condition::jql(format!("{field} IN ({})", many.join(", "))),
     }
+}
+
+/// Whether the field holds numbers or dates, of which none is unknown to the site.
+fn is_amount(jql: &Jql) -> bool {
+    matches!(jql.literal, JqlLiteral::Number | JqlLiteral::Date | JqlLiteral::Moment)
 }
 
 /// A value as JQL writes it; `None` where it cannot be written.

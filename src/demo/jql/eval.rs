@@ -41,6 +41,8 @@ enum Test {
     /// Ids of things, or words in lower case; whether one of them must be there, or none.
     Among(Vec<String>, bool),
     Compare(Op, f64),
+    /// Amounts; whether it must be one of them, or none.
+    Amounts(Vec<f64>, bool),
     /// Words, the last of them maybe only begun, and whether they must be there.
     Words(Vec<(String, bool)>, bool),
 }
@@ -141,9 +143,9 @@ fn test(state: &State, name: &str, field: &'static Field, op: Op, operand: &Oper
         }
         (Search::Moment | Search::Day | Search::Number, Op::Like | Op::Unlike) => unfit(),
         (Search::Moment | Search::Day | Search::Number, Op::In | Op::NotIn) => match operand {
-            Operand::List(list) if list.len() == 1 => {
-                let op = if op == Op::In { Op::Equal } else { Op::Unequal };
-                Ok(Test::Compare(op, number(state, name, field, &list[0])?))
+            Operand::List(list) => {
+                let amounts = list.iter().map(|item| number(state, name, field, item));
+                Ok(Test::Amounts(amounts.collect::<Result<_, _>>()?, op == Op::In))
             }
             _ => unfit(),
         },
@@ -389,19 +391,17 @@ fn passes(state: &State, issue: &Issue, field: &Field, test: &Test) -> bool {
             let Some(own) = amount(state, issue, field) else {
                 return false;
             };
-            // A day and a minute are what the site tells apart.
-            let (own, value) = match (op, field.search) {
-                (Op::Equal | Op::Unequal, Search::Moment) => ((own / MINUTE as f64).floor(), (value / MINUTE as f64).floor()),
-                _ => (own, *value),
-            };
             match op {
-                Op::Equal => own == value,
-                Op::Unequal => own != value,
-                Op::Less => own < value,
-                Op::AtMost => own <= value,
-                Op::Greater => own > value,
-                _ => own >= value,
+                Op::Equal => is_same(field, own, *value),
+                Op::Unequal => !is_same(field, own, *value),
+                Op::Less => own < *value,
+                Op::AtMost => own <= *value,
+                Op::Greater => own > *value,
+                _ => own >= *value,
             }
+        }
+        Test::Amounts(values, wanted) => {
+            amount(state, issue, field).is_some_and(|own| values.iter().any(|value| is_same(field, own, *value)) == *wanted)
         }
         Test::Words(wanted, present) => {
             let Some(text) = text(state, issue, field) else { return false };
@@ -412,6 +412,14 @@ fn passes(state: &State, issue: &Issue, field: &Field, test: &Test) -> bool {
             });
             found == *present
         }
+    }
+}
+
+/// A day and a minute are what the site tells apart.
+fn is_same(field: &Field, own: f64, value: f64) -> bool {
+    match field.search {
+        Search::Moment => (own / MINUTE as f64).floor() == (value / MINUTE as f64).floor(),
+        _ => own == value,
     }
 }
 
@@ -587,6 +595,10 @@ mod tests {
         assert_eq!(count("project = hr"), count("project = 10002"));
         assert_eq!(count("NOT (project = HR OR project = FAC)"), count("project = ITSM"));
         assert_eq!(count("resolution = Unresolved"), count("resolution is EMPTY"));
+        // Lists of numbers and dates.
+        assert_eq!(count("votes in (0, 2)"), count("votes = 0 OR votes = 2"));
+        assert_eq!(count("votes not in (0, 2)") + count("votes in (0, 2)"), all);
+        assert!(count("due in (\"2026-06-01\", \"2026-06-02\")") <= count("due is not EMPTY"));
         // Words by their stem, and none of the common ones.
         assert_eq!(count("summary ~ drop"), count("summary ~ \"drop*\""));
         assert!(compile(&state, "summary ~ the").is_err());
