@@ -74,8 +74,14 @@ pub(crate) fn quote(text: &str) -> String {
     quoted
 }
 
-/// What is known of the columns of a table, and its clause, as one condition.
-pub(crate) fn condition(table: &Table, known: &Known, clauses: &[Clause], unknown: &Unknown) -> Condition {
+/// What is known of the columns of a table, and its clause, as one condition: without values that the site does not know, and without
+/// the columns that are not to be spoken of.
+pub(crate) fn condition(
+    table: &Table,
+    known: &Known,
+    clauses: &[Clause],
+    (unknown, unsaid): (&Unknown, &BTreeSet<usize>),
+) -> Condition {
     let of_known = known.columns().map(|column| {
         let values = known.get(column).into_iter().flat_map(|values| values.iter().cloned());
         Clause::Values {
@@ -86,14 +92,16 @@ pub(crate) fn condition(table: &Table, known: &Known, clauses: &[Clause], unknow
     });
     let parts = of_known
         .chain(clauses.iter().cloned())
-        .map(|clause| write(table, &clause, unknown));
+        .map(|clause| write(table, &clause, unknown, unsaid));
     all(parts.collect())
 }
 
-fn write(table: &Table, clause: &Clause, unknown: &Unknown) -> Condition {
+fn write(table: &Table, clause: &Clause, unknown: &Unknown, unsaid: &BTreeSet<usize>) -> Condition {
+    let each = |parts: &[Clause]| parts.iter().map(|part| write(table, part, unknown, unsaid)).collect();
     match clause {
-        Clause::All(parts) => all(parts.iter().map(|part| write(table, part, unknown)).collect()),
-        Clause::Any(parts) => any(parts.iter().map(|part| write(table, part, unknown)).collect()),
+        Clause::All(parts) => all(each(parts)),
+        Clause::Any(parts) => any(each(parts)),
+        Clause::Values { column, .. } | Clause::Test(column, _) if unsaid.contains(column) => Condition::True,
         Clause::Values { column, values, negated } => match jql(table, *column) {
             Some(jql) => values_condition(jql, *column, values, *negated, unknown),
             None => Condition::True,

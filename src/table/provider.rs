@@ -17,7 +17,7 @@ use super::scan::{ScanExec, ScanRequest};
 use super::to_datafusion;
 use crate::error::{Error, ErrorKind};
 use crate::rest::arrow_schema;
-use crate::rest::plan::{Question, Read, plan};
+use crate::rest::plan::{Path, Question, Read, plan};
 use crate::rest::site::Site;
 use crate::schema::{Column, Table};
 
@@ -102,6 +102,17 @@ impl SiteTable {
     }
 }
 
+/// Whether the site is asked for just the rows that satisfy a predicate which no row that comes out violates.
+fn asks_exactly(read: &Read, meaning: &Meaning) -> bool {
+    let (Meaning::Values(column, _) | Meaning::Test(column, ..)) = meaning else {
+        return true;
+    };
+    match &read.path {
+        Path::Search(search) if search.chain.is_empty() => search.asks_exactly(read, *column),
+        _ => true,
+    }
+}
+
 #[async_trait]
 impl TableProvider for SiteTable {
     fn schema(&self) -> SchemaRef {
@@ -150,13 +161,11 @@ impl TableProvider for SiteTable {
                 .zip(&meanings)
                 .all(|(exact, meaning)| *exact || checked(meaning) && self.pushdown)
         });
-        let text = |wanted: bool| {
-            exact
-                .iter()
-                .zip(filters)
-                .filter(|(exact, _)| **exact == wanted)
-                .map(|(_, filter)| filter.to_string())
-                .collect()
+        // What the site is asked for may be wider than what comes out, even where nothing is left to the engine.
+        let asked: Vec<bool> = meanings.iter().map(|meaning| asks_exactly(&whole, meaning)).collect();
+        let text = |wanted: &dyn Fn(bool, bool) -> bool| {
+            let wanted = (0..filters.len()).filter(|&at| wanted(exact[at], asked[at]));
+            wanted.map(|at| filters[at].to_string()).collect()
         };
         Ok(Arc::new(ScanExec::new(ScanRequest {
             table: self.table.clone(),
@@ -167,8 +176,9 @@ impl TableProvider for SiteTable {
             filter: predicate::filter(self.pushdown, meanings.iter()),
             limit,
             pushdown: self.pushdown,
-            exact: text(true),
-            residue: text(false),
+            exact: text(&|exact, asked| exact && asked),
+            checked: text(&|exact, asked| exact && !asked),
+            residue: text(&|exact, _| !exact),
         })?))
     }
 

@@ -47,6 +47,8 @@ pub(super) struct ScanRequest {
     pub(super) pushdown: bool,
     /// Predicates the site answers exactly, as text.
     pub(super) exact: Vec<String>,
+    /// Predicates that the rows are checked for while they are read, as text: the site is asked for more, or for nothing.
+    pub(super) checked: Vec<String>,
     /// Predicates left to the engine, as text.
     pub(super) residue: Vec<String>,
 }
@@ -128,7 +130,7 @@ impl ScanExec {
         // Rows that are known by key come in an order of their own, all of them.
         let Path::Search(search) = &read.path else { return None };
         let way = search.way(&read, &search.needs(&read));
-        matches!(way, Way::Pages | Way::Ids).then(|| Self {
+        matches!(way, Way::Pages { .. } | Way::Ids).then(|| Self {
             request,
             read,
             ..self.clone()
@@ -324,11 +326,13 @@ impl DisplayAs for ScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SiteScan: table={}, ", self.request.table.name)?;
         show(f, &self.read, &self.request.site)?;
-        if !self.request.exact.is_empty() {
-            write!(f, ", exact=[{}]", self.request.exact.join(", "))?;
-        }
-        if !self.request.residue.is_empty() {
-            write!(f, ", residue=[{}]", self.request.residue.join(", "))?;
+        let ScanRequest {
+            exact, checked, residue, ..
+        } = &self.request;
+        for (name, predicates) in [("exact", exact), ("checked", checked), ("residue", residue)] {
+            if !predicates.is_empty() {
+                write!(f, ", {name}=[{}]", predicates.join(", "))?;
+            }
         }
         if let Some(limit) = self.request.limit {
             write!(f, ", limit={limit}")?;
