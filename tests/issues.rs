@@ -560,6 +560,38 @@ async fn a_few_rows_that_only_we_can_tell_are_no_page_by_page_scan() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_pushdown_a_join_tells_nothing_but_inputs() {
+    let site = site(DemoOptions::default()).await;
+    let (session, plain) = (connect(&site, ""), connect(&site, "Pushdown=off"));
+    const LAST: &str =
+        "SELECT query FROM sys.requests WHERE statement = (SELECT max(statement) FROM sys.requests) AND path LIKE '%search/jql'";
+    const BY_ID: &str = "SELECT count(*) FROM sys.requests WHERE query LIKE '%[\"10001\"]%'";
+    for sql in [
+        "SELECT i.summary FROM issues i JOIN (VALUES ('ITSM-2')) v(k) ON i.issue_key = v.k",
+        "SELECT i.summary FROM issues i WHERE i.issue_key = (SELECT 'ITSM-2')",
+        "SELECT i.summary FROM issues i JOIN (VALUES ('10001')) v(k) ON i.issue_id = v.k",
+    ] {
+        assert_eq!(rows(&plain, sql).await, rows(&session, sql).await, "{sql}");
+        let asked = rows(&plain, LAST).await;
+        assert_eq!(asked.len(), 1, "{sql}: {asked:?}");
+        assert!(asked[0].contains("created >= "), "{sql}: {asked:?}");
+    }
+    assert_eq!(rows(&plain, BY_ID).await, ["0"]);
+    for sql in [
+        "SELECT i.summary FROM issues i JOIN queues q ON i.queue_id = q.id WHERE q.id = '1001' ORDER BY 1",
+        "SELECT i.summary FROM issues i WHERE i.jql = (SELECT jql FROM queues WHERE id = '1001') ORDER BY 1",
+    ] {
+        let found = rows(&plain, sql).await;
+        assert!(found == rows(&session, sql).await && found.len() == 44, "{sql}: {found:?}");
+        let asked = rows(&plain, LAST).await;
+        assert!(
+            asked.iter().all(|query| query.contains("resolution = Unresolved")),
+            "{sql}: {asked:?}"
+        );
+    }
+}
+
 /// Silent wrong answers that were found in other tools; each is a sentence about what must not happen.
 mod regressions {
     use super::*;

@@ -1,5 +1,6 @@
 //! A table of the site as DataFusion sees it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,16 +23,26 @@ use crate::rest::site::Site;
 use crate::schema::{Column, Table};
 
 /// A table of a site. Planning is pure: nothing here sends a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SiteTable {
     table: Arc<Table>,
     site: Arc<Site>,
     pushdown: bool,
     schema: SchemaRef,
     constraints: Constraints,
+    /// Input columns that the statement compares: see [`input`](super::input).
+    compared: BTreeSet<usize>,
 }
 
 impl SiteTable {
+    /// The same table with these input columns compared; `None` if it is that already.
+    pub(super) fn with_compared(&self, compared: BTreeSet<usize>) -> Option<Self> {
+        (self.compared != compared).then(|| Self {
+            compared,
+            ..self.clone()
+        })
+    }
+
     /// What the table is.
     pub(super) fn table(&self) -> &Arc<Table> {
         &self.table
@@ -59,6 +70,7 @@ impl SiteTable {
             table,
             site,
             pushdown,
+            compared: BTreeSet::new(),
         }
     }
 
@@ -176,6 +188,7 @@ impl TableProvider for SiteTable {
             filter: predicate::filter(self.pushdown, meanings.iter()),
             limit,
             pushdown: self.pushdown,
+            compared: self.compared.clone(),
             exact: text(&|exact, asked| exact && asked),
             checked: text(&|exact, asked| exact && !asked),
             residue: text(&|exact, _| !exact),
