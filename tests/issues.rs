@@ -436,6 +436,162 @@ async fn the_fields_of_the_site_are_asked_for_only_where_they_are_named() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_changed_since_they_were_indexed_are_looked_at() {
+    let site = site(DemoOptions {
+        requests: 2_000,
+        faults: vec!["stale-search".parse().unwrap()],
+        ..DemoOptions::default()
+    })
+    .await;
+    let reader = connect(&site, "");
+    const FIRST: &str = "SELECT issue_key, status_id FROM issues WHERE status_id = '10800' LIMIT 10";
+    let before = rows(&reader, FIRST).await;
+    let (moved, _) = before[0].split_once('|').unwrap();
+    let writer = connect(&site, "Readonly=false");
+    rows(
+        &writer,
+        &format!("UPDATE issues SET status = 'In progress' WHERE issue_key = '{moved}'"),
+    )
+    .await;
+    // Nine of the first page, and the page after it.
+    let (requests, after) = cost(&reader, FIRST).await;
+    assert_eq!((requests, after.len()), (2, 10), "{after:?}");
+    assert!(
+        after
+            .iter()
+            .all(|row| row.ends_with("|10800") && !row.starts_with(&format!("{moved}|"))),
+        "{after:?}"
+    );
+    // What is not selected is looked at too, where something else is.
+    let other = "SELECT summary, issue_key FROM issues WHERE status_id = '10800' LIMIT 300";
+    let found = rows(&reader, other).await;
+    assert!(
+        !found.is_empty() && !found.iter().any(|row| row.ends_with(&format!("|{moved}"))),
+        "{found:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn values_that_the_site_does_not_know_cost_a_few_requests() {
+    let unknown = (0..299).map(|number| format!("'712020:00000000-0000-4000-8000-{number:012}'"));
+    let unknown: Vec<String> = unknown.collect();
+    for (fault, most) in [("503:first=1", 5), ("nameless-refusal", 30)] {
+        let site = site(DemoOptions {
+            faults: vec![fault.parse().unwrap()],
+            ..DemoOptions::default()
+        })
+        .await;
+        let (session, plain) = (connect(&site, ""), connect(&site, "Pushdown=off"));
+        let known = rows(&plain, "SELECT min(assignee_account_id), min(status_id) FROM issues").await;
+        let (person, status) = known[0].split_once('|').unwrap();
+        let people = format!("assignee_account_id IN ('{person}', {})", unknown.join(", "));
+        let ids: Vec<String> = (77_000..77_200).map(|id| format!("'{id}'")).collect();
+        let statuses = format!("status_id IN ('{status}', {})", ids.join(", "));
+        let few = format!("status_id IN ('{status}', '77001')");
+        for condition in [
+            people.clone(),
+            statuses.clone(),
+            few,
+            format!("NOT ({statuses})"),
+            format!("({people}) OR status = 'Nope'"),
+            format!("({people}) AND status_id <> '77001'"),
+        ] {
+            for sql in [
+                format!("SELECT issue_key FROM issues WHERE {condition} ORDER BY 1"),
+                format!("SELECT issue_key, summary FROM issues WHERE {condition} ORDER BY 1"),
+                format!("SELECT count(*) FROM issues WHERE {condition}"),
+            ] {
+                let (requests, found) = cost(&session, &sql).await;
+                assert_eq!(found, rows(&plain, &sql).await, "{fault}: {sql:.200}");
+                assert!(requests <= most, "{fault}: {requests} requests: {sql:.200}");
+            }
+        }
+        let none = format!(
+            "SELECT count(*) FROM issues WHERE assignee_account_id IN ({})",
+            unknown.join(", ")
+        );
+        let (requests, found) = cost(&session, &none).await;
+        assert_eq!(found, ["0"], "{fault}");
+        assert!(requests <= most, "{fault}: {requests} requests");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_few_rows_that_only_we_can_tell_are_no_page_by_page_scan() {
+    let large = site(DemoOptions {
+        requests: 20_000,
+        ..DemoOptions::default()
+    })
+    .await;
+    let session = connect(&large, "");
+    for (sql, most) in [
+        // Three pages, four of ids, and twenty batches.
+        ("SELECT issue_key FROM issues WHERE request_type_id = '999' LIMIT 5", 27),
+        (
+            "SELECT issue_key FROM issues WHERE request_type_id = '999' ORDER BY created DESC LIMIT 5",
+            27,
+        ),
+        ("SELECT issue_key FROM issues WHERE status = 'done' LIMIT 5", 27),
+    ] {
+        let (requests, found) = cost(&session, sql).await;
+        assert!(found.is_empty(), "{sql}: {found:?}");
+        assert!(requests <= most, "{requests} requests: {sql}");
+    }
+    // The first rows in order are the first, wherever they are.
+    let small = site(DemoOptions {
+        requests: 3_000,
+        ..DemoOptions::default()
+    })
+    .await;
+    let (session, plain) = (connect(&small, ""), connect(&small, "Pushdown=off"));
+    let kinds = rows(&plain, "SELECT request_type_id FROM issues GROUP BY 1 ORDER BY count(*), 1").await;
+    for kind in [&kinds[0], &kinds[kinds.len() - 1]] {
+        for tail in [
+            "ORDER BY created DESC LIMIT 7",
+            "ORDER BY created LIMIT 120",
+            "ORDER BY updated DESC LIMIT 400",
+        ] {
+            let sql = format!("SELECT issue_key FROM issues WHERE request_type_id = '{kind}' {tail}");
+            assert_eq!(rows(&session, &sql).await, rows(&plain, &sql).await, "{sql}");
+        }
+        let sql = format!("SELECT request_type_id FROM issues WHERE request_type_id = '{kind}' LIMIT 9");
+        assert_eq!(rows(&session, &sql).await, vec![kind.as_str(); 9]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_pushdown_a_join_tells_nothing_but_inputs() {
+    let site = site(DemoOptions::default()).await;
+    let (session, plain) = (connect(&site, ""), connect(&site, "Pushdown=off"));
+    const LAST: &str =
+        "SELECT query FROM sys.requests WHERE statement = (SELECT max(statement) FROM sys.requests) AND path LIKE '%search/jql'";
+    const BY_ID: &str = "SELECT count(*) FROM sys.requests WHERE query LIKE '%[\"10001\"]%'";
+    for sql in [
+        "SELECT i.summary FROM issues i JOIN (VALUES ('ITSM-2')) v(k) ON i.issue_key = v.k",
+        "SELECT i.summary FROM issues i WHERE i.issue_key = (SELECT 'ITSM-2')",
+        "SELECT i.summary FROM issues i JOIN (VALUES ('10001')) v(k) ON i.issue_id = v.k",
+    ] {
+        assert_eq!(rows(&plain, sql).await, rows(&session, sql).await, "{sql}");
+        let asked = rows(&plain, LAST).await;
+        assert_eq!(asked.len(), 1, "{sql}: {asked:?}");
+        assert!(asked[0].contains("created >= "), "{sql}: {asked:?}");
+    }
+    assert_eq!(rows(&plain, BY_ID).await, ["0"]);
+    for sql in [
+        "SELECT i.summary FROM issues i JOIN queues q ON i.queue_id = q.id WHERE q.id = '1001' ORDER BY 1",
+        "SELECT i.summary FROM issues i WHERE i.jql = (SELECT jql FROM queues WHERE id = '1001') ORDER BY 1",
+    ] {
+        let found = rows(&plain, sql).await;
+        assert!(found == rows(&session, sql).await && found.len() == 44, "{sql}: {found:?}");
+        let asked = rows(&plain, LAST).await;
+        assert!(
+            asked.iter().all(|query| query.contains("resolution = Unresolved")),
+            "{sql}: {asked:?}"
+        );
+    }
+}
+
 /// Silent wrong answers that were found in other tools; each is a sentence about what must not happen.
 mod regressions {
     use super::*;

@@ -126,8 +126,13 @@ impl Answer {
 
     /// A refusal in the words of `/rest/api`.
     pub(super) fn refuse_platform(status: u16, message: impl std::fmt::Display) -> Self {
+        Self::refuse_all(status, &[message])
+    }
+
+    /// The same with several sentences.
+    pub(super) fn refuse_all(status: u16, messages: &[impl std::fmt::Display]) -> Self {
         let body = json::document(|o| {
-            o.texts("errorMessages", [&message]);
+            o.texts("errorMessages", messages);
             o.object("errors", |_| ());
         });
         Self {

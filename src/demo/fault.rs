@@ -46,6 +46,7 @@ kinds! {
     NarrowRefused "narrow-refused" "Issues are given a hundred at a time, however few fields are asked for.";
     Vanish "vanish" "Every seventh issue of a search is deleted before it is fetched.";
     StaleSearch "stale-search" "A search does not see changes, except of issues that it is told to reconcile.";
+    Nameless "nameless-refusal" "A search that is refused does not say because of what.";
     FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
     ManyFields "many-fields" "The site has five thousand more custom fields.";
     DataCenter "data-center" "The site is a Data Center, which has no /rest/api/3.";

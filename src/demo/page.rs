@@ -28,6 +28,8 @@ pub(super) struct Quirks {
     pub(super) vanish: bool,
     /// A search does not see changes.
     pub(super) stale: bool,
+    /// What is wrong with a search is not told.
+    pub(super) nameless: bool,
     /// The site says that it is a Data Center.
     pub(super) data_center: bool,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::answer::{Answer, Asked};
 use super::issue::{Fields, Issue, fill_user, status_id};
-use super::jql::compile;
+use super::jql::{Said, compile};
 use super::json::{self, Array};
 use super::page::platform_page;
 use super::request::{target, transitions};
@@ -43,7 +43,7 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
         ("GET" | "POST", ["search", "jql"]) => search(state, asked, &words),
         ("POST", ["search", "approximate-count"]) => match found(state, asked, &words) {
             Ok(found) => Answer::json(json::document(|o| o.int("count", found.len() as i64))),
-            Err(said) => Answer::refuse_platform(400, said),
+            Err(said) => Answer::refuse_all(400, &said),
         },
         ("POST", ["issue", "bulkfetch"]) => bulk(state, asked, &words),
         ("POST", ["changelog", "bulkfetch"]) => changelogs(state, asked, &words),
@@ -104,13 +104,16 @@ impl Words {
 }
 
 /// Indices of the issues that the JQL finds, in its order.
-fn found(state: &State, asked: &Asked, words: &Words) -> Result<std::sync::Arc<Vec<usize>>, String> {
+fn found(state: &State, asked: &Asked, words: &Words) -> Result<std::sync::Arc<Vec<usize>>, Said> {
     let jql = words.text("jql").unwrap_or_default();
     let reconcile = words.list("reconcileIssues");
     if reconcile.len() > MOST_RECONCILED {
-        return Err(format!("reconcileIssues takes at most {MOST_RECONCILED} issues."));
+        return Err(vec![format!("reconcileIssues takes at most {MOST_RECONCILED} issues.")]);
     }
-    let query = compile(state, jql)?;
+    let query = compile(state, jql).map_err(|said| match asked.paging.nameless {
+        true => vec!["The JQL query is not valid.".to_owned()],
+        false => said,
+    })?;
     let look = |index: usize| {
         let ticket = state.ticket(index);
         let known = !asked.paging.stale || reconcile.contains(&ticket.id.to_string());
@@ -132,7 +135,7 @@ fn found(state: &State, asked: &Asked, words: &Words) -> Result<std::sync::Arc<V
 fn search(state: &State, asked: &Asked, words: &Words) -> Answer {
     let found = match found(state, asked, words) {
         Ok(found) => found,
-        Err(said) => return Answer::refuse_platform(400, said),
+        Err(said) => return Answer::refuse_all(400, &said),
     };
     let fields = Fields::read(&words.list("fields"), "id");
     let cap = if fields.is_light() { MOST_LIGHT } else { MOST };

@@ -142,6 +142,7 @@ impl Server {
                 hundred: has(Kind::NarrowRefused),
                 vanish: has(Kind::Vanish),
                 stale: has(Kind::StaleSearch),
+                nameless: has(Kind::Nameless),
                 data_center: has(Kind::DataCenter),
             },
             segments,

@@ -201,6 +201,11 @@ impl Decoder {
         self.budget = self.budget.min(rows);
     }
 
+    /// Lets any number of rows come out.
+    pub(super) fn allow_all(&mut self) {
+        self.budget = usize::MAX;
+    }
+
     /// Rows that may still come out.
     pub(super) fn budget(&self) -> usize {
         self.budget

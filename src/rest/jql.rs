@@ -11,6 +11,7 @@
 //! - Dates are read to the minute in the time zone of the caller's profile, which may be any from twelve hours behind UTC to fourteen
 //!   ahead of it: bounds are moved outward by that much. Days have no zone.
 //! - `~` looks for words by their stem and knows no common words: no LIKE of SQL is sure to be answered by it, so none is sent.
+//! - Numbers and dates are compared one by one: a list of them is not documented for every field.
 //! - An empty text is EMPTY to JQL and a value to SQL, so it is never sent.
 
 use std::collections::BTreeSet;
@@ -73,8 +74,14 @@ pub(crate) fn quote(text: &str) -> String {
     quoted
 }
 
-/// What is known of the columns of a table, and its clause, as one condition.
-pub(crate) fn condition(table: &Table, known: &Known, clauses: &[Clause], unknown: &Unknown) -> Condition {
+/// What is known of the columns of a table, and its clause, as one condition: without values that the site does not know, and without
+/// the columns that are not to be spoken of.
+pub(crate) fn condition(
+    table: &Table,
+    known: &Known,
+    clauses: &[Clause],
+    (unknown, unsaid): (&Unknown, &BTreeSet<usize>),
+) -> Condition {
     let of_known = known.columns().map(|column| {
         let values = known.get(column).into_iter().flat_map(|values| values.iter().cloned());
         Clause::Values {
@@ -85,14 +92,16 @@ pub(crate) fn condition(table: &Table, known: &Known, clauses: &[Clause], unknow
     });
     let parts = of_known
         .chain(clauses.iter().cloned())
-        .map(|clause| write(table, &clause, unknown));
+        .map(|clause| write(table, &clause, unknown, unsaid));
     all(parts.collect())
 }
 
-fn write(table: &Table, clause: &Clause, unknown: &Unknown) -> Condition {
+fn write(table: &Table, clause: &Clause, unknown: &Unknown, unsaid: &BTreeSet<usize>) -> Condition {
+    let each = |parts: &[Clause]| parts.iter().map(|part| write(table, part, unknown, unsaid)).collect();
     match clause {
-        Clause::All(parts) => all(parts.iter().map(|part| write(table, part, unknown)).collect()),
-        Clause::Any(parts) => any(parts.iter().map(|part| write(table, part, unknown)).collect()),
+        Clause::All(parts) => all(each(parts)),
+        Clause::Any(parts) => any(each(parts)),
+        Clause::Values { column, .. } | Clause::Test(column, _) if unsaid.contains(column) => Condition::True,
         Clause::Values { column, values, negated } => match jql(table, *column) {
             Some(jql) => values_condition(jql, *column, values, *negated, unknown),
             None => Condition::True,
@@ -174,15 +183,35 @@ fn values_condition(jql: &Jql, column: usize, values: &[String], negated: bool, 
     if literals.len() > MOST_VALUES {
         return Condition::True;
     }
+    among(jql, &literals, negated)
+}
+
+/// That a field is one of these, or none of them.
+pub(super) fn among(jql: &Jql, literals: &[String], negated: bool) -> Condition {
     let field = &jql.field;
-    match (&literals[..], negated) {
+    let each = |sign: &str, between: &str| {
+        let each: Vec<String> = literals.iter().map(|literal| format!("{field} {sign} {literal}")).collect();
+        each.join(between)
+    };
+    match (literals, negated) {
         ([], true) => Condition::True,
         ([], false) => Condition::False,
-        ([one], true) => Condition::jql(format!("{field} != {one}")),
-        ([one], false) => Condition::jql(format!("{field} = {one}")),
+        ([_], true) => Condition::jql(each("!=", "")),
+        ([_], false) => Condition::jql(each("=", "")),
+        // Not every kind of field that holds numbers or dates is documented to take a list.
+        (_, true) if is_amount(jql) => Condition::jql(each("!=", " AND ")),
+        (_, false) if is_amount(jql) => Condition::Jql {
+            text: each("=", " OR "),
+            loose: true,
+        },
         (many, true) => Condition::jql(format!("{field} NOT IN ({})", many.join(", "))),
         (many, false) => Condition::jql(format!("{field} IN ({})", many.join(", "))),
     }
+}
+
+/// Whether the field holds numbers or dates, of which none is unknown to the site.
+fn is_amount(jql: &Jql) -> bool {
+    matches!(jql.literal, JqlLiteral::Number | JqlLiteral::Date | JqlLiteral::Moment)
 }
 
 /// A value as JQL writes it; `None` where it cannot be written.

@@ -300,6 +300,7 @@ fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
             root_known: known.clone(),
             known: Known::default(),
             clauses: filter.clauses,
+            unsaid: BTreeSet::new(),
             order: filter.order,
         })));
     }

@@ -16,7 +16,7 @@ use super::plan::{Known, Read};
 use crate::schema::{EmbedBulk, Jql, JqlOp, Origin, Table};
 
 /// Rows that are worth a sweep: three pages take as long as a sweep and its batches.
-const FEW_PAGES: usize = 3;
+pub(super) const FEW_PAGES: usize = 3;
 
 /// Rows found by JQL, or what hangs on them.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub(crate) struct Search {
     pub(crate) known: Known,
     /// What else the rows of the root must satisfy, as far as the site can be asked for it.
     pub(crate) clauses: Vec<Clause>,
+    /// Columns that the JQL leaves out, because the site refuses what would be said about them.
+    pub(crate) unsaid: BTreeSet<usize>,
     /// Columns of the root that the rows come ordered by, and whether the largest come first.
     pub(crate) order: Vec<(usize, bool)>,
 }
@@ -52,8 +54,9 @@ pub(crate) enum Way {
     Keys(Vec<String>),
     /// Pages of ids and keys.
     Ids,
-    /// Pages with fields.
-    Pages,
+    /// Pages with fields. Where the JQL finds more than is wanted, or who knows how many rows carry what is read, the way goes on by ids
+    /// and batches after a few pages.
+    Pages { then_batches: bool },
     /// Pages of ids, and batches beside them; after a first page with fields where that may be all.
     Batches { page_first: bool },
 }
@@ -98,21 +101,37 @@ impl Search {
         needs
     }
 
-    /// Columns that need no second look, because JQL says just what SQL does about them. None where rows are read by id or key: they may
-    /// have changed since they were found.
+    /// Columns that get no second look, because JQL says just what SQL does about them and nothing but ids is read. Rows that come with
+    /// fields are always looked at: they may have changed since the index of the site took notice of them.
     pub(crate) fn answered(&self, read: &Read) -> BTreeSet<usize> {
-        if !self.chain.is_empty() {
-            return BTreeSet::new();
-        }
         let exact = self.exact(read);
         match self.way(read, &self.needs_beside(read, &exact)) {
-            Way::Ids | Way::Pages => exact,
-            Way::Keys(_) | Way::Batches { .. } => BTreeSet::new(),
+            Way::Ids => exact,
+            Way::Keys(_) | Way::Pages { .. } | Way::Batches { .. } => BTreeSet::new(),
         }
+    }
+
+    /// Whether the rows are asked for by just the values of this column that SQL wants.
+    pub(crate) fn asks_exactly(&self, read: &Read, column: usize) -> bool {
+        let by_key = || {
+            let keys = self.root.search.as_ref().map(|search| [search.key, search.id]);
+            self.keys().is_some() && keys.is_some_and(|keys| keys.contains(&column))
+        };
+        self.root.columns[column].input || by_key() || self.exact(read).contains(&column)
+    }
+
+    /// Whether the JQL finds just the rows that are wanted.
+    fn is_exact(&self, read: &Read) -> bool {
+        let exact = self.exact(read);
+        let mut looked_at = read.checks.columns().chain(read.tests.iter().map(|(column, _)| *column));
+        self.chain.is_empty() && looked_at.all(|column| exact.contains(&column))
     }
 
     /// Columns about which JQL says just what SQL does.
     fn exact(&self, read: &Read) -> BTreeSet<usize> {
+        if !self.chain.is_empty() {
+            return BTreeSet::new();
+        }
         let says = |column: usize, op: JqlOp| {
             jql::jql(&self.root, column).filter(|jql| jql.takes(op) && jql.exact.contains(&op) && !jql.vague)
         };
@@ -124,6 +143,7 @@ impl Search {
             .checks
             .columns()
             .chain(read.tests.iter().map(|(column, _)| *column))
+            .filter(|column| !self.unsaid.contains(column))
             .collect();
         for column in read.checks.columns() {
             if !read
@@ -162,7 +182,10 @@ impl Search {
 
     /// Which way wins for a read.
     pub(crate) fn way(&self, read: &Read, needs: &Needs) -> Way {
-        let Some(search) = &self.root.search else { return Way::Pages };
+        let then_batches = !self.is_exact(read);
+        let Some(search) = &self.root.search else {
+            return Way::Pages { then_batches };
+        };
         if let Some(keys) = self.keys() {
             return Way::Keys(keys.iter().cloned().collect());
         }
@@ -170,8 +193,8 @@ impl Search {
             return Way::Ids;
         }
         match read.limit {
-            Some(limit) if limit <= FEW_PAGES * search.rows => Way::Pages,
-            _ if !self.order.is_empty() => Way::Pages,
+            Some(limit) if limit <= FEW_PAGES * search.rows => Way::Pages { then_batches },
+            _ if !self.order.is_empty() => Way::Pages { then_batches },
             _ => Way::Batches {
                 page_first: !self.clauses.is_empty() || self.root_known.columns().next().is_some(),
             },
@@ -192,7 +215,7 @@ impl Search {
             // Its answers have ids alone: what is known by key costs a request that tells them.
             Way::Keys(keys) => keys.len() > 2 * self.root.search.as_ref()?.batch,
             Way::Batches { .. } => true,
-            Way::Ids | Way::Pages => false,
+            Way::Ids | Way::Pages { .. } => false,
         };
         self.bulk().filter(|_| wins)
     }
@@ -221,7 +244,7 @@ impl Search {
             );
         }
         let mut parts: Vec<String> = written.iter().map(|clause| format!("({clause})")).collect();
-        match jql::condition(&self.root, &known, &self.clauses, unknown) {
+        match jql::condition(&self.root, &known, &self.clauses, (unknown, &self.unsaid)) {
             Condition::False => return None,
             Condition::True => {}
             Condition::Jql { text, .. } => parts.push(text),
@@ -299,7 +322,7 @@ pub(crate) fn show(f: &mut fmt::Formatter<'_>, search: &Search, read: &Read) -> 
     }
     let name = match way {
         Way::Ids => "ids",
-        Way::Pages => "search",
+        Way::Pages { .. } => "search",
         _ => "two-phase",
     };
     write!(f, "access={name}, POST {}", words.call)?;
@@ -325,26 +348,38 @@ pub(crate) fn show(f: &mut fmt::Formatter<'_>, search: &Search, read: &Read) -> 
             Some(limit) if limit <= words.light => write!(f, ", requests=1"),
             _ => write!(f, ", requests=1 per {} rows", words.light),
         },
-        Way::Pages => match read.limit {
-            Some(limit) if limit <= words.rows => write!(f, ", requests=1+"),
-            _ => write!(f, ", requests=1 per {} rows", words.rows),
-        },
+        Way::Pages { then_batches } => {
+            match read.limit {
+                Some(limit) if limit <= words.rows => write!(f, ", requests=1+")?,
+                _ => write!(f, ", requests=1 per {} rows", words.rows)?,
+            }
+            if then_batches {
+                write!(f, ", after {FEW_PAGES} pages ")?;
+                show_batches(f, search, batch)?;
+            }
+            Ok(())
+        }
         Way::Batches { page_first } => {
             if page_first {
                 write!(f, ", requests=1 for {} rows; for more ", words.rows)?;
             } else {
                 write!(f, ", requests=")?;
             }
-            match search.bulk() {
-                Some(bulk) => write!(
-                    f,
-                    "1 per {} ids and POST {} 1+ per {} rows",
-                    words.light, bulk.call, bulk.batch
-                ),
-                None => write!(f, "1 per {} ids and POST {} 1 per {batch} rows", words.light, words.bulk),
-            }
+            show_batches(f, search, batch)
         }
         Way::Keys(_) => Ok(()),
+    }
+}
+
+fn show_batches(f: &mut fmt::Formatter<'_>, search: &Search, batch: usize) -> fmt::Result {
+    let Some(words) = &search.root.search else { return Ok(()) };
+    match search.bulk() {
+        Some(bulk) => write!(
+            f,
+            "1 per {} ids and POST {} 1+ per {} rows",
+            words.light, bulk.call, bulk.batch
+        ),
+        None => write!(f, "1 per {} ids and POST {} 1 per {batch} rows", words.light, words.bulk),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Driving a search: pages of ids, batches beside them, tokens that must lead somewhere, and values that the site does not know.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -12,21 +12,25 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::decode::{Check, Cut, Decoder, PageInfo};
-use super::jql::{Unknown, clause_of, jql, literal};
+use super::jql::{Condition, Unknown, among, clause_of, jql, literal};
 use super::plan::{Known, Question, plan};
 use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open};
 use super::request::Wants;
-use super::search::{Needs, Search, Way};
+use super::search::{FEW_PAGES, Needs, Search, Way};
 use super::seen::Seen;
 use super::shape;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Method, Request, Response, Safety};
+use crate::http::{Method, Request, Response, Safety, Terms};
 use crate::schema::{self, Origin, Table};
 
 /// Pages without a row that may follow each other before a search counts as endless.
 const MOST_EMPTY: usize = 20;
 /// Sweeps of ids that may wait for their batches.
 pub(super) const IDS_AHEAD: usize = 3;
+/// Times that a search is put in other words after it was refused.
+const MOST_TRIES: usize = 4;
+/// Refusals of values of a column after which a search says nothing about it.
+const MOST_REFUSALS: usize = 8;
 /// Rows with a cut page that are asked for one by one, rather than together.
 const FEW_CUT: usize = 2;
 
@@ -99,56 +103,97 @@ pub(super) struct Found<'a> {
     reconcile: &'a [i64],
 }
 
+impl<'a> Found<'a> {
+    /// Rows that no search has to find.
+    fn by_key(search: &'a Search, words: &'a schema::Search, needs: &'a Needs) -> Self {
+        Self {
+            search,
+            words,
+            needs,
+            jql: String::new(),
+            reconcile: &[],
+        }
+    }
+}
+
 impl Reader {
     /// Reads what JQL finds.
     pub(super) async fn search(&self, search: &Search) -> Result<(), Stop> {
         let Some(words) = &search.root.search else { return Ok(()) };
-        let needs = search.needs(&self.read);
-        let mut listing = self.found_listing(search, false);
-        let by_key = Found {
-            search,
-            words,
-            needs: &needs,
-            jql: String::new(),
-            reconcile: &[],
-        };
-        let way = search.way(&self.read, &needs);
-        let bulk = search.bulk_of(&way);
-        match way {
-            Way::Keys(keys) => {
-                listing.begin_values(&BTreeMap::new())?;
-                let missing = match bulk {
-                    Some(bulk) => self.carried_by(&by_key, bulk, &mut listing, keys).await?,
-                    None => self.batches(&by_key, &mut listing, keys.into(), None).await?,
-                };
-                if missing > 0 {
-                    self.scope.statement.warn(
-                        format!(
-                            "{}: {{}} of the rows asked for by id or key do not exist, or the account may not see them",
-                            search.root.name
-                        ),
-                        missing,
-                    );
+        if let way @ Way::Keys(_) = search.way(&self.read, &search.needs(&self.read)) {
+            return self.search_keys(search, words, way).await;
+        }
+        let reconcile = self.reconcile(search, words).await?;
+        let inputs = self.inputs(search).await?;
+        let mut inputs = inputs.iter().peekable();
+        let (mut search, mut unknown) = (search.clone(), Unknown::new());
+        let mut listing = self.found_listing(&search, false);
+        while let Some((values, written)) = inputs.peek() {
+            listing.begin_values(values)?;
+            let needs = search.needs(&self.read);
+            let found = Found {
+                search: &search,
+                words,
+                needs: &needs,
+                jql: String::new(),
+                reconcile: &reconcile,
+            };
+            match self.find(found, written, &mut unknown, &mut listing).await? {
+                None => {
+                    inputs.next();
                 }
-            }
-            way => {
-                let reconcile = self.reconcile(search, words).await?;
-                for (values, written) in self.inputs(search).await? {
-                    listing.begin_values(&values)?;
-                    self.find(search, words, &needs, &way, (&written, &reconcile), &mut listing)
-                        .await?;
+                // From here on the rows are checked for what the site cannot be asked.
+                Some(unsaid) => {
+                    search.unsaid.extend(unsaid);
+                    self.emit(&mut listing, true).await?;
+                    let (budget, cut) = (listing.decoder.budget(), listing.cut);
+                    listing = self.found_listing(&search, false);
+                    listing.decoder.allow(budget);
+                    listing.cut = cut;
                 }
             }
         }
         self.emit(&mut listing, true).await?;
+        self.follow_found(&search, words, &mut listing).await
+    }
+
+    /// Reads what is known by id or key.
+    async fn search_keys(&self, search: &Search, words: &schema::Search, way: Way) -> Result<(), Stop> {
+        let mut listing = self.found_listing(search, false);
+        listing.begin_values(&BTreeMap::new())?;
+        let bulk = search.bulk_of(&way);
+        let Way::Keys(keys) = way else { return Ok(()) };
+        let needs = search.needs(&self.read);
+        let by_key = Found::by_key(search, words, &needs);
+        let missing = match bulk {
+            Some(bulk) => self.carried_by(&by_key, bulk, &mut listing, keys).await?,
+            None => self.batches(&by_key, &mut listing, keys.into(), None).await?,
+        };
+        if missing > 0 {
+            self.scope.statement.warn(
+                format!(
+                    "{}: {{}} of the rows asked for by id or key do not exist, or the account may not see them",
+                    search.root.name
+                ),
+                missing,
+            );
+        }
+        self.emit(&mut listing, true).await?;
+        self.follow_found(search, words, &mut listing).await
+    }
+
+    /// Reads what the rows carried in part.
+    async fn follow_found(&self, search: &Search, words: &schema::Search, listing: &mut Listing) -> Result<(), Stop> {
         let Some(table) = search.chain.last() else { return Ok(()) };
-        match (search.bulk(), keys_of_cut(&listing)) {
+        match (search.bulk(), keys_of_cut(listing)) {
             (Some(bulk), Some(keys)) if keys.len() > FEW_CUT => {
                 self.scope.stats.followed.fetch_add(keys.len() as u64, Relaxed);
+                let needs = search.needs(&self.read);
+                let by_key = Found::by_key(search, words, &needs);
                 // What is gone by now has no rows: it was there a moment ago.
-                self.carried_by(&by_key, bulk, &mut listing, keys).await.map(|_| ())
+                self.carried_by(&by_key, bulk, listing, keys).await.map(|_| ())
             }
-            _ => self.follow_cut(&table.clone(), &search.known, &listing).await,
+            _ => self.follow_cut(&table.clone(), &search.known, listing).await,
         }
     }
 
@@ -282,65 +327,79 @@ impl Reader {
             .unwrap_or_default()
     }
 
-    /// Runs one search. Where the site refuses it, values that it does not know are found out and left out, once.
+    /// Runs one search. Where the site refuses it because of values that it does not know, they are found out and left out. The answer is
+    /// the columns that the search must say nothing about, if it is to be tried again without them.
     async fn find(
         &self,
-        search: &Search,
-        words: &schema::Search,
-        needs: &Needs,
-        way: &Way,
-        (written, reconcile): (&[String], &[i64]),
+        mut found: Found<'_>,
+        written: &[String],
+        unknown: &mut Unknown,
         listing: &mut Listing,
-    ) -> Result<(), Stop> {
-        let mut unknown = Unknown::new();
-        let light = !matches!(way, Way::Pages | Way::Batches { page_first: true });
-        loop {
-            let Some(jql) = search.jql(written, &unknown) else {
-                return Ok(());
+    ) -> Result<Option<BTreeSet<usize>>, Stop> {
+        let Found {
+            search, words, needs, ..
+        } = found;
+        let way = search.way(&self.read, needs);
+        let light = !matches!(way, Way::Pages { .. } | Way::Batches { page_first: true });
+        let mut tries = 0;
+        let first = loop {
+            let Some(jql) = search.jql(written, unknown) else {
+                return Ok(None);
             };
-            let found = Found {
-                search,
-                words,
-                needs,
-                jql,
-                reconcile,
-            };
+            found.jql = jql;
             let rows = if light { words.light } else { words.rows };
             let rows = self.read.limit.map_or(rows, |limit| limit.clamp(1, rows));
-            let first = arrived(self.send_search(&found, light, rows, None)?).await;
-            let first = match first {
-                Ok(first) => first,
-                Err(error) if is_refused(&error) => {
-                    let more = if unknown.is_empty() {
-                        self.unknown_values(search, words).await?
-                    } else {
-                        Unknown::new()
-                    };
-                    if more.is_empty() {
+            match arrived(self.send_search(&found, light, rows, None)?).await {
+                Ok(first) => break first,
+                Err(error) if is_refused(&error) && tries < MOST_TRIES => {
+                    tries += 1;
+                    let refused = self.refused_values(&found, unknown, &error).await?;
+                    if !refused.unsaid.is_empty() {
+                        unknown.extend(refused.unknown);
+                        return Ok(Some(refused.unsaid));
+                    }
+                    if refused.unknown.is_empty() {
                         return Err(with_jql(error, &found.jql).into());
                     }
-                    unknown = more;
-                    continue;
+                    unknown.extend(refused.unknown);
                 }
-                Err(error) => return Err(error.into()),
-            };
-            return match way {
-                Way::Batches { page_first } => self.two_phase(&found, listing, first, *page_first).await,
-                _ => self.pages(&found, listing, light, first).await.map(|_| ()),
-            };
+                Err(error) => return Err(with_jql(error, &found.jql).into()),
+            }
+        };
+        let (pages, then_batches) = match way {
+            Way::Batches { page_first: false } => {
+                let sweep = Sweep::arrived(first);
+                return self.two_phase(&found, listing, sweep).await.map(|()| None);
+            }
+            Way::Batches { page_first: true } => (1, true),
+            Way::Pages { then_batches: true } => (FEW_PAGES, true),
+            Way::Pages { then_batches: false } | Way::Ids | Way::Keys(_) => (usize::MAX, false),
+        };
+        let more = self.pages(&found, listing, light, first, pages).await?;
+        if more && then_batches {
+            let sweep = Sweep::sent(self.send_search(&found, true, words.light, None)?);
+            self.two_phase(&found, listing, sweep).await?;
         }
+        Ok(None)
     }
 
-    /// Rows straight from the pages of the search, up to the last, or only from the first where `more` says so.
-    async fn pages(&self, found: &Found<'_>, listing: &mut Listing, light: bool, first: Response) -> Result<(), Stop> {
+    /// Rows straight from so many pages of the search. The answer is whether there are more.
+    async fn pages(
+        &self,
+        found: &Found<'_>,
+        listing: &mut Listing,
+        light: bool,
+        first: Response,
+        most: usize,
+    ) -> Result<bool, Stop> {
         let mut tokens = Tokens::default();
         let mut response = first;
-        loop {
+        for count in 1.. {
             let page = self.take_page(listing, &response)?;
             let next = tokens.next(&found.search.root, page.last, page.next, page.received, page.fresh)?;
             // The next page is on its way while this one goes out.
             let in_flight = match &next {
-                Some(token) if listing.decoder.budget() > 0 => {
+                Some(token) if listing.decoder.budget() > 0 && count < most => {
                     let rows = if light { found.words.light } else { found.words.rows };
                     Some(self.send_search(found, light, rows, Some(token))?)
                 }
@@ -349,26 +408,14 @@ impl Reader {
             self.emit(listing, false).await?;
             match in_flight {
                 Some(in_flight) => response = arrived(in_flight).await.map_err(|error| with_jql(error, &found.jql))?,
-                None => return Ok(()),
+                None => return Ok(next.is_some()),
             }
         }
+        Ok(false)
     }
 
     /// Ids first, then batches beside them.
-    async fn two_phase(&self, found: &Found<'_>, listing: &mut Listing, first: Response, page_first: bool) -> Result<(), Stop> {
-        let mut first = Some(first);
-        if page_first && let Some(response) = first.take() {
-            let page = self.take_page(listing, &response)?;
-            let next = Tokens::default().next(&found.search.root, page.last, page.next, page.received, page.fresh)?;
-            self.emit(listing, false).await?;
-            if next.is_none() {
-                return Ok(());
-            }
-        }
-        let sweep = match first {
-            Some(response) => Sweep::arrived(response),
-            None => Sweep::sent(self.send_search(found, true, found.words.light, None)?),
-        };
+    async fn two_phase(&self, found: &Found<'_>, listing: &mut Listing, sweep: Sweep) -> Result<(), Stop> {
         if let Some(bulk) = found.search.bulk() {
             return self.carried_beside(found, bulk, listing, sweep).await;
         }
@@ -397,6 +444,14 @@ impl Reader {
         let most = site.client.max_concurrency();
         let mut queue: VecDeque<(Vec<String>, InFlight)> = VecDeque::new();
         let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), 0);
+        // Batches come in order, the rows of one do not: where the order matters, the first rows are sure to be there only when a batch ends.
+        let enough = match found.search.order.is_empty() {
+            true => 0,
+            false => usize::MAX - listing.decoder.budget(),
+        };
+        if enough > 0 {
+            listing.decoder.allow_all();
+        }
         loop {
             let size = self.batch(found);
             while queue.len() < most && (waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
@@ -430,6 +485,10 @@ impl Reader {
                     let page = self.take_page(listing, &response)?;
                     missing += (batch.len() as u64).saturating_sub(page.received as u64);
                     self.emit(listing, false).await?;
+                    if listing.decoder.budget() <= enough {
+                        self.emit(listing, true).await?;
+                        return Err(Stop::Enough);
+                    }
                 }
             }
         }
@@ -554,61 +613,104 @@ impl Reader {
 
     /// Sends a POST that only reads.
     pub(super) fn post(&self, table: &Table, path: &Arc<str>, body: &serde_json::Value) -> InFlight {
-        let request = Request {
-            method: Method::Post,
-            path: path.to_string(),
-            template: path.clone(),
-            query: Vec::new(),
-            headers: table.api.headers.clone(),
-            body: Some(body.to_string().into()),
-            safety: Safety::Read,
-            table: Some(Arc::from(table.name.as_str())),
-        };
+        let request = search_request(table, path, body);
         let (site, statement) = (self.scope.site.clone(), self.scope.statement.clone());
         AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await }))
     }
 
-    /// Which of the values that a search names the site does not know: each column's are tried together, and halved while refused.
+    /// What a search must leave out after it was refused.
     ///
     /// # Design
-    /// Jira answers a value that it does not know with 400 and a sentence in the language of the caller. Reading the sentence would work
-    /// until the next language; trying the values works always and costs a request or two per value that is unknown.
-    async fn unknown_values(&self, search: &Search, words: &schema::Search) -> Result<Unknown> {
-        let mut unknown = Unknown::new();
-        for (column, values) in search.values() {
-            let Some(jql) = jql(&search.root, column) else { continue };
+    /// Jira answers values that it does not know with 400 and a sentence for each, in the language of the caller. The sentence is not read,
+    /// but a value of ours that stands in it in quotes, and is not the name of a field, is what it is about. Where no sentence names any,
+    /// values are tried, each column's together and then halved. That costs a request or two for each unknown value, so after a few the
+    /// search says nothing about the column, and the rows are checked.
+    async fn refused_values(&self, found: &Found<'_>, unknown: &Unknown, error: &Error) -> Result<Refused> {
+        let mut values = found.search.values();
+        for (column, values) in &mut values {
+            values.retain(|value| !unknown.contains(&(*column, value.clone())));
+        }
+        let mut said = error.message().to_owned();
+        if said.ends_with('…') {
+            said = self.refusal(found).await?.unwrap_or(said);
+        }
+        let mut refused = Refused {
+            unknown: named(&found.search.root, &values, &said),
+            unsaid: BTreeSet::new(),
+        };
+        if !refused.unknown.is_empty() {
+            return Ok(refused);
+        }
+        for (column, values) in values.into_iter().filter(|(_, values)| !values.is_empty()) {
+            let Some(jql) = jql(&found.search.root, column) else {
+                continue;
+            };
             let mut trials = vec![values.into_iter().collect::<Vec<_>>()];
-            let mut refused = Unknown::new();
+            let (mut mine, mut refusals) = (Unknown::new(), 0);
             while let Some(values) = trials.pop() {
                 let literals: Vec<String> = values.iter().filter_map(|value| literal(jql, value)).collect();
-                if self
-                    .is_accepted(search, words, format!("{} IN ({})", jql.field, literals.join(", ")))
-                    .await?
-                {
+                let Condition::Jql { text, .. } = among(jql, &literals, false) else {
+                    continue;
+                };
+                if self.is_accepted(found, text).await? {
                     continue;
                 }
+                refusals += 1;
                 match &values[..] {
                     [one] => {
-                        refused.insert((column, one.clone()));
+                        mine.insert((column, one.clone()));
                     }
                     many => {
                         let (left, right) = many.split_at(many.len() / 2);
                         trials.extend([left.to_vec(), right.to_vec()]);
                     }
                 }
+                if refusals == MOST_REFUSALS {
+                    break;
+                }
             }
             // A field that the site does not take at all is another matter: its values are not unknown, the question is.
-            if !refused.is_empty() && self.is_accepted(search, words, format!("{} IS NOT EMPTY", jql.field)).await? {
-                unknown.append(&mut refused);
+            if refusals == 0 || !self.is_accepted(found, format!("{} IS NOT EMPTY", jql.field)).await? {
+                continue;
+            }
+            match refusals {
+                MOST_REFUSALS => {
+                    refused.unsaid.insert(column);
+                }
+                _ => refused.unknown.append(&mut mine),
             }
         }
-        Ok(unknown)
+        Ok(refused)
+    }
+
+    /// All that the site has to say against a search.
+    async fn refusal(&self, found: &Found<'_>) -> Result<Option<String>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Said {
+            error_messages: Vec<String>,
+        }
+        let body = json!({"jql": found.jql, "fields": ["key"], "maxResults": 1});
+        let request = search_request(&found.search.root, &found.words.call, &body);
+        let terms = Terms {
+            accepts: vec![400],
+            ..Terms::default()
+        };
+        let response = self
+            .scope
+            .site
+            .client
+            .send_on(&request, &terms, &self.scope.statement)
+            .await?;
+        self.scope.stats.add(&response);
+        let said = serde_json::from_slice::<Said>(&response.body).ok();
+        Ok(said.map(|said| said.error_messages.join("\n")))
     }
 
     /// Whether the site takes the JQL.
-    async fn is_accepted(&self, search: &Search, words: &schema::Search, jql: String) -> Result<bool> {
+    async fn is_accepted(&self, found: &Found<'_>, jql: String) -> Result<bool> {
         let body = json!({"jql": jql, "fields": ["key"], "maxResults": 1});
-        match arrived(self.post(&search.root, &words.call, &body)).await {
+        match arrived(self.post(&found.search.root, &found.words.call, &body)).await {
             Ok(response) => {
                 self.scope.stats.add(&response);
                 Ok(true)
@@ -617,6 +719,54 @@ impl Reader {
             Err(error) => Err(error),
         }
     }
+}
+
+/// A POST that only reads.
+fn search_request(table: &Table, path: &Arc<str>, body: &serde_json::Value) -> Request {
+    Request {
+        method: Method::Post,
+        path: path.to_string(),
+        template: path.clone(),
+        query: Vec::new(),
+        headers: table.api.headers.clone(),
+        body: Some(body.to_string().into()),
+        safety: Safety::Read,
+        table: Some(Arc::from(table.name.as_str())),
+    }
+}
+
+/// What a search must leave out.
+struct Refused {
+    /// Values that the site does not know.
+    unknown: Unknown,
+    /// Columns whose values are refused so often that they are checked here.
+    unsaid: BTreeSet<usize>,
+}
+
+/// The values that stand in quotes in what the site says.
+fn named(table: &Table, values: &[(usize, BTreeSet<String>)], said: &str) -> Unknown {
+    const QUOTES: &str = "'\"‘’‚“”„«»‹›「」";
+    let is_quoted = |(at, value): (usize, &str)| {
+        let space = |c: &char| matches!(c, ' ' | '\u{a0}' | '\u{202f}');
+        let (before, after) = (&said[..at], &said[at + value.len()..]);
+        let before = before.chars().rev().find(|c| !space(c));
+        let after = after.chars().find(|c| !space(c));
+        [before, after].iter().all(|c| c.is_some_and(|c| QUOTES.contains(c)))
+    };
+    let is_field = |value: &str| {
+        table.columns.iter().any(|column| {
+            let jql = column.push.as_ref().and_then(|push| push.jql.as_ref());
+            column.name.eq_ignore_ascii_case(value) || jql.is_some_and(|jql| jql.field.eq_ignore_ascii_case(value))
+        })
+    };
+    let mut found = Unknown::new();
+    for (column, values) in values {
+        let named = values
+            .iter()
+            .filter(|value| !is_field(value) && said.match_indices(value.as_str()).any(is_quoted));
+        found.extend(named.map(|value| (*column, value.clone())));
+    }
+    found
 }
 
 /// A page of ids that has arrived, or is on its way.

@@ -22,7 +22,8 @@ use crate::error::Result;
 use crate::rest::site::Site;
 use crate::schema::Catalog;
 use crate::table::{
-    CallPlanner, CarryParentFilters, ProcedureFunction, PushOrderedLimit, WritePlanner, WritesAsNodes, from_datafusion,
+    CallPlanner, CarryParentFilters, ComparedInputs, ProcedureFunction, PushOrderedLimit, WritePlanner, WritesAsNodes,
+    from_datafusion,
 };
 
 /// How many keys a join may bind late; more are read by one pass over the parent's list, or not bound at all.
@@ -111,6 +112,7 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_runtime_env(Arc::new(runtime.build().map_err(from_datafusion)?))
         .with_default_features()
         .with_analyzer_rule(Arc::new(WritesAsNodes))
+        .with_optimizer_rule(Arc::new(ComparedInputs))
         .with_query_planner(Arc::new(Planner))
         .with_physical_optimizer_rule(Arc::new(CarryParentFilters))
         .with_physical_optimizer_rule(Arc::new(PushOrderedLimit))

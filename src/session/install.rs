@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use datafusion::optimizer::OptimizerRule;
 use datafusion::prelude::SessionContext;
 
 use super::Session;
 use super::context::settle;
 use crate::error::{Error, ErrorKind, Result};
+use crate::table::ComparedInputs;
 
 impl Session {
     /// Registers the tables as the catalog `jsm` of a context, for reading: `SELECT … FROM jsm.public.requests`.
     ///
     /// Optimizer settings of the context are changed: the size of key lists that joins push down, and no dynamic filters of TopK and
-    /// aggregates, which a scan that starts by its filters would wait for. Writes and procedures need a statement of the session itself.
+    /// aggregates, which a scan that starts by its filters would wait for. An optimizer rule sees to it that input columns are bound. Writes and procedures need a statement of the session itself.
     ///
     /// # Errors
     /// The context has a catalog of that name, or the connection limits statements by MaxRows or MaxRequests, which only the session's
@@ -48,6 +50,9 @@ impl Session {
         let own = (self.shared.context.catalog("jsm"))
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the session has no catalog").hint("please report this"))?;
         settle(context.state_ref().write().config_mut().options_mut());
+        // Once, however many sites the context has.
+        context.remove_optimizer_rule(ComparedInputs.name());
+        context.add_optimizer_rule(Arc::new(ComparedInputs));
         context.register_catalog(catalog, Arc::clone(&own));
         Ok(())
     }

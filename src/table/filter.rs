@@ -15,6 +15,9 @@ use super::predicate::text;
 use crate::rest::clause::{Amount, Clause, Comparison, Test};
 use crate::schema::{Kind, Origin, Table};
 
+/// Moments, days and decimals of a list: each becomes a condition of its own, so a longer list is evaluated here.
+const MOST_AMOUNTS: usize = 50;
+
 /// What a search can be asked so that every row that satisfies the predicate is found.
 pub(super) fn clause(table: &Table, predicate: &Expr) -> Option<Clause> {
     walk(table, predicate, false)
@@ -61,11 +64,17 @@ fn walk(table: &Table, predicate: &Expr, negated: bool) -> Option<Clause> {
             expr,
             list,
             negated: without,
-        }) => Some(Clause::Values {
-            column: column(table, expr)?,
-            values: texts(list)?,
-            negated: *without != negated,
-        }),
+        }) => {
+            let (column, negated) = (column(table, expr)?, *without != negated);
+            if is_amount(table.columns[column].kind) {
+                return amounts(table, expr, list, negated);
+            }
+            Some(Clause::Values {
+                column,
+                values: texts(list)?,
+                negated,
+            })
+        }
         Expr::ScalarFunction(function) if !negated => {
             let (column, values) = has(table, function)?;
             Some(Clause::Values {
@@ -79,6 +88,20 @@ fn walk(table: &Table, predicate: &Expr, negated: bool) -> Option<Clause> {
             Some(Clause::Test(column, if negated { opposite(&test)? } else { test }))
         }
     }
+}
+
+/// Whether values of this kind are told apart by their amount, and not by the text of it.
+fn is_amount(kind: Kind) -> bool {
+    matches!(kind, Kind::Timestamp | Kind::Date | Kind::Double)
+}
+
+/// A list of amounts, one by one.
+fn amounts(table: &Table, expression: &Expr, list: &[Expr], negated: bool) -> Option<Clause> {
+    let each = list
+        .iter()
+        .map(|item| compare(table, expression, Operator::Eq, item, negated));
+    let each: Vec<Clause> = (list.len() <= MOST_AMOUNTS).then(|| each.collect::<Option<_>>())??;
+    Some(if negated { Clause::All(each) } else { Clause::Any(each) })
 }
 
 /// What is checked in the rows so that just those that satisfy the predicate come out, where that can be said of one value.

@@ -5,6 +5,7 @@
 mod analyze;
 mod call;
 mod filter;
+mod input;
 mod late;
 mod order;
 mod parent;
@@ -15,6 +16,7 @@ mod write;
 
 pub(crate) use analyze::{WritesAsNodes, insert_returning};
 pub(crate) use call::{CallNode, CallPlanner, Calls, ProcedureFunction, constant, usage};
+pub(crate) use input::ComparedInputs;
 pub(crate) use order::PushOrderedLimit;
 pub(crate) use parent::CarryParentFilters;
 pub(crate) use predicate::{Delivery, delivery};

@@ -1,5 +1,6 @@
 //! A table of the site as DataFusion sees it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,21 +18,31 @@ use super::scan::{ScanExec, ScanRequest};
 use super::to_datafusion;
 use crate::error::{Error, ErrorKind};
 use crate::rest::arrow_schema;
-use crate::rest::plan::{Question, Read, plan};
+use crate::rest::plan::{Path, Question, Read, plan};
 use crate::rest::site::Site;
 use crate::schema::{Column, Table};
 
 /// A table of a site. Planning is pure: nothing here sends a request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct SiteTable {
     table: Arc<Table>,
     site: Arc<Site>,
     pushdown: bool,
     schema: SchemaRef,
     constraints: Constraints,
+    /// Input columns that the statement compares: see [`input`](super::input).
+    compared: BTreeSet<usize>,
 }
 
 impl SiteTable {
+    /// The same table with these input columns compared; `None` if it is that already.
+    pub(super) fn with_compared(&self, compared: BTreeSet<usize>) -> Option<Self> {
+        (self.compared != compared).then(|| Self {
+            compared,
+            ..self.clone()
+        })
+    }
+
     /// What the table is.
     pub(super) fn table(&self) -> &Arc<Table> {
         &self.table
@@ -59,6 +70,7 @@ impl SiteTable {
             table,
             site,
             pushdown,
+            compared: BTreeSet::new(),
         }
     }
 
@@ -99,6 +111,17 @@ impl SiteTable {
             Meaning::Test(..) => self.pushdown,
             Meaning::Clause(_) | Meaning::Residue => false,
         }
+    }
+}
+
+/// Whether the site is asked for just the rows that satisfy a predicate which no row that comes out violates.
+fn asks_exactly(read: &Read, meaning: &Meaning) -> bool {
+    let (Meaning::Values(column, _) | Meaning::Test(column, ..)) = meaning else {
+        return true;
+    };
+    match &read.path {
+        Path::Search(search) if search.chain.is_empty() => search.asks_exactly(read, *column),
+        _ => true,
     }
 }
 
@@ -150,13 +173,11 @@ impl TableProvider for SiteTable {
                 .zip(&meanings)
                 .all(|(exact, meaning)| *exact || checked(meaning) && self.pushdown)
         });
-        let text = |wanted: bool| {
-            exact
-                .iter()
-                .zip(filters)
-                .filter(|(exact, _)| **exact == wanted)
-                .map(|(_, filter)| filter.to_string())
-                .collect()
+        // What the site is asked for may be wider than what comes out, even where nothing is left to the engine.
+        let asked: Vec<bool> = meanings.iter().map(|meaning| asks_exactly(&whole, meaning)).collect();
+        let text = |wanted: &dyn Fn(bool, bool) -> bool| {
+            let wanted = (0..filters.len()).filter(|&at| wanted(exact[at], asked[at]));
+            wanted.map(|at| filters[at].to_string()).collect()
         };
         Ok(Arc::new(ScanExec::new(ScanRequest {
             table: self.table.clone(),
@@ -167,8 +188,10 @@ impl TableProvider for SiteTable {
             filter: predicate::filter(self.pushdown, meanings.iter()),
             limit,
             pushdown: self.pushdown,
-            exact: text(true),
-            residue: text(false),
+            compared: self.compared.clone(),
+            exact: text(&|exact, asked| exact && asked),
+            checked: text(&|exact, asked| exact && !asked),
+            residue: text(&|exact, _| !exact),
         })?))
     }
 

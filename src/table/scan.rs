@@ -1,5 +1,6 @@
 //! The plan node that reads a table of the site, and what EXPLAIN says about it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -23,6 +24,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::{StreamExt, TryStreamExt};
 
 use super::{late, to_datafusion};
+use crate::error::{Error, ErrorKind};
 use crate::http::Statement;
 use crate::rest::plan::{Known, Path, Question, Read, plan};
 use crate::rest::read::{Scope, Stats, open};
@@ -45,8 +47,12 @@ pub(super) struct ScanRequest {
     pub(super) filter: Filter,
     pub(super) limit: Option<usize>,
     pub(super) pushdown: bool,
+    /// Input columns that the statement compares: they must be bound before anything is read.
+    pub(super) compared: BTreeSet<usize>,
     /// Predicates the site answers exactly, as text.
     pub(super) exact: Vec<String>,
+    /// Predicates that the rows are checked for while they are read, as text: the site is asked for more, or for nothing.
+    pub(super) checked: Vec<String>,
     /// Predicates left to the engine, as text.
     pub(super) residue: Vec<String>,
 }
@@ -69,6 +75,8 @@ const ROWS_OF_A_LIST: usize = 10_000;
 const ROWS_OF_A_SEARCH: usize = 100_000;
 /// Rows assumed of a child without a bound parent: a join must never build on it, since it could then not be bound late.
 const ROWS_OF_UNBOUND: usize = 1_000_000_000;
+/// Rows assumed where an input is still to be bound: the join that binds it must build on anything else.
+const ROWS_OF_UNBOUND_INPUT: usize = 10 * ROWS_OF_UNBOUND;
 /// Rows assumed of one call that is bound to a parent or a key.
 const ROWS_OF_A_CALL: usize = 10;
 
@@ -128,7 +136,7 @@ impl ScanExec {
         // Rows that are known by key come in an order of their own, all of them.
         let Path::Search(search) = &read.path else { return None };
         let way = search.way(&read, &search.needs(&read));
-        matches!(way, Way::Pages | Way::Ids).then(|| Self {
+        matches!(way, Way::Pages { .. } | Way::Ids).then(|| Self {
             request,
             read,
             ..self.clone()
@@ -140,7 +148,15 @@ impl ScanExec {
         !self.late.is_empty()
     }
 
+    /// An input column that is compared and that nothing has bound.
+    fn unbound(request: &ScanRequest, known: &Known) -> Option<usize> {
+        request.compared.iter().copied().find(|&column| known.get(column).is_none())
+    }
+
     fn rows(&self) -> usize {
+        if Self::unbound(&self.request, &self.request.known).is_some() {
+            return ROWS_OF_UNBOUND_INPUT;
+        }
         match &self.read.path {
             Path::Empty => 0,
             Path::Calls(calls) => {
@@ -179,6 +195,19 @@ fn decide(request: &ScanRequest, known: &Known) -> Result<Read> {
         limit: *limit,
     };
     plan(&question, site.context()).map_err(to_datafusion)
+}
+
+fn not_bound(table: &Table, column: usize) -> Error {
+    let name = &table.columns[column].name;
+    Error::new(
+        ErrorKind::Statement,
+        format!("the input column {name} is compared with what is not known before the rows are read: it would be NULL in all of them"),
+    )
+    .hint(format!(
+        "give its value as a constant, {name} = '…', after a SELECT of its own that tells it; or join by {name} alone, keeping no rows of {} that have no partner",
+        table.name
+    ))
+    .table(&table.name)
 }
 
 impl ExecutionPlan for ScanExec {
@@ -238,11 +267,7 @@ impl ExecutionPlan for ScanExec {
             .parent_filters
             .iter()
             .map(|parent| parent.filter.clone())
-            .filter(|filter| {
-                self.request.pushdown
-                    || self.request.table.columns.iter().any(|column| column.input) && !filter.children().is_empty()
-            })
-            .filter(|filter| late::is_useful(&self.request.table, filter))
+            .filter(|filter| late::is_useful(&self.request.table, filter, self.request.pushdown))
             .collect();
         let updated_node = (!useful.is_empty()).then(|| {
             let mut node = self.clone();
@@ -311,7 +336,10 @@ impl ExecutionPlan for ScanExec {
         let (request, filters) = (self.request.clone(), self.late.clone());
         let start = async move {
             let mut known = request.known.clone();
-            late::bind(&request.table, &filters, &mut known).await?;
+            late::bind(&request.table, &filters, request.pushdown, &mut known).await?;
+            if let Some(column) = Self::unbound(&request, &known) {
+                return Err(to_datafusion(not_bound(&request.table, column)));
+            }
             let read = decide(&request, &known)?;
             Ok::<_, datafusion::error::DataFusionError>(open(scope, read).map_err(to_datafusion))
         };
@@ -324,11 +352,13 @@ impl DisplayAs for ScanExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SiteScan: table={}, ", self.request.table.name)?;
         show(f, &self.read, &self.request.site)?;
-        if !self.request.exact.is_empty() {
-            write!(f, ", exact=[{}]", self.request.exact.join(", "))?;
-        }
-        if !self.request.residue.is_empty() {
-            write!(f, ", residue=[{}]", self.request.residue.join(", "))?;
+        let ScanRequest {
+            exact, checked, residue, ..
+        } = &self.request;
+        for (name, predicates) in [("exact", exact), ("checked", checked), ("residue", residue)] {
+            if !predicates.is_empty() {
+                write!(f, ", {name}=[{}]", predicates.join(", "))?;
+            }
         }
         if let Some(limit) = self.request.limit {
             write!(f, ", limit={limit}")?;
@@ -337,7 +367,8 @@ impl DisplayAs for ScanExec {
             let filters: Vec<String> = self
                 .late
                 .iter()
-                .flat_map(|filter| filter.children().into_iter().map(ToString::to_string))
+                .flat_map(late::columns)
+                .map(|column| column.to_string())
                 .collect();
             write!(f, ", late=[{}]", filters.join(", "))?;
         }

@@ -41,24 +41,31 @@ enum Test {
     /// Ids of things, or words in lower case; whether one of them must be there, or none.
     Among(Vec<String>, bool),
     Compare(Op, f64),
+    /// Amounts; whether it must be one of them, or none.
+    Amounts(Vec<f64>, bool),
     /// Words, the last of them maybe only begun, and whether they must be there.
     Words(Vec<(String, bool)>, bool),
 }
 
+/// What Jira says against a query: a sentence for each thing that is wrong with it.
+pub(in crate::demo) type Said = Vec<String>;
+
 /// Checks a query; the error is what Jira says.
-pub(in crate::demo) fn compile(state: &State, jql: &str) -> Result<Compiled, String> {
-    let query = parse(jql)?;
+pub(in crate::demo) fn compile(state: &State, jql: &str) -> Result<Compiled, Said> {
+    let query = parse(jql).map_err(|said| vec![said])?;
     let Some(clause) = query.clause else {
-        return Err("Unbounded JQL queries are not allowed here. Please add a search restriction to your query.".into());
+        return Err(vec![
+            "Unbounded JQL queries are not allowed here. Please add a search restriction to your query.".into(),
+        ]);
     };
     if query.order.len() > MOST_KEYS {
-        return Err(format!("The query is ordered by more than {MOST_KEYS} fields."));
+        return Err(vec![format!("The query is ordered by more than {MOST_KEYS} fields.")]);
     }
     let mut order = Vec::new();
     for (name, descending) in query.order {
         match by_clause(&name)[..] {
             [field, ..] => order.push((field, descending)),
-            [] => return Err(no_field(&name)),
+            [] => return Err(vec![no_field(&name)]),
         }
     }
     Ok(Compiled {
@@ -71,8 +78,20 @@ fn no_field(name: &str) -> String {
     format!("Field '{name}' does not exist or you do not have permission to view it.")
 }
 
-fn condition(state: &State, clause: &Clause) -> Result<Condition, String> {
-    let each = |parts: &[Clause]| parts.iter().map(|part| condition(state, part)).collect::<Result<Vec<_>, _>>();
+/// All of some results, or all that is said against them.
+fn every<T>(results: impl Iterator<Item = Result<T, Said>>) -> Result<Vec<T>, Said> {
+    let (mut good, mut said) = (Vec::new(), Said::new());
+    for result in results {
+        match result {
+            Ok(result) => good.push(result),
+            Err(more) => said.extend(more),
+        }
+    }
+    if said.is_empty() { Ok(good) } else { Err(said) }
+}
+
+fn condition(state: &State, clause: &Clause) -> Result<Condition, Said> {
+    let each = |parts: &[Clause]| every(parts.iter().map(|part| condition(state, part)));
     Ok(match clause {
         Clause::All(parts) => Condition::All(each(parts)?),
         Clause::Any(parts) => Condition::Any(each(parts)?),
@@ -80,10 +99,10 @@ fn condition(state: &State, clause: &Clause) -> Result<Condition, String> {
         Clause::Term { field, op, operand } => {
             let fields = by_clause(field);
             let Some(first) = fields.first().copied() else {
-                return Err(no_field(field));
+                return Err(vec![no_field(field)]);
             };
             if first.search == Search::Never || state.lacks(first.id) {
-                return Err(no_field(field));
+                return Err(vec![no_field(field)]);
             }
             let test = test(state, field, first, *op, operand)?;
             Condition::Test(fields, test)
@@ -91,7 +110,7 @@ fn condition(state: &State, clause: &Clause) -> Result<Condition, String> {
     })
 }
 
-fn test(state: &State, name: &str, field: &'static Field, op: Op, operand: &Operand) -> Result<Test, String> {
+fn test(state: &State, name: &str, field: &'static Field, op: Op, operand: &Operand) -> Result<Test, Said> {
     let unfit = || {
         let sign = match op {
             Op::Equal => "=",
@@ -107,7 +126,7 @@ fn test(state: &State, name: &str, field: &'static Field, op: Op, operand: &Oper
             Op::Is => "is",
             Op::IsNot => "is not",
         };
-        Err(format!("The operator '{sign}' is not supported by the '{name}' field."))
+        Err(vec![format!("The operator '{sign}' is not supported by the '{name}' field.")])
     };
     if let (Op::Is | Op::IsNot | Op::Equal | Op::Unequal, Operand::Empty) = (op, operand) {
         return Ok(Test::Empty(matches!(op, Op::Is | Op::Equal)));
@@ -122,32 +141,36 @@ fn test(state: &State, name: &str, field: &'static Field, op: Op, operand: &Oper
                 });
                 let words: Vec<_> = words.filter(|(word, _)| !STOP.contains(&word.as_str())).collect();
                 if words.is_empty() {
-                    return Err(format!("The text '{text}' has no word to search for."));
+                    return Err(vec![format!("The text '{text}' has no word to search for.")]);
                 }
                 Ok(Test::Words(words, op == Op::Like))
             }
             _ => unfit(),
         },
         (Search::Thing | Search::Word | Search::Whole, Op::Equal | Op::Unequal | Op::In | Op::NotIn) => {
-            let mut values = Vec::new();
             let operands = match operand {
                 Operand::List(list) => &list[..],
                 one => std::slice::from_ref(one),
             };
-            for operand in operands {
-                values.extend(things(state, name, field, operand)?);
-            }
-            Ok(Test::Among(values, matches!(op, Op::Equal | Op::In)))
+            let values = operands
+                .iter()
+                .map(|operand| things(state, name, field, operand).map_err(|said| vec![said]));
+            Ok(Test::Among(every(values)?.concat(), matches!(op, Op::Equal | Op::In)))
         }
         (Search::Moment | Search::Day | Search::Number, Op::Like | Op::Unlike) => unfit(),
         (Search::Moment | Search::Day | Search::Number, Op::In | Op::NotIn) => match operand {
-            Operand::List(list) if list.len() == 1 => {
-                let op = if op == Op::In { Op::Equal } else { Op::Unequal };
-                Ok(Test::Compare(op, number(state, name, field, &list[0])?))
+            Operand::List(list) => {
+                let amounts = list
+                    .iter()
+                    .map(|item| number(state, name, field, item).map_err(|said| vec![said]));
+                Ok(Test::Amounts(every(amounts)?, op == Op::In))
             }
             _ => unfit(),
         },
-        (Search::Moment | Search::Day | Search::Number, _) => Ok(Test::Compare(op, number(state, name, field, operand)?)),
+        (Search::Moment | Search::Day | Search::Number, _) => {
+            let amount = number(state, name, field, operand).map_err(|said| vec![said])?;
+            Ok(Test::Compare(op, amount))
+        }
         _ => unfit(),
     }
 }
@@ -389,19 +412,17 @@ fn passes(state: &State, issue: &Issue, field: &Field, test: &Test) -> bool {
             let Some(own) = amount(state, issue, field) else {
                 return false;
             };
-            // A day and a minute are what the site tells apart.
-            let (own, value) = match (op, field.search) {
-                (Op::Equal | Op::Unequal, Search::Moment) => ((own / MINUTE as f64).floor(), (value / MINUTE as f64).floor()),
-                _ => (own, *value),
-            };
             match op {
-                Op::Equal => own == value,
-                Op::Unequal => own != value,
-                Op::Less => own < value,
-                Op::AtMost => own <= value,
-                Op::Greater => own > value,
-                _ => own >= value,
+                Op::Equal => is_same(field, own, *value),
+                Op::Unequal => !is_same(field, own, *value),
+                Op::Less => own < *value,
+                Op::AtMost => own <= *value,
+                Op::Greater => own > *value,
+                _ => own >= *value,
             }
+        }
+        Test::Amounts(values, wanted) => {
+            amount(state, issue, field).is_some_and(|own| values.iter().any(|value| is_same(field, own, *value)) == *wanted)
         }
         Test::Words(wanted, present) => {
             let Some(text) = text(state, issue, field) else { return false };
@@ -412,6 +433,14 @@ fn passes(state: &State, issue: &Issue, field: &Field, test: &Test) -> bool {
             });
             found == *present
         }
+    }
+}
+
+/// A day and a minute are what the site tells apart.
+fn is_same(field: &Field, own: f64, value: f64) -> bool {
+    match field.search {
+        Search::Moment => (own / MINUTE as f64).floor() == (value / MINUTE as f64).floor(),
+        _ => own == value,
     }
 }
 
@@ -559,7 +588,7 @@ mod tests {
         State::new(7, 200, zone(zone_name))
     }
 
-    fn found(state: &State, jql: &str) -> Result<Vec<String>, String> {
+    fn found(state: &State, jql: &str) -> Result<Vec<String>, Said> {
         let query = compile(state, jql)?;
         let issues = (0..state.total()).map(|index| Issue::new(state, index, state.ticket(index)));
         Ok(issues
@@ -571,7 +600,7 @@ mod tests {
     #[test]
     fn jql_is_not_sql() {
         let state = site("UTC");
-        let count = |jql: &str| found(&state, jql).unwrap_or_else(|said| panic!("{jql}: {said}")).len();
+        let count = |jql: &str| found(&state, jql).unwrap_or_else(|said| panic!("{jql}: {said:?}")).len();
         let all = count("created >= \"1970-01-01\"");
         // What is empty is neither equal nor unequal.
         assert_eq!(count("labels = vpn") + count("labels != vpn") + count("labels is EMPTY"), all);
@@ -587,6 +616,10 @@ mod tests {
         assert_eq!(count("project = hr"), count("project = 10002"));
         assert_eq!(count("NOT (project = HR OR project = FAC)"), count("project = ITSM"));
         assert_eq!(count("resolution = Unresolved"), count("resolution is EMPTY"));
+        // Lists of numbers and dates.
+        assert_eq!(count("votes in (0, 2)"), count("votes = 0 OR votes = 2"));
+        assert_eq!(count("votes not in (0, 2)") + count("votes in (0, 2)"), all);
+        assert!(count("due in (\"2026-06-01\", \"2026-06-02\")") <= count("due is not EMPTY"));
         // Words by their stem, and none of the common ones.
         assert_eq!(count("summary ~ drop"), count("summary ~ \"drop*\""));
         assert!(compile(&state, "summary ~ the").is_err());
@@ -608,9 +641,11 @@ mod tests {
                 "more than 7",
             ),
         ] {
-            let said = compile(&state, jql).expect_err(jql);
+            let said = compile(&state, jql).expect_err(jql).join(" ");
             assert!(said.contains(fragment), "{jql}: {said}");
         }
+        let said = compile(&state, "status in (Nope, Done, Never) OR assignee = Nobody").expect_err("refused");
+        assert_eq!(said.len(), 3, "{said:?}");
     }
 
     #[test]

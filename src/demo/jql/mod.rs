@@ -9,6 +9,6 @@ mod lex;
 mod parse;
 mod zone;
 
-pub(super) use eval::compile;
+pub(super) use eval::{Said, compile};
 pub use zone::ZONES;
 pub(super) use zone::{Zone, zone};
