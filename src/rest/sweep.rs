@@ -392,6 +392,7 @@ impl Reader {
         first: Response,
         most: usize,
     ) -> Result<bool, Stop> {
+        let _end = self.scope.statement.open_end();
         let mut tokens = Tokens::default();
         let mut response = first;
         for count in 1.. {
@@ -444,6 +445,7 @@ impl Reader {
         let most = site.client.max_concurrency();
         let mut queue: VecDeque<(Vec<String>, InFlight)> = VecDeque::new();
         let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), 0);
+        let mut end = Some(self.scope.statement.open_end());
         // Batches come in order, the rows of one do not: where the order matters, the first rows are sure to be there only when a batch ends.
         let enough = match found.search.order.is_empty() {
             true => 0,
@@ -454,6 +456,10 @@ impl Reader {
         }
         loop {
             let size = self.batch(found);
+            // All ids are here, and with them the number of batches.
+            if sweep.is_none() && end.take().is_some() {
+                self.scope.statement.expect(waiting.len().div_ceil(size.max(1)) as u64);
+            }
             while queue.len() < most && (waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
                 let batch: Vec<String> = waiting.drain(..size.min(waiting.len())).collect();
                 let in_flight = self.send_batch(found, &batch)?;

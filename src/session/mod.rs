@@ -180,8 +180,9 @@ impl Session {
     pub async fn execute(&self, statement: ParsedStatement) -> Result<Rows> {
         if let Some(first) = statement.parameters.first() {
             let message = format!("the statement has parameters, the first is {first}, and no values");
-            return Err(Error::new(ErrorKind::Statement, message)
-                .hint("write the values into the statement, or use Session::prepare and give them to Prepared::run"));
+            return Err(Error::new(ErrorKind::Statement, message).hint(
+                "write the values into the statement, or give them to a prepared one: PREPARE name AS …; EXECUTE name(value, …)",
+            ));
         }
         self.make_views().await?;
         self.start(statement, None).await
@@ -234,7 +235,7 @@ impl Session {
                 ErrorKind::Statement,
                 format!("the text has {count} statements where one is expected"),
             )
-            .hint("take it apart with Session::statements, and run them one by one")),
+            .hint("send one statement at a time")),
         }
     }
 
