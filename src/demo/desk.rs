@@ -1,6 +1,7 @@
 //! The three service desks: their request types, fields, groups and queues; and what the site says about them.
 
 use super::answer::{Answer, Asked};
+use super::issue::Issue;
 use super::json::{self, Array, Object};
 use super::organization;
 use super::page::page;
@@ -229,7 +230,15 @@ pub(super) fn desks() -> Vec<Desk> {
                     id: "1003",
                     name: "Urgent",
                     jql: "project = ITSM AND priority in (Highest, High) AND resolution = Unresolved",
-                    fields: &["issuekey", "summary", "priority", "status"],
+                    // Two of them are fields of this site alone.
+                    fields: &[
+                        "issuekey",
+                        "summary",
+                        "priority",
+                        "status",
+                        "customfield_10201",
+                        "customfield_10301",
+                    ],
                     holds: |ticket| ticket.is_open() && ticket.priority < 2,
                 },
             ],
@@ -617,8 +626,9 @@ fn queues(state: &State, desk: &Desk, asked: &Asked, rest: &[&str]) -> Answer {
         ["issue"] => {
             let tickets = in_queue(state, desk, queue);
             page(asked, tickets.len(), 50, |a, row| {
-                let ticket = state.ticket(tickets[row]);
-                a.object(|o| ticket.fill_issue(o, state, queue.fields, asked));
+                let issue = Issue::new(state, tickets[row], state.ticket(tickets[row]));
+                let custom = |field: &str| issue.custom(state, field);
+                a.object(|o| issue.ticket.fill_issue(o, state, (queue.fields, &custom), asked));
             })
         }
         _ => super::route::unknown(asked),

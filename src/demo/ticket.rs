@@ -403,8 +403,14 @@ impl Ticket {
         self.statuses.last().is_none_or(|&(status, _)| status != 3)
     }
 
-    /// The fields of an issue of the platform API, as queues show them.
-    pub(super) fn fill_issue(&self, o: &mut Object, state: &State, fields: &[&str], asked: &Asked) {
+    /// The fields of an issue of the platform API, as queues show them; `custom` tells the values of custom fields.
+    pub(super) fn fill_issue(
+        &self,
+        o: &mut Object,
+        state: &State,
+        (fields, custom): (&[&str], &dyn Fn(&str) -> serde_json::Value),
+        asked: &Asked,
+    ) {
         const PRIORITIES: [&str; 5] = ["Highest", "High", "Medium", "Low", "Lowest"];
         o.text("id", self.id);
         o.text(
@@ -442,6 +448,7 @@ impl Ticket {
                     "reporter" => state.people[self.reporter].write(o, "reporter", asked),
                     "created" => o.text("created", super::date::Stamp::jira(self.created)),
                     "updated" => o.text("updated", super::date::Stamp::jira(self.updated)),
+                    field if field.starts_with("customfield_") => o.raw(field, custom(field)),
                     // The key is no field of the body, although queues list it.
                     _ => {}
                 }

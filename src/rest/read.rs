@@ -490,8 +490,11 @@ impl Reader {
             self.scope.statement.expect(rows.div_ceil(stride.max(1)) as u64);
         }
         // The list of one parent is short as a rule: pages are asked for in advance only as it proves long, half as many as have come. A
-        // list of the site is long as a rule, unless it was read before and is known to end.
-        let short = call.endpoint.of(&table).placeholders().next().is_some();
+        // list of the site is long as a rule, unless it was read before and is known to end. A bare array says nothing about what follows.
+        let bare = table.page.style == PageStyle::Array;
+        let short = bare || call.endpoint.of(&table).placeholders().next().is_some();
+        // Whether the last page was shorter than the others: the one after it will be empty as a rule.
+        let mut ends = false;
         let mut widest = client.max_concurrency();
         let known = self.scope.site.context().sizes.pages(&table, call).unwrap_or(usize::MAX);
         let mut empty = 0;
@@ -504,7 +507,11 @@ impl Reader {
             queue.clear();
         }
         while let Some(start) = expected {
-            let window = if short { (count / 2).clamp(1, widest) } else { widest };
+            let window = match (ends, short) {
+                (true, _) => 1,
+                (false, true) => (count / 2).clamp(1, widest),
+                (false, false) => widest,
+            };
             let budget = listing.decoder.budget();
             let asked = |queue: &VecDeque<_>| count + queue.len();
             while queue.len() < window && ahead - start < budget && (queue.is_empty() || (ahead < total && asked(&queue) < known))
@@ -540,12 +547,17 @@ impl Reader {
                 Next::Start(next) => Some(next),
                 Next::End | Next::Query(_) => None,
             };
+            ends = false;
             if let Some(next) = expected
                 && next != start + stride
             {
                 // The pages asked for in advance begin at the wrong places: drop them and go on from where the site says.
                 queue.clear();
                 ahead = next;
+                if bare && next < start + stride {
+                    ends = true;
+                    continue;
+                }
                 stride = next - start;
                 surprises += 1;
                 if surprises > 1 {

@@ -628,7 +628,7 @@ impl Reader {
     ///
     /// # Design
     /// Jira answers values that it does not know with 400 and a sentence for each, in the language of the caller. The sentence is not read,
-    /// but a value of ours that stands in it in quotes, and is not the name of a field, is what it is about. Where no sentence names any,
+    /// but a value that we ask of one field alone, and that stands in it in quotes without being the name of a field, is what it is about. Where no sentence names any,
     /// values are tried, each column's together and then halved. That costs a request or two for each unknown value, so after a few the
     /// search says nothing about the column, and the rows are checked.
     async fn refused_values(&self, found: &Found<'_>, unknown: &Unknown, error: &Error) -> Result<Refused> {
@@ -765,14 +765,23 @@ fn named(table: &Table, values: &[(usize, BTreeSet<String>)], said: &str) -> Unk
             column.name.eq_ignore_ascii_case(value) || jql.is_some_and(|jql| jql.field.eq_ignore_ascii_case(value))
         })
     };
-    let mut found = Unknown::new();
-    for (column, values) in values {
-        let named = values
+    let all = || {
+        values
             .iter()
-            .filter(|value| !is_field(value) && said.match_indices(value.as_str()).any(is_quoted));
-        found.extend(named.map(|value| (*column, value.clone())));
-    }
-    found
+            .flat_map(|(column, values)| values.iter().map(move |value| (*column, value)))
+    };
+    // The sentence may be about the same value of another field, or about a longer value that quotes this one.
+    let is_clear = |column: usize, value: &String| {
+        all().all(|(other, longer)| match longer == value {
+            true => other == column,
+            false => !(longer.contains(value.as_str()) && longer.contains(|c| QUOTES.contains(c))),
+        })
+    };
+    let is_named = |value: &str| !is_field(value) && said.match_indices(value).any(is_quoted);
+    all()
+        .filter(|(column, value)| is_named(value) && is_clear(*column, value))
+        .map(|(column, value)| (column, value.clone()))
+        .collect()
 }
 
 /// A page of ids that has arrived, or is on its way.
@@ -856,6 +865,43 @@ pub(super) fn ask(body: &mut serde_json::Value, name: &str, value: Option<serde_
 mod tests {
     use super::*;
     use crate::schema::Catalog;
+
+    #[test]
+    fn a_refusal_names_what_it_is_about() {
+        let catalog = Catalog::load(None).expect("the tables are whole");
+        let table = catalog.tables().iter().find(|table| table.search.is_some());
+        let table = table.expect("some table is searched");
+        let values = |pairs: &[(usize, &str)]| -> Vec<(usize, BTreeSet<String>)> {
+            pairs
+                .iter()
+                .map(|&(column, value)| (column, BTreeSet::from([value.to_owned()])))
+                .collect()
+        };
+        let english = "The value 'Nope' does not exist for the field 'status'.";
+        for (said, pairs, expected) in [
+            (english, &[(1, "Nope"), (2, "Done")][..], &[1][..]),
+            ("Der Wert „Nope“ existiert nicht", &[(1, "Nope")], &[1]),
+            ("La valeur «\u{a0}Nope\u{a0}» n'existe pas", &[(1, "Nope")], &[1]),
+            ("値「Nope」は存在しません", &[(1, "Nope")], &[1]),
+            // Part of a word, no quotes, the name of a field.
+            (english, &[(1, "Nop")], &[]),
+            ("There is no Nope", &[(1, "Nope")], &[]),
+            (english, &[(1, "status")], &[]),
+            // Of which field, and whose quotes?
+            (english, &[(1, "Nope"), (2, "Nope")], &[]),
+            (
+                "The value 'x 'Nope' y' does not exist",
+                &[(1, "Nope"), (2, "x 'Nope' y")],
+                &[2],
+            ),
+        ] {
+            let found: Vec<usize> = named(table, &values(pairs), said)
+                .into_iter()
+                .map(|(column, _)| column)
+                .collect();
+            assert_eq!(found, expected, "{said}");
+        }
+    }
 
     /// What comes after each of some pages: (last, token, received, fresh).
     fn follow(pages: &[(Option<bool>, Option<&str>, usize, usize)]) -> Result<Vec<Option<String>>> {

@@ -245,6 +245,9 @@ pub(super) struct DemoArgs {
     /// Demo site: requests per second and endpoint before it answers 429.
     #[arg(long, value_name = "N")]
     pub(super) rate_limit: Option<u32>,
+    /// Demo site: time zone of the account's profile, in which the site reads dates.
+    #[arg(long, value_name = "ZONE", default_value = crate::demo::ZONES[0], value_parser = clap::builder::PossibleValuesParser::new(crate::demo::ZONES))]
+    pub(super) time_zone: String,
     /// Demo site: faults to show, such as `429` or `reset:every=3`; may be repeated.
     #[arg(long = "fault", value_name = "FAULT")]
     pub(super) faults: Vec<crate::demo::Fault>,

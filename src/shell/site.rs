@@ -63,6 +63,7 @@ pub(super) async fn start_demo(demo: &super::args::DemoArgs, port: u16) -> Resul
         requests: demo.requests,
         latency: std::time::Duration::from_millis(demo.latency_ms),
         rate_limit: demo.rate_limit,
+        time_zone: demo.time_zone.clone(),
         faults: demo.faults.clone(),
         ..crate::demo::DemoOptions::default()
     };

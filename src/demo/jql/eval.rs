@@ -157,6 +157,12 @@ fn test(state: &State, name: &str, field: &'static Field, op: Op, operand: &Oper
                 .map(|operand| things(state, name, field, operand).map_err(|said| vec![said]));
             Ok(Test::Among(every(values)?.concat(), matches!(op, Op::Equal | Op::In)))
         }
+        // Priorities have an order, the highest above the others.
+        (Search::Thing, Op::Less | Op::AtMost | Op::Greater | Op::AtLeast) if field.id == "priority" => {
+            let found = things(state, name, field, operand).map_err(|said| vec![said])?;
+            let rank = found.first().and_then(|id| id.parse::<f64>().ok()).unwrap_or_default();
+            Ok(Test::Compare(op, -rank))
+        }
         (Search::Moment | Search::Day | Search::Number, Op::Like | Op::Unlike) => unfit(),
         (Search::Moment | Search::Day | Search::Number, Op::In | Op::NotIn) => match operand {
             Operand::List(list) => {
@@ -291,7 +297,12 @@ fn known(state: &State, field: &Field) -> Vec<(String, Vec<String>)> {
 fn number(state: &State, name: &str, field: &Field, operand: &Operand) -> Result<f64, String> {
     let text = match operand {
         Operand::Text(text) | Operand::Number(text) => text.as_str(),
-        Operand::Function(function, _) if function.eq_ignore_ascii_case("now") => return Ok(NOW as f64),
+        Operand::Function(function, arguments) if field.search != Search::Number => {
+            let moment = boundary(state.zone(), function, arguments, field.search == Search::Day);
+            return moment
+                .map(|moment| moment as f64)
+                .ok_or_else(|| format!("Unable to find JQL function '{function}({})'.", arguments.join(", ")));
+        }
         _ => return Err(format!("The operand of '{name}' is not supported.")),
     };
     if field.search == Search::Number {
@@ -308,10 +319,75 @@ fn number(state: &State, name: &str, field: &Field, operand: &Operand) -> Result
         })
 }
 
-/// A date as JQL writes it: to the minute, in the zone of the caller; or a period from now.
+/// What `now`, `startOfDay("-1d")` and their like mean.
+fn boundary(zone: &Zone, function: &str, arguments: &[String], day: bool) -> Option<i64> {
+    use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta};
+    let function = function.to_lowercase();
+    if function == "now" {
+        return arguments.is_empty().then_some(NOW);
+    }
+    let (end, unit) = match (function.strip_prefix("startof"), function.strip_prefix("endof")) {
+        (Some(unit), _) => (false, unit),
+        (_, Some(unit)) => (true, unit),
+        _ => return None,
+    };
+    let today = DateTime::from_timestamp_millis(zone.local(NOW))?.date_naive();
+    let back = |date: NaiveDate, days: u32| date.checked_sub_signed(TimeDelta::days(i64::from(days)));
+    let start = match unit {
+        "day" => today,
+        "week" => back(today, today.weekday().num_days_from_sunday())?,
+        "month" => today.with_day(1)?,
+        "year" => today.with_ordinal(1)?,
+        _ => return None,
+    };
+    // An offset without a unit is one of the function's own.
+    let (mut months, mut millis) = (0, 0);
+    match arguments {
+        [] => {}
+        [offset] => match (offset.parse::<i64>(), unit) {
+            (Ok(count), "day") => millis = count * DAY,
+            (Ok(count), "week") => millis = count * 7 * DAY,
+            (Ok(count), "month") => months = count,
+            (Ok(count), _) => months = 12 * count,
+            (Err(_), _) => millis = period(offset)?,
+        },
+        _ => return None,
+    }
+    if end {
+        match unit {
+            "day" => millis += DAY,
+            "week" => millis += 7 * DAY,
+            "month" => months += 1,
+            _ => months += 12,
+        }
+    }
+    let by = Months::new(u32::try_from(months.abs()).ok()?);
+    let date = if months < 0 {
+        start.checked_sub_months(by)
+    } else {
+        start.checked_add_months(by)
+    }?;
+    // An end is the last millisecond.
+    let local = date.signed_duration_since(NaiveDate::default()).num_days() * DAY + millis - i64::from(end);
+    Some(if day {
+        local.div_euclid(DAY) * DAY
+    } else {
+        zone.moment(local)
+    })
+}
+
+/// A date as JQL writes it: to the minute, in the zone of the caller; a period from now, or a number of milliseconds.
 fn moment(zone: &Zone, text: &str, day: bool) -> Option<i64> {
     if let Some(period) = period(text) {
         return Some(NOW + period);
+    }
+    // Milliseconds since 1970.
+    if let Ok(millis) = text.parse::<i64>() {
+        return Some(if day {
+            zone.local(millis).div_euclid(DAY) * DAY
+        } else {
+            millis
+        });
     }
     let text = text.replace('/', "-");
     let (date, time) = text.split_once(' ').unwrap_or((&text, "00:00"));
@@ -511,6 +587,7 @@ fn amount(state: &State, issue: &Issue, field: &Field) -> Option<f64> {
         "updated" => moment(Some(ticket.updated)),
         "resolutiondate" => moment(issue.resolved()),
         "duedate" => moment(issue.due().map(|day| day * DAY)),
+        "priority" => Some(-(ticket.priority as f64 + 1.0)),
         "votes" => Some(issue.votes() as f64),
         "watches" => Some(issue.watchers().len() as f64),
         "timespent" => moment(issue.spent()),
@@ -563,6 +640,7 @@ fn rank(state: &State, issue: &Issue, field: &Field) -> (bool, f64, String) {
             Some(amount) => (false, amount, String::new()),
             None => (true, 0.0, String::new()),
         },
+        _ if field.id == "priority" => (false, amount(state, issue, field).unwrap_or_default(), String::new()),
         _ if field.id == "issuekey" => {
             let number = ticket.key.rsplit_once('-').and_then(|(_, number)| number.parse().ok());
             // By project, then by number.
@@ -646,6 +724,33 @@ mod tests {
         }
         let said = compile(&state, "status in (Nope, Done, Never) OR assignee = Nobody").expect_err("refused");
         assert_eq!(said.len(), 3, "{said:?}");
+    }
+
+    #[test]
+    fn priorities_and_days_have_an_order() {
+        let state = site("UTC");
+        let count = |jql: &str| found(&state, jql).unwrap_or_else(|said| panic!("{jql}: {said:?}")).len();
+        let all = count("created >= 0");
+        assert_eq!(all, state.total());
+        assert_eq!(count("priority > Medium"), count("priority in (High, Highest)"));
+        assert_eq!(count("priority <= Low"), count("priority in (Low, Lowest)"));
+        assert!(compile(&state, "status > Done").is_err());
+        // 2026-06-01T00:00Z.
+        assert_eq!(count("created < 1780272000000"), count("created < \"2026-06-01\""));
+        assert!((1..all).contains(&count("created < 1780272000000")));
+        assert_eq!(count("created >= startOfDay(-7d)"), count("created >= startOfDay(\"-1w\")"));
+        assert_eq!(count("created < startOfMonth() OR created > endOfMonth(-1)"), all);
+        assert_eq!(
+            count("created < startOfYear(1) AND created <= endOfWeek() AND created <= now()"),
+            all
+        );
+        assert_eq!(
+            count("due >= startOfDay() AND due <= endOfDay()"),
+            count("due = startOfDay()")
+        );
+        for jql in ["created > startOfDay(x)", "created > startOfHour()", "votes > now()"] {
+            assert!(compile(&state, jql).is_err(), "{jql}");
+        }
     }
 
     #[test]

@@ -11,6 +11,12 @@ pub(in crate::demo) struct Zone {
 }
 
 impl Zone {
+    /// A moment as local time: as milliseconds since 1970 were it UTC.
+    pub(super) fn local(&self, moment: i64) -> i64 {
+        let summer = self.summer.as_ref().filter(|(_, span)| span.contains(&moment));
+        moment + summer.map_or(self.standard, |(offset, _)| *offset) * MINUTE
+    }
+
     /// A local time, as milliseconds since 1970 were it UTC, as a moment.
     pub(super) fn moment(&self, local: i64) -> i64 {
         if let Some((offset, span)) = &self.summer {
