@@ -54,7 +54,7 @@ pub(crate) use refusal::is_scope_error;
 pub(crate) use request::{Method, Request, Safety};
 pub(crate) use response::Response;
 pub(crate) use retry::RetryPolicy;
-pub(crate) use statement::Statement;
+pub(crate) use statement::{OpenEnd, Statement};
 pub(crate) use terms::{Content, Terms, Upload};
 pub(crate) use unknown::is_outcome_unknown;
 pub(crate) use wire::{Wire, WireAnswer, WireRequest};

@@ -15,6 +15,7 @@ pub(crate) struct Statement {
     cancelled: CancellationToken,
     requests: AtomicU64,
     expected: AtomicU64,
+    open_ends: AtomicU64,
     retries: AtomicU64,
     in_flight: AtomicU64,
     bytes: AtomicU64,
@@ -32,6 +33,7 @@ impl Statement {
             cancelled: CancellationToken::new(),
             requests: AtomicU64::new(0),
             expected: AtomicU64::new(0),
+            open_ends: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             in_flight: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -43,12 +45,21 @@ impl Statement {
 
     /// Notes that this many further requests are known to be needed.
     pub(crate) fn expect(&self, requests: u64) {
-        self.expected.fetch_max(self.requests() + requests, Relaxed);
+        let sent = self.requests();
+        let more = |expected: u64| Some(expected.max(sent) + requests);
+        let _ = self.expected.fetch_update(Relaxed, Relaxed, more);
     }
 
-    /// Requests that are known to be needed in all; 0 where nothing is known.
+    /// Notes that something is read whose end is not known, as long as the answer lives.
+    pub(crate) fn open_end(self: &Arc<Self>) -> OpenEnd {
+        self.open_ends.fetch_add(1, Relaxed);
+        OpenEnd(self.clone())
+    }
+
+    /// Requests that are known to be needed in all; 0 where that is not known.
     pub(crate) fn expected(&self) -> u64 {
-        self.expected.load(Relaxed)
+        let (expected, is_open) = (self.expected.load(Relaxed), self.open_ends.load(Relaxed) > 0);
+        if is_open || expected < self.requests() { 0 } else { expected }
     }
 
     /// Its number in the session.
@@ -153,9 +164,33 @@ impl Statement {
     }
 }
 
+/// Something whose end is not known.
+#[derive(Debug)]
+pub(crate) struct OpenEnd(Arc<Statement>);
+
+impl Drop for OpenEnd {
+    fn drop(&mut self) {
+        self.0.open_ends.fetch_sub(1, Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_needed_in_all_is_known_when_every_end_is() {
+        let statement = Statement::new(1, None);
+        assert_eq!(statement.expected(), 0);
+        statement.spend().unwrap();
+        statement.expect(3);
+        assert_eq!(statement.expected(), 4, "what was sent before counts as well");
+        let end = statement.open_end();
+        statement.expect(2);
+        assert_eq!(statement.expected(), 0);
+        drop(end);
+        assert_eq!(statement.expected(), 6);
+    }
 
     #[test]
     fn the_budget_is_exact() {

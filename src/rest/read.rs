@@ -21,7 +21,7 @@ use super::request::{Span, Wants, request};
 use super::shape::{self, Shape};
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Request, Response, Statement};
+use crate::http::{OpenEnd, Request, Response, Statement};
 use crate::schema::{Origin, PageStyle, Table};
 
 /// A stream of batches.
@@ -237,6 +237,7 @@ impl Reader {
     }
 
     async fn fan(&self, table: &Table, fan: &Fan) -> Result<(), Stop> {
+        let _end = self.scope.statement.open_end();
         let mut listing = self.decoder(fan.call.endpoint);
         let bind = fan.bind.clone();
         let template = fan.call.clone();
@@ -296,6 +297,7 @@ impl Reader {
                 span,
                 first,
                 further,
+                end,
             } = opened;
             window = (window * 2).min(most);
             let response = match arrived(first).await {
@@ -307,7 +309,7 @@ impl Reader {
             listing.begin(&call)?;
             let page = self.decode(listing, &response).await?;
             if matches!(call.endpoint, EndpointRef::List(_)) {
-                self.further_pages(listing, &call, (span, page), further).await?;
+                self.further_pages(listing, &call, (span, page), further, end).await?;
             }
         }
         self.emit(listing, true).await
@@ -324,9 +326,26 @@ impl Reader {
         Ok(Opened {
             further: further.collect::<Result<_>>()?,
             first,
+            end: self.expect_pages(table, &call),
             span: Span { start: 0, rows },
             call,
         })
+    }
+
+    /// Notes the pages of a list that are asked for after its first. Where it was not read before, what is given back stands for them.
+    fn expect_pages(&self, table: &Table, call: &Call) -> Option<OpenEnd> {
+        let Scope { site, statement, .. } = &self.scope;
+        if !matches!(call.endpoint, EndpointRef::List(_)) {
+            return None;
+        }
+        let pages = site.context().sizes.pages(table, call);
+        match pages.filter(|_| table.page.style == PageStyle::Offset && self.read.limit.is_none()) {
+            Some(pages) => {
+                statement.expect(pages.saturating_sub(1) as u64);
+                None
+            }
+            None => Some(statement.open_end()),
+        }
     }
 
     /// Pages of a call that can be asked for before any has come: they are there, or were the last time.
@@ -445,6 +464,7 @@ impl Reader {
         call: &Call,
         (first, page): (Span, PageInfo),
         mut queue: VecDeque<(usize, InFlight)>,
+        mut end: Option<OpenEnd>,
     ) -> Result<(), Stop> {
         let client = &self.scope.site.client;
         let table = listing.table.clone();
@@ -465,6 +485,10 @@ impl Reader {
             Some(start) => start - first.start,
             None => most,
         };
+        if self.read.limit.is_none() && total < usize::MAX && end.take().is_some() {
+            let rows = expected.map_or(0, |start| total.saturating_sub(start));
+            self.scope.statement.expect(rows.div_ceil(stride.max(1)) as u64);
+        }
         // The list of one parent is short as a rule: pages are asked for in advance only as it proves long, half as many as have come. A
         // list of the site is long as a rule, unless it was read before and is known to end.
         let short = call.endpoint.of(&table).placeholders().next().is_some();
@@ -756,6 +780,8 @@ struct Opened {
     span: Span,
     first: InFlight,
     further: VecDeque<(usize, InFlight)>,
+    /// Stands for the pages that nobody knows of yet.
+    end: Option<OpenEnd>,
 }
 
 /// A list being read: its decoder and what the decoder needs to hear about each call.

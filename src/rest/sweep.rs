@@ -333,6 +333,7 @@ impl Reader {
 
     /// Rows straight from the pages of the search, up to the last, or only from the first where `more` says so.
     async fn pages(&self, found: &Found<'_>, listing: &mut Listing, light: bool, first: Response) -> Result<(), Stop> {
+        let _end = self.scope.statement.open_end();
         let mut tokens = Tokens::default();
         let mut response = first;
         loop {
@@ -397,8 +398,13 @@ impl Reader {
         let most = site.client.max_concurrency();
         let mut queue: VecDeque<(Vec<String>, InFlight)> = VecDeque::new();
         let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), 0);
+        let mut end = Some(self.scope.statement.open_end());
         loop {
             let size = self.batch(found);
+            // All ids are here, and with them the number of batches.
+            if sweep.is_none() && end.take().is_some() {
+                self.scope.statement.expect(waiting.len().div_ceil(size.max(1)) as u64);
+            }
             while queue.len() < most && (waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
                 let batch: Vec<String> = waiting.drain(..size.min(waiting.len())).collect();
                 let in_flight = self.send_batch(found, &batch)?;

@@ -49,13 +49,15 @@ pub(super) fn show(meter: Meter) -> ProgressLine {
 
 /// The text of the line. The time that is left is told where the number of requests is known.
 fn said(progress: &Progress, elapsed: Duration) -> String {
-    let mut text = format!("{} rows, {}", HumanCount(progress.rows), HumanCount(progress.requests));
+    let counted = |number: u64, noun: &str| format!("{} {noun}{}", HumanCount(number), if number == 1 { "" } else { "s" });
     let done = progress.requests.saturating_sub(progress.in_flight);
-    if progress.expected > done {
-        text.push_str(&format!(" of {}", HumanCount(progress.expected)));
-    }
+    let mut text = counted(progress.rows, "row") + ", ";
+    text += &match progress.expected > done {
+        true => format!("{} of {}", HumanCount(done), counted(progress.expected, "request")),
+        false => counted(progress.requests, "request"),
+    };
     text.push_str(&format!(
-        " requests ({} in flight, {} retried), {}",
+        " ({} in flight, {} retried), {}",
         progress.in_flight,
         progress.retries,
         HumanBytes(progress.bytes)

@@ -46,3 +46,36 @@ async fn a_list_that_was_read_before_is_asked_for_at_once() {
     assert!(found[0].0 > 400, "{found:?}");
     assert_eq!(found[1].1, pages, "no request beyond the end that is known");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_many_requests_are_needed_is_known_where_the_list_is() {
+    let options = DemoOptions {
+        requests: 450,
+        latency: Duration::from_millis(100),
+        ..DemoOptions::default()
+    };
+    let site = DemoSite::start(options).await.unwrap();
+    let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
+    // The most that was ever known while the rows came.
+    let expected = async |sql: &str| {
+        let mut rows = session.sql(sql).await.unwrap();
+        let meter = rows.meter();
+        let mut most = 0;
+        loop {
+            let next = tokio::time::timeout(Duration::from_millis(10), rows.next()).await;
+            most = most.max(meter.progress().expected);
+            if matches!(next, Ok(None)) {
+                return (most, meter.progress().requests);
+            }
+        }
+    };
+    let list = "SELECT issue_key FROM requests WHERE request_ownership = 'ALL_REQUESTS'";
+    assert!(
+        expected(list).await.0 <= 1,
+        "of a list that was never read only the first page is known"
+    );
+    assert_eq!(expected(list).await, (5, 5), "its pages are remembered");
+    // Ids first; with the last of them the number of batches is known.
+    let (known, sent) = expected("SELECT issue_key, summary, description FROM issues").await;
+    assert!(known > 2 && known == sent, "{known} expected, {sent} sent");
+}
