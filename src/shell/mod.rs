@@ -4,6 +4,7 @@ mod adbc;
 mod args;
 mod check;
 mod console;
+mod counted;
 mod describe;
 mod editor;
 mod format;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use indicatif::HumanBytes;
 
+use super::counted::counted;
 use crate::http::LoggedRequest;
 
 /// Every request on a line of its own.
@@ -80,8 +81,8 @@ pub(super) fn summary(requests: &[LoggedRequest]) -> String {
     let bytes: u64 = requests.iter().map(|request| request.bytes).sum();
     let _ = writeln!(
         text,
-        "{} requests, {retries} of them again, {}",
-        requests.len(),
+        "{}, {retries} of them again, {}",
+        counted(requests.len(), "request"),
         HumanBytes(bytes)
     );
     text

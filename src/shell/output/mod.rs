@@ -55,6 +55,8 @@ pub(super) struct Output {
     /// Whether tables longer than the terminal are shown by pages.
     pages: bool,
     writer: Option<Box<dyn RowWriter>>,
+    /// Whether the statement gives no rows, but is to say that it has been done.
+    silent: bool,
     /// What a pager will show.
     paged: Option<pager::Pages>,
     statements: usize,
@@ -83,6 +85,7 @@ impl Output {
             file: None,
             pages: false,
             writer: None,
+            silent: false,
             paged: None,
             statements: 0,
             closed: false,
@@ -134,15 +137,11 @@ impl Output {
     /// # Errors
     /// The format is one of files and this is none, or has the rows of a statement already.
     pub(super) fn begin(&mut self, schema: SchemaRef) -> Result<()> {
-        self.statements += 1;
-        if schema.fields().is_empty() {
-            let done = if self.format.is_for_people() {
-                writeln!(self.sink, "OK")
-            } else {
-                Ok(())
-            };
-            return self.heed(done.map_err(ArrowError::from));
+        self.silent = schema.fields().is_empty();
+        if self.silent {
+            return Ok(());
         }
+        self.statements += 1;
         if self.format.is_binary() {
             if self.file.is_none() && io::stdout().is_terminal() {
                 return Err(Error::new(ErrorKind::Option, "a terminal does not show this format").hint("name a file: -o FILE"));
@@ -173,7 +172,11 @@ impl Output {
 
     /// Ends the rows of a statement.
     pub(super) fn end(&mut self) -> Result<()> {
-        let outcome = self.writer.take().map_or(Ok(()), RowWriter::end);
+        let outcome = match self.writer.take() {
+            Some(writer) => writer.end(),
+            None if self.silent && self.format.is_for_people() => writeln!(self.sink, "OK").map_err(ArrowError::from),
+            None => Ok(()),
+        };
         let outcome = match self.paged.take() {
             Some(pages) => outcome.and_then(|()| pages.show(&mut self.sink).map_err(ArrowError::from)),
             None => outcome,

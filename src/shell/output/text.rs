@@ -9,6 +9,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use arrow::util::pretty::pretty_format_batches_with_options;
 
 use super::{INSTANT, RowWriter, Sink};
+use crate::shell::counted::counted;
 
 fn options() -> FormatOptions<'static> {
     FormatOptions::default().with_timestamp_tz_format(Some(INSTANT))
@@ -18,10 +19,6 @@ fn options() -> FormatOptions<'static> {
 fn safe(text: &str) -> String {
     let shown = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
     text.chars().map(shown).collect()
-}
-
-fn counted(rows: usize) -> String {
-    format!("{rows} {}", if rows == 1 { "row" } else { "rows" })
 }
 
 fn formatters<'a>(batch: &'a RecordBatch, options: &'a FormatOptions<'_>) -> Result<Vec<ArrayFormatter<'a>>, ArrowError> {
@@ -58,7 +55,7 @@ impl RowWriter for TableWriter {
         }
         let text = pretty_format_batches_with_options(&self.batches, &options())?.to_string();
         let rows = self.batches.iter().map(RecordBatch::num_rows).sum();
-        writeln!(self.sink, "{}\n{}", safe(&text), counted(rows)).map_err(ArrowError::from)
+        writeln!(self.sink, "{}\n{}", safe(&text), counted(rows, "row")).map_err(ArrowError::from)
     }
 }
 
@@ -94,7 +91,7 @@ impl RowWriter for VerticalWriter {
     }
 
     fn end(mut self: Box<Self>) -> Result<(), ArrowError> {
-        writeln!(self.sink, "{}", counted(self.rows)).map_err(ArrowError::from)
+        writeln!(self.sink, "{}", counted(self.rows, "row")).map_err(ArrowError::from)
     }
 }
 
@@ -105,7 +102,7 @@ pub(super) struct MarkdownWriter {
 
 impl MarkdownWriter {
     pub(super) fn new(mut sink: Sink, schema: &SchemaRef) -> Result<Self, ArrowError> {
-        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names: Vec<String> = schema.fields().iter().map(|field| cell(field.name())).collect();
         writeln!(sink, "| {} |", names.join(" | "))?;
         writeln!(sink, "|{}", "---|".repeat(names.len()))?;
         Ok(Self { sink })
