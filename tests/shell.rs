@@ -498,6 +498,8 @@ fn tables_columns_procedures_and_requests_are_described() {
         "\\df create_customer",
         "-c",
         "\\l",
+        "-c",
+        "CREATE TABLE temp.mine AS SELECT 1 AS own_column;\n\\d mine\n\\d temp.mine",
     ]);
     assert_eq!(status, 0, "{error}");
     for expected in [
@@ -508,6 +510,7 @@ fn tables_columns_procedures_and_requests_are_described() {
     ] {
         assert!(out.contains(expected), "{expected}: {out}");
     }
+    assert_eq!(out.matches("own_column,").count(), 2, "{out}");
     let (status, out, error) = run(&[
         "--demo",
         "--format",
@@ -517,7 +520,7 @@ fn tables_columns_procedures_and_requests_are_described() {
     ]);
     assert_eq!(status, 0, "{error}");
     assert!(
-        out.contains("1 x GET /rest/servicedeskapi/servicedesk  ") && out.contains("?"),
+        out.contains("1 x GET /rest/servicedeskapi/servicedesk  ") && out.contains("?") && out.contains("1 request, "),
         "{out}"
     );
     for wrong in ["\\d nothing", "\\df nothing", "\\mode xml", "\\requests"] {
@@ -533,95 +536,94 @@ fn completions_and_the_manual_are_printed() {
         assert!(status == 0 && out.contains("jsmql") && out.contains("connection"), "{out}");
     }
     let (status, out, _) = run(&["man"]);
+    assert_eq!(status, 0);
+    for text in [
+        ".TH jsmql",
+        "AuthScheme",
+        ".SH \"COMMANDS OF THE PROMPT\"",
+        "watch [seconds]",
+        ".SH \"EXIT STATUS\"",
+        ".SH \"CONNECTION STRING\"",
+        ".SH FILES",
+        "jsmqlrc",
+    ] {
+        assert!(out.contains(text), "no {text} in {out}");
+    }
+    assert!(!out.contains("EXTRA"), "{out}");
+    let (status, out, _) = run(&["man", "profile", "add"]);
     assert!(
-        status == 0 && out.contains(".TH jsmql") && out.contains("AuthScheme"),
+        status == 0 && out.contains(".TH jsmql-profile-add") && out.contains("VARIABLE"),
         "{out}"
+    );
+    let (status, _, error) = run(&["man", "nothing"]);
+    assert!(
+        status == 2 && error.contains("there is no command nothing") && error.contains("profile"),
+        "{error}"
     );
 }
 
-/// The prompt on a terminal of its own, with a home of its own.
-mod prompt {
-    use super::*;
-    use rexpect::session::{PtySession, spawn_command};
-
-    fn start(home: &std::path::Path, arguments: &[&str]) -> PtySession {
-        let mut command = jsmql();
-        command
-            .args(arguments)
-            .env("HOME", home)
-            .env("TERM", "xterm")
-            .env("PAGER", "cat")
-            .env("NO_COLOR", "1");
-        command.env_remove("XDG_STATE_HOME").env_remove("XDG_CONFIG_HOME");
-        let mut session = spawn_command(command, Some(20_000)).unwrap();
-        session.exp_string("jsmql> ").unwrap();
-        session
-    }
-
-    fn ask(session: &mut PtySession, line: &str, answer: &str) {
-        session.send_line(line).unwrap();
-        session.exp_string(answer).unwrap_or_else(|error| panic!("{line}: {error}"));
-    }
-
-    #[test]
-    fn statements_go_over_lines_and_errors_do_not_end_it() {
-        let home = tempfile::tempdir().unwrap();
-        std::fs::write(home.path().join(".jsmqlrc"), "\\timing on\n").unwrap();
-        let mut session = start(home.path(), &["--demo"]);
-        ask(&mut session, "SELECT id", "");
-        ask(&mut session, "FROM service_desks WHERE id = '2';", "1 row");
-        session.exp_string("Time: ").unwrap();
-        ask(&mut session, "SELECT * FROM nothing;", "error: there is no table");
-        ask(&mut session, "\\x on", "expanded rows on");
-        ask(&mut session, "SELECT 'é' AS \"name\";", "-[ row 1 ]");
-        ask(&mut session, "\\d request_comments", "issue_key");
-        ask(&mut session, "CREATE TABLE temp.t AS SELECT 1 AS one;", "OK");
-        ask(&mut session, "SELECT one + 41 AS answer FROM t;", "42");
-        // Typed while a statement runs.
-        ask(
-            &mut session,
-            "SELECT 'c4n4ry' AS x, 'Password=' AS y;\nSELECT 4 * 11 AS answer;",
-            "44",
-        );
-        ask(&mut session, "\\q", "");
-        session.exp_eof().unwrap();
-        let file = home.path().join(".local/state/jsmql/history");
-        let history = std::fs::read_to_string(&file).unwrap();
-        assert!(history.contains("service_desks") && !history.contains("c4n4ry"), "{history}");
-        let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&file).unwrap().permissions());
-        assert_eq!(mode & 0o777, 0o600);
-    }
-
-    #[test]
-    fn names_are_completed() {
-        let home = tempfile::tempdir().unwrap();
-        let mut session = start(home.path(), &["--demo"]);
-        // The names are read in the background.
-        ask(&mut session, "SELECT count(*) FROM sys.tables;", "1 row");
-        std::thread::sleep(std::time::Duration::from_secs(4));
-        session
-            .send("SELECT id FROM service_desks WHERE project_k\t = 'HR';\n")
-            .unwrap();
-        session.flush().unwrap();
-        session.exp_string("1 row").unwrap();
-        ask(&mut session, "\\q", "");
-    }
-
-    #[test]
-    fn ctrl_c_ends_the_statement_and_not_the_prompt() {
-        let home = tempfile::tempdir().unwrap();
-        let mut session = start(home.path(), &["--demo", "--requests", "2000", "--latency-ms", "2000"]);
-        session.send_line("SELECT count(*) FROM request_comments;").unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(1_500));
-        session.send_control('c').unwrap();
-        session.exp_string("error: cancelled").unwrap();
-        ask(&mut session, "SELECT 40 + 2 AS answer;", "42");
-        ask(&mut session, "\\watch 0.2", "Ctrl-C ends it");
-        session.exp_string("42").unwrap();
-        session.exp_string("42").unwrap();
-        session.send_control('c').unwrap();
-        ask(&mut session, "\\conninfo", "AuthScheme");
-        ask(&mut session, "\\q", "");
-        session.exp_eof().unwrap();
-    }
+#[test]
+fn a_definition_that_fails_says_not_ok() {
+    let ask = |sql| run(&["--demo", "-c", sql]);
+    let (status, out, error) = ask("CREATE TABLE temp.t AS SELECT 1 / 0 AS x");
+    assert_eq!((status, out.as_str()), (1, ""), "{error}");
+    let (status, out, _) = ask("CREATE TABLE temp.t AS SELECT 1 AS x");
+    assert_eq!((status, out.as_str()), (0, "OK\n"));
 }
+
+#[test]
+fn a_file_that_includes_itself_ends_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("it self.sql");
+    std::fs::write(&file, format!("SELECT 1 AS a;\n\\i '{}'\n", file.display())).unwrap();
+    let (status, out, error) = run(&["--demo", "--format", "csv", "-f", file.to_str().unwrap()]);
+    assert_eq!((status, out.as_str()), (1, "a\n1\n".repeat(17).as_str()), "{error}");
+    assert!(error.contains("more than 16 deep") && error.contains("hint: "), "{error}");
+}
+
+#[test]
+fn the_name_of_a_file_and_its_format_do_not_contradict_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |file: &str| folder.path().join(file).to_str().unwrap().to_owned();
+    let ask = |arguments: &[&str]| run(&[&["--demo"], arguments, &["-c", "SELECT 1 AS a"]].concat());
+    let (status, _, error) = ask(&["--format", "csv", "-o", &name("a.parquet")]);
+    assert!(
+        status == 2 && error.contains("is parquet by its name, and csv was asked for"),
+        "{error}"
+    );
+    let (status, _, error) = ask(&["-o", &name("a.foo")]);
+    assert!(
+        status == 1 && error.contains("does not say the format") && error.contains("--format"),
+        "{error}"
+    );
+    assert_eq!(ask(&["--format", "csv", "-o", &name("a.foo")]).0, 0);
+    assert_eq!(std::fs::read_to_string(name("a.foo")).unwrap(), "a\n1\n");
+    // At the prompt the mode is for what is shown; a file is what its name says.
+    let script = format!("\\mode csv\n\\o {}\nSELECT 1 AS a;\n\\o\n", name("b.ndjson"));
+    assert_eq!(run(&["--demo", "-c", &script]).0, 0);
+    assert_eq!(std::fs::read_to_string(name("b.ndjson")).unwrap(), "{\"a\":1}\n");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn what_editors_and_people_write_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bom.sql");
+    std::fs::write(&file, "\u{feff}SELECT 1 AS \"a|b\";").unwrap();
+    let (status, out, error) = run(&["--demo", "--format", "markdown", "-f", file.to_str().unwrap()]);
+    assert_eq!((status, out.as_str()), (0, "| a\\|b |\n|---|\n| 1 |\n"), "{error}");
+    let copy = format!("COPY (SELECT 1 AS a) TO '{}'", folder.path().join("one.csv").display());
+    assert!(run(&["--demo", "-c", &copy]).2.starts_with("1 row in "));
+}
+
+#[test]
+fn hints_name_what_can_be_done_here() {
+    let (_, _, error) = run(&["--demo", "-c", "SELECT $1"]);
+    assert!(
+        error.contains("hint: ") && error.contains("PREPARE") && !error.contains("Session"),
+        "{error}"
+    );
+}
+
+#[path = "shell/prompt.rs"]
+mod prompt;

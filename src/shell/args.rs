@@ -1,7 +1,7 @@
 //! The arguments of the command.
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -68,8 +68,11 @@ enum SubCommand {
         /// Which shell.
         shell: Shell,
     },
-    /// Print the manual page.
-    Man,
+    /// Print the manual page; with the name of a command, its own: `jsmql man serve`.
+    Man {
+        /// The command.
+        command: Vec<String>,
+    },
     /// Make the ADBC driver known to other programs.
     #[command(subcommand)]
     Adbc(AdbcAction),
@@ -143,8 +146,8 @@ pub(super) enum ConfigAction {
 pub(super) struct ServeArgs {
     #[command(flatten)]
     pub(super) site: SiteArgs,
-    /// Address to listen on; port 0 takes any free one. Beyond this machine, encryption and a login are needed.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051")]
+    /// Address or name to listen on, with a port; port 0 takes any free one. Beyond this machine, encryption and a login are needed.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50051", value_parser = address)]
     pub(super) bind: std::net::SocketAddr,
     /// Each client logs in with the e-mail address and API token of its own account, and may do what that account may do. The connection
     /// string then says everything but the account.
@@ -195,6 +198,15 @@ pub(super) struct ServeArgs {
     /// Seconds that statements may go on after the server was told to stop.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(super) drain: u64,
+}
+
+/// An address to listen on. Where a name has several, that of IPv4 is meant: clients that are given the name try it, too.
+#[cfg(feature = "flight")]
+fn address(text: &str) -> Result<std::net::SocketAddr, String> {
+    let found = std::net::ToSocketAddrs::to_socket_addrs(text).map(Iterator::collect::<Vec<_>>);
+    let found = found.map_err(|error| format!("{error}; write an address and a port, such as 127.0.0.1:50051"))?;
+    let first = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    first.copied().ok_or_else(|| "the name has no address".to_owned())
 }
 
 /// Which site.
@@ -250,7 +262,8 @@ pub(super) enum Command {
         rc: bool,
     },
     Completions(Shell),
-    Man,
+    /// The page of the command that these words name.
+    Man(Vec<String>),
     Test(SiteArgs),
     Login {
         site: SiteArgs,
@@ -282,12 +295,9 @@ pub(super) fn completions(shell: Shell, sink: &mut dyn Write) {
     clap_complete::generate(shell, &mut CommandLine::command(), "jsmql", sink);
 }
 
-/// Prints the manual page.
-///
-/// # Errors
-/// It cannot be written.
-pub(super) fn man(sink: &mut dyn Write) -> io::Result<()> {
-    clap_mangen::Man::new(CommandLine::command().after_long_help(options_help())).render(sink)
+/// All arguments, as the manual describes them.
+pub(super) fn described() -> clap::Command {
+    CommandLine::command()
 }
 
 /// Reads the arguments.
@@ -310,7 +320,7 @@ pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Comm
         #[cfg(feature = "demo")]
         Some(SubCommand::Demo { port, demo }) => Command::Demo { port, demo },
         Some(SubCommand::Completions { shell }) => Command::Completions(shell),
-        Some(SubCommand::Man) => Command::Man,
+        Some(SubCommand::Man { command }) => Command::Man(command),
         None => Command::Sql {
             rc: !line.no_rc,
             sources: in_order(&matches, line.command, line.file),
@@ -364,6 +374,19 @@ mod tests {
             panic!("not SQL")
         };
         assert_eq!((sources, format), (vec![Source::Stdin], None));
+    }
+
+    #[test]
+    #[cfg(feature = "flight")]
+    fn a_server_listens_on_an_address_or_a_name() {
+        let bind = |text: &str| match parse(&["serve", "--bind", text]) {
+            Ok(Command::Serve(serve)) => Ok(serve.bind.to_string()),
+            Ok(_) => panic!("no server"),
+            Err(error) => Err(error.to_string()),
+        };
+        assert_eq!(bind("[::1]:0").as_deref(), Ok("[::1]:0"));
+        assert_eq!(bind("localhost:7").as_deref(), Ok("127.0.0.1:7"));
+        assert!(bind("localhost").is_err_and(|error| error.contains("such as 127.0.0.1:50051")));
     }
 
     #[test]

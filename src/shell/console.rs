@@ -5,14 +5,20 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 
-use super::format::Format;
+use super::counted::counted;
+use super::format::{Format, NAME_IT, no_format_named};
+use super::interrupt::Interrupts;
 use super::meta::{self, Meta, Switch};
 use super::output::Output;
+use super::path::path;
 use super::script::{Piece, pieces};
 use super::site::Site;
 use super::{describe, editor, profile, progress, report};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{ParsedStatement, Session};
+
+/// How deep files may include each other.
+const DEEPEST: usize = 16;
 
 /// What comes after a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +27,20 @@ pub(super) enum Next {
     Leave,
 }
 
+/// What comes after a piece of a text.
+enum Then {
+    Go,
+    Leave,
+    /// The pieces of another text.
+    Text(String),
+}
+
 /// Runs statements and commands.
 pub(super) struct Console {
     site: Site,
     output: Output,
-    format: Format,
+    /// None: nobody has chosen one.
+    format: Option<Format>,
     expanded: bool,
     timing: bool,
     pages: bool,
@@ -36,6 +51,9 @@ pub(super) struct Console {
     last: Option<Last>,
     /// Whether names may be others than before: another site, or a table that was made.
     changed: bool,
+    interrupts: Interrupts,
+    /// What was written in the editor.
+    edited: Vec<String>,
 }
 
 /// The last statement.
@@ -46,7 +64,7 @@ struct Last {
 }
 
 impl Console {
-    pub(super) fn new(site: Site, format: Format, output: Output) -> Self {
+    pub(super) fn new(site: Site, format: Option<Format>, output: Output) -> Self {
         Self {
             site,
             output,
@@ -58,6 +76,8 @@ impl Console {
             failed: false,
             last: None,
             changed: false,
+            interrupts: Interrupts::default(),
+            edited: Vec::new(),
         }
     }
 
@@ -82,16 +102,27 @@ impl Console {
         std::mem::take(&mut self.changed)
     }
 
+    /// What was written in the editor since this was asked last.
+    pub(super) fn take_edited(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.edited)
+    }
+
+    /// Leaves aside what was called off before.
+    pub(super) fn begin(&mut self) {
+        self.interrupts.forget();
+    }
+
     /// Ends the output: a file gets its name now.
     pub(super) fn close(self) -> Result<()> {
         self.output.close()
     }
 
     /// Parses all SQL of a text, so that a file with a mistake in its last line does nothing at all.
-    pub(super) async fn check(&self, text: &str) -> Result<()> {
+    pub(super) async fn check(&mut self, text: &str) -> Result<()> {
+        self.interrupts.listen();
         for piece in pieces(text) {
             match piece {
-                Piece::Sql(sql) => drop(self.session().statements(&sql).await?),
+                Piece::Sql(sql) => drop(self.parsed(&sql).await?),
                 Piece::Command(line) => drop(meta::read(&line)?),
             }
         }
@@ -101,20 +132,25 @@ impl Console {
     /// Runs a text.
     ///
     /// # Errors
-    /// A piece of it failed, and errors end a text.
+    /// A piece of it failed, and errors end a text; or it was called off, which always does.
     pub(super) async fn run(&mut self, text: &str) -> Result<Next> {
-        for piece in pieces(text) {
-            let outcome = match piece {
-                Piece::Sql(sql) => self.sql(&sql).await,
-                Piece::Command(line) => match meta::read(&line) {
-                    Ok(meta) => self.command(meta).await,
-                    Err(error) => Err(error),
-                },
+        self.interrupts.listen();
+        // What is left of the text, and of those that it has led into.
+        let mut texts = vec![pieces(text).into_iter()];
+        while let Some(rest) = texts.last_mut() {
+            let Some(piece) = rest.next() else {
+                texts.pop();
+                continue;
+            };
+            let outcome = match self.piece(piece).await {
+                Ok(Then::Text(_)) if texts.len() > DEEPEST => Err(too_deep()),
+                outcome => outcome,
             };
             match outcome {
-                Ok(Next::Go) => {}
-                Ok(Next::Leave) => return Ok(Next::Leave),
-                Err(error) if self.bail => return Err(error),
+                Ok(Then::Go) => {}
+                Ok(Then::Leave) => return Ok(Next::Leave),
+                Ok(Then::Text(text)) => texts.push(pieces(&text).into_iter()),
+                Err(error) if self.bail || error.kind() == ErrorKind::Cancelled => return Err(error),
                 Err(error) => {
                     self.failed = true;
                     super::complain(&error);
@@ -124,15 +160,27 @@ impl Console {
         Ok(Next::Go)
     }
 
-    async fn sql(&mut self, sql: &str) -> Result<Next> {
-        for statement in self.session().statements(sql).await? {
+    async fn piece(&mut self, piece: Piece) -> Result<Then> {
+        self.interrupts.check()?;
+        match piece {
+            Piece::Sql(sql) => self.sql(&sql).await,
+            Piece::Command(line) => self.command(meta::read(&line)?).await,
+        }
+    }
+
+    async fn parsed(&mut self, sql: &str) -> Result<Vec<ParsedStatement>> {
+        self.interrupts.during(self.site.session.statements(sql)).await
+    }
+
+    async fn sql(&mut self, sql: &str) -> Result<Then> {
+        for statement in self.parsed(sql).await? {
             match self.statement(statement).await {
                 // The reader of a pipe has seen enough.
-                Err(_) if self.output.is_closed() => return Ok(Next::Leave),
+                Err(_) if self.output.is_closed() => return Ok(Then::Leave),
                 outcome => outcome?,
             }
         }
-        Ok(Next::Go)
+        Ok(Then::Go)
     }
 
     /// Runs one statement; Ctrl-C ends it.
@@ -142,16 +190,17 @@ impl Console {
         let outcome = match statement.copy() {
             None => {
                 let rows = read(&self.site.session, statement, &mut self.output);
-                interruptible(rows).await
+                self.interrupts.during(rows).await
             }
             Some(copy) => {
                 let path = Path::new(&copy.target);
                 let mut file = Output::file(copy_format(copy.format.as_deref(), path)?, path)?;
-                let outcome = interruptible(read(&self.site.session, copy.rows, &mut file)).await;
+                let rows = read(&self.site.session, copy.rows, &mut file);
+                let outcome = self.interrupts.during(rows).await;
                 match outcome {
                     Ok(read) => {
                         file.close()?;
-                        eprintln!("{} rows in {}", read.rows, copy.target);
+                        eprintln!("{} in {}", counted(read.rows, "row"), copy.target);
                         Ok(read)
                     }
                     Err(error) => Err(error),
@@ -169,9 +218,9 @@ impl Console {
         let read = outcome?;
         if self.timing {
             eprintln!(
-                "Time: {:.1} ms, {} requests",
+                "Time: {:.1} ms, {}",
                 started.elapsed().as_secs_f64() * 1e3,
-                read.requests
+                counted(read.requests as usize, "request")
             );
         }
         Ok(())
@@ -179,49 +228,50 @@ impl Console {
 
     /// Shows the rows of a statement of our own, which is not the last one afterwards.
     async fn show(&mut self, sql: &str) -> Result<()> {
-        let statement = self.session().statements(sql).await?.remove(0);
-        interruptible(read(&self.site.session, statement, &mut self.output))
-            .await
-            .map(drop)
+        let statement = self.parsed(sql).await?.remove(0);
+        let rows = read(&self.site.session, statement, &mut self.output);
+        let outcome = self.interrupts.during(rows).await.map(drop);
+        if outcome.is_err() {
+            self.output.abandon();
+        }
+        outcome
     }
 
-    async fn command(&mut self, meta: Meta) -> Result<Next> {
+    async fn command(&mut self, meta: Meta) -> Result<Then> {
         match meta {
-            Meta::Quit => return Ok(Next::Leave),
+            Meta::Quit => return Ok(Then::Leave),
             Meta::Help => print!("{}", meta::help()),
             Meta::SqlHelp(topic) => print!("{}", sql_help(&topic)?),
             Meta::Describe(None) => self.show(describe::TABLES).await?,
-            Meta::Describe(Some(table)) => {
-                self.exists(&describe::columns(&table)?, &table, "table", "\\d").await?;
-                self.show(&describe::columns(&table)?).await?;
-                self.show(&describe::keys(&table)?).await?;
-            }
+            Meta::Describe(Some(name)) => self.describe(&name).await?,
             Meta::Procedures(None) => self.show(describe::PROCEDURES).await?,
             Meta::Procedures(Some(procedure)) => {
                 let parameters = describe::parameters(&procedure)?;
-                self.exists(&parameters, &procedure, "procedure", "\\df").await?;
+                if !self.finds(&parameters).await? {
+                    return Err(nothing("procedure", &procedure, "\\df"));
+                }
                 self.show(&parameters).await?;
             }
             Meta::Schemas => self.show(describe::SCHEMAS).await?,
             Meta::Connection => self.show(describe::CONNECTION).await?,
             Meta::Profile(None) => profile::list()?,
-            Meta::Profile(Some(name)) => self.connect(Site::connect("", Some(&name)).await?),
-            Meta::Connect(text) => self.connect(Site::connect(&text, None).await?),
+            Meta::Profile(Some(name)) => self.connect("", Some(&name)).await?,
+            Meta::Connect(text) => self.connect(&text, None).await?,
             Meta::Switch(switch, value) => self.switch(switch, value),
-            Meta::Mode(None) => println!("{:?}; there are {}", self.format, Format::names().join(", ")),
+            Meta::Mode(None) => println!("{}; there are {}", self.shown().name(), Format::names().join(", ")),
             Meta::Mode(Some(name)) => {
-                self.format = Format::named(&name).ok_or_else(|| no_format(&name))?;
+                self.format = Some(Format::named(&name).ok_or_else(|| no_format(&name))?);
                 self.arrange();
             }
             Meta::Output(path) => self.redirect(path.as_deref())?,
-            Meta::Include(path) => {
-                let text = read_file(&path)?;
-                return Box::pin(self.run(&text)).await;
-            }
+            Meta::Include(file) => return read_file(&path(&file)).map(Then::Text),
             Meta::Edit => {
                 let text = editor::edit(self.last.as_ref().map_or("", |last| last.sql.as_str()))?;
+                // Whoever leaves the editor by Ctrl-C means the editor.
+                self.interrupts.forget();
                 println!("{text}");
-                return Box::pin(self.run(&text)).await;
+                self.edited.push(text.trim().to_owned());
+                return Ok(Then::Text(text));
             }
             Meta::Watch(interval) => self.watch(interval).await?,
             Meta::Requests { trace } => {
@@ -238,25 +288,35 @@ impl Console {
                 );
             }
         }
-        Ok(Next::Go)
+        Ok(Then::Go)
     }
 
-    /// Checks that a statement of ours finds what it is about.
-    async fn exists(&self, sql: &str, name: &str, what: &str, lists: &str) -> Result<()> {
-        let mut rows = self.session().sql(sql).await?;
-        while let Some(batch) = rows.next().await {
-            if batch?.num_rows() > 0 {
+    /// Shows the columns of the table that a name means, and its keys.
+    async fn describe(&mut self, name: &str) -> Result<()> {
+        for table in describe::tables(name)? {
+            let columns = describe::columns(&table);
+            if self.finds(&columns).await? {
+                self.show(&columns).await?;
+                if let Some(keys) = describe::keys(&table) {
+                    self.show(&keys).await?;
+                }
                 return Ok(());
             }
         }
-        Err(Error::new(ErrorKind::Statement, format!("there is no {what} {name}")).hint(format!("{lists} lists them")))
+        Err(nothing("table", name, "\\d"))
     }
 
-    fn connect(&mut self, site: Site) {
-        self.site = site;
+    /// Whether a statement of ours finds what it is about.
+    async fn finds(&mut self, sql: &str) -> Result<bool> {
+        self.interrupts.during(finds(&self.site.session, sql)).await
+    }
+
+    async fn connect(&mut self, text: &str, profile: Option<&str>) -> Result<()> {
+        self.site = self.interrupts.during(Site::connect(text, profile)).await?;
         self.last = None;
         self.changed = true;
         eprintln!("connected to {}", self.session().connection().site());
+        Ok(())
     }
 
     fn switch(&mut self, switch: Switch, value: Option<bool>) {
@@ -271,27 +331,34 @@ impl Console {
         self.arrange();
     }
 
-    fn redirect(&mut self, path: Option<&str>) -> Result<()> {
-        let output = match path {
-            None => Output::standard(self.format),
-            Some(path) => Output::file(file_format(self.format, Path::new(path)), Path::new(path))?,
+    fn redirect(&mut self, file: Option<&str>) -> Result<()> {
+        let output = match file.map(path) {
+            None => Output::standard(self.shown()),
+            // What was chosen for the prompt does not say that this file is an exception.
+            Some(path) => {
+                let chosen = self.format.filter(|_| Format::of(&path).is_none());
+                Output::file(Format::of_file(chosen, &path)?, &path)?
+            }
         };
         let before = std::mem::replace(&mut self.output, output);
-        if path.is_none() {
+        if file.is_none() {
             self.arrange();
         }
         before.close()
     }
 
+    /// How rows are shown.
+    fn shown(&self) -> Format {
+        match self.format.unwrap_or(Format::Table) {
+            Format::Table if self.expanded => Format::Vertical,
+            format => format,
+        }
+    }
+
     /// Tells the output what was set. A file keeps the format that its name asked for.
     fn arrange(&mut self) {
-        let format = if self.expanded && self.format == Format::Table {
-            Format::Vertical
-        } else {
-            self.format
-        };
         if self.output.is_standard() {
-            self.output.set_format(format);
+            self.output.set_format(self.shown());
         }
         self.output.set_pages(self.pages);
     }
@@ -306,14 +373,14 @@ impl Console {
                 chrono::Utc::now().format("%H:%M:%S UTC"),
                 interval.as_secs_f64()
             );
-            match self.sql(&sql).await {
+            let outcome = match self.sql(&sql).await {
+                Ok(_) => self.interrupts.during(pause(interval)).await,
+                Err(error) => Err(error),
+            };
+            match outcome {
                 Err(error) if error.kind() == ErrorKind::Cancelled => break Ok(()),
                 Err(error) => break Err(error),
-                Ok(_) => {}
-            }
-            tokio::select! {
-                () = tokio::time::sleep(interval) => {}
-                _ = tokio::signal::ctrl_c() => break Ok(()),
+                Ok(()) => {}
             }
         };
         self.pages = pages;
@@ -355,37 +422,44 @@ async fn read(session: &Session, statement: ParsedStatement, output: &mut Output
     })
 }
 
-async fn interruptible<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    tokio::select! {
-        outcome = work => outcome,
-        _ = tokio::signal::ctrl_c() => Err(Error::new(ErrorKind::Cancelled, "cancelled")),
+async fn finds(session: &Session, sql: &str) -> Result<bool> {
+    let mut rows = session.sql(sql).await?;
+    while let Some(batch) = rows.next().await {
+        if batch?.num_rows() > 0 {
+            return Ok(true);
+        }
     }
+    Ok(false)
 }
 
-/// The format of a file: what was asked for, or what its name says where nothing was.
-pub(super) fn file_format(format: Format, path: &Path) -> Format {
-    match format {
-        Format::Table => Format::of(path).unwrap_or(format),
-        format => format,
-    }
+async fn pause(time: Duration) -> Result<()> {
+    tokio::time::sleep(time).await;
+    Ok(())
 }
 
+/// The format of `COPY … TO`: what `STORED AS` says goes before the name of the file.
 fn copy_format(named: Option<&str>, path: &Path) -> Result<Format> {
     match named {
         Some(name) => Format::named(name).ok_or_else(|| no_format(name)),
-        None => Format::of(path).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Statement,
-                format!("the name {} does not say the format", path.display()),
-            )
-            .hint("name it so: .csv, .tsv, .json, .ndjson, .md, .parquet or .arrow; or write STORED AS")
-        }),
+        None => Format::of(path).ok_or_else(|| no_format_named(path).hint(format!("{NAME_IT}; or write STORED AS"))),
     }
+}
+
+fn nothing(what: &str, name: &str, lists: &str) -> Error {
+    Error::new(ErrorKind::Statement, format!("there is no {what} {name}")).hint(format!("{lists} lists them"))
 }
 
 fn no_format(name: &str) -> Error {
     Error::new(ErrorKind::Statement, format!("there is no format {name}"))
         .hint(format!("there are {}", Format::names().join(", ")))
+}
+
+fn too_deep() -> Error {
+    Error::new(
+        ErrorKind::Statement,
+        format!("files include each other more than {DEEPEST} deep"),
+    )
+    .hint("look for a file that includes itself")
 }
 
 fn no_last() -> Error {
@@ -404,7 +478,8 @@ fn sql_help(topic: &str) -> Result<String> {
 }
 
 /// The text of a file.
-pub(super) fn read_file(path: &str) -> Result<String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Error::new(ErrorKind::Io, format!("cannot read {path}: {error}")).hint("name a file with SQL, in UTF-8"))
+pub(super) fn read_file(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::new(ErrorKind::Io, format!("cannot read {}: {error}", path.display())).hint("name a file with SQL, in UTF-8")
+    })
 }

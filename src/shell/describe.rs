@@ -28,14 +28,31 @@ pub(super) const SCHEMAS: &str = "\
 /// The options that are set.
 pub(super) const CONNECTION: &str = "SELECT name, value, source FROM sys.options WHERE source <> 'default' ORDER BY name";
 
-/// The columns of a table, `schema.table` or `table`.
+/// A table by its whole name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Table {
+    schema: String,
+    name: String,
+}
+
+/// The tables that a name may mean, `schema.table` or `table`: one of the site, else one of this session.
 ///
 /// # Errors
 /// The name is none.
-pub(super) fn columns(name: &str) -> Result<String> {
-    let (schema, table) = qualified(name)?;
-    Ok(match schema.as_deref() {
-        None | Some("public") => format!(
+pub(super) fn tables(name: &str) -> Result<Vec<Table>> {
+    let (schema, name) = qualified(name)?;
+    let schemas = schema.map_or_else(|| vec!["public".to_owned(), "temp".to_owned()], |schema| vec![schema]);
+    let table = |schema| Table {
+        schema,
+        name: name.clone(),
+    };
+    Ok(schemas.into_iter().map(table).collect())
+}
+
+/// The columns of a table.
+pub(super) fn columns(table: &Table) -> String {
+    match table.schema.as_str() {
+        "public" => format!(
             "SELECT column_name AS \"column\", data_type AS type, \
                     concat(CASE WHEN is_key THEN 'key ' WHEN NOT nullable THEN 'not null ' ELSE '' END, \
                            CASE WHEN required THEN 'required' WHEN filter_only THEN 'filter' ELSE '' END) AS role, \
@@ -43,27 +60,25 @@ pub(super) fn columns(name: &str) -> Result<String> {
                     concat(CASE WHEN insertable THEN 'insert ' ELSE '' END, CASE WHEN updatable THEN 'update' ELSE '' END) AS writes, \
                     description \
              FROM sys.columns WHERE table_name = {} ORDER BY ordinal",
-            literal(&table)
+            literal(&table.name)
         ),
-        Some(schema) => format!(
+        schema => format!(
             "SELECT column_name AS \"column\", data_type AS type, is_nullable AS nullable \
              FROM information_schema.columns WHERE table_schema = {} AND table_name = {} ORDER BY ordinal_position",
             literal(schema),
-            literal(&table)
+            literal(&table.name)
         ),
-    })
+    }
 }
 
-/// The keys of a table, and the columns of other tables that they are.
-///
-/// # Errors
-/// The name is none.
-pub(super) fn keys(name: &str) -> Result<String> {
-    let (_, table) = qualified(name)?;
-    Ok(format!(
-        "SELECT * EXCLUDE (table_name) FROM sys.keys WHERE table_name = {}",
-        literal(&table)
-    ))
+/// The keys of a table, and the columns of other tables that they are. Only tables of the site have any.
+pub(super) fn keys(table: &Table) -> Option<String> {
+    (table.schema == "public").then(|| {
+        format!(
+            "SELECT * EXCLUDE (table_name) FROM sys.keys WHERE table_name = {}",
+            literal(&table.name)
+        )
+    })
 }
 
 /// The parameters and results of a procedure.
@@ -98,7 +113,7 @@ fn literal(text: &str) -> String {
 }
 
 /// How statements are written, by their first word.
-pub(super) const SQL_HELP: &[(&str, &str)] = &[
+pub(super) const SQL_HELP: [(&str, &str); 11] = [
     (
         "SELECT",
         "SELECT columns FROM table [JOIN …] [WHERE …] [GROUP BY …] [ORDER BY …] [LIMIT n]",
@@ -132,3 +147,22 @@ pub(super) const SQL_HELP: &[(&str, &str)] = &[
     ),
     ("SHOW", "SHOW TABLES     SHOW COLUMNS FROM table     DESCRIBE table"),
 ];
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_a_schema_means_the_site_first() {
+        let found = |name: &str| -> Vec<(String, String)> {
+            let tables = tables(name).unwrap();
+            tables.into_iter().map(|table| (table.schema, table.name)).collect()
+        };
+        let pair = |schema: &str, name: &str| (schema.to_owned(), name.to_owned());
+        assert_eq!(found("Requests"), [pair("public", "requests"), pair("temp", "requests")]);
+        assert_eq!(found("temp.\"T\""), [pair("temp", "T")]);
+        assert_eq!(found("jsm.sys.options"), [pair("sys", "options")]);
+        assert!(tables("a.b.c.d").is_err());
+    }
+}

@@ -4,6 +4,19 @@ use std::path::Path;
 
 use clap::ValueEnum;
 
+use crate::error::{Error, ErrorKind, Result};
+
+/// How a file may be named to say its format.
+pub(super) const NAME_IT: &str = "name it so: .csv, .tsv, .json, .ndjson, .md, .parquet or .arrow";
+
+/// A file whose name says no format.
+pub(super) fn no_format_named(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Statement,
+        format!("the name {} does not say the format", path.display()),
+    )
+}
+
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
@@ -38,10 +51,16 @@ impl Format {
         }
     }
 
+    /// Its name.
+    pub(super) fn name(self) -> String {
+        self.to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default()
+    }
+
     /// The names of all formats.
     pub(super) fn names() -> Vec<String> {
-        let names = Self::value_variants().iter().filter_map(ValueEnum::to_possible_value);
-        names.map(|value| value.get_name().to_owned()).collect()
+        Self::value_variants().iter().map(|format| format.name()).collect()
     }
 
     /// The format that a file name asks for.
@@ -58,6 +77,27 @@ impl Format {
         }
     }
 
+    /// The format of a file: `chosen`, or what its name says.
+    ///
+    /// # Errors
+    /// The two contradict each other, or neither says it.
+    pub(super) fn of_file(chosen: Option<Self>, path: &Path) -> Result<Self> {
+        match (chosen, Self::of(path)) {
+            (Some(chosen), Some(named)) if chosen != named => Err(Error::new(
+                ErrorKind::Option,
+                format!(
+                    "{} is {} by its name, and {} was asked for",
+                    path.display(),
+                    named.name(),
+                    chosen.name()
+                ),
+            )
+            .hint("leave the format out, or change the name of the file")),
+            (Some(format), _) | (None, Some(format)) => Ok(format),
+            (None, None) => Err(no_format_named(path).hint(format!("{NAME_IT}; or choose one, by --format or \\mode"))),
+        }
+    }
+
     /// Whether the rows are bytes that no terminal shows, and a file of which holds the rows of one statement.
     pub(super) fn is_binary(self) -> bool {
         matches!(self, Self::Parquet | Self::Arrow)
@@ -66,5 +106,24 @@ impl Format {
     /// Whether people read it: it is shown by pages on a terminal.
     pub(super) fn is_for_people(self) -> bool {
         matches!(self, Self::Table | Self::Vertical | Self::Markdown)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may fail")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_has_the_format_that_was_chosen_or_that_of_its_name() {
+        let of = |chosen, path: &str| Format::of_file(chosen, Path::new(path)).map_err(|error| error.to_string());
+        assert_eq!(of(None, "a.parquet"), Ok(Format::Parquet));
+        assert_eq!(of(Some(Format::Parquet), "a.parquet"), Ok(Format::Parquet));
+        assert_eq!(of(Some(Format::Csv), "a.txt"), Ok(Format::Csv));
+        assert_eq!(
+            of(Some(Format::Csv), "a.parquet"),
+            Err("a.parquet is parquet by its name, and csv was asked for".into())
+        );
+        assert_eq!(of(None, "a.txt"), Err("the name a.txt does not say the format".into()));
     }
 }

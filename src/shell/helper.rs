@@ -1,19 +1,17 @@
-//! What the prompt knows while somebody types: completion, colours, and where a statement ends.
+//! What the prompt knows while somebody types: completion and colours.
 
 use std::borrow::Cow;
 
 use rustyline::completion::Completer;
 use rustyline::highlight::{CmdKind, Highlighter};
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Context, Helper, Hinter};
+use rustyline::{Context, Helper, Hinter, Validator};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
 use super::format::Format;
-use super::meta;
 use super::names::{Known, Names};
-use super::script::is_complete;
+use super::{describe, meta, path};
 
 /// Words that are offered and coloured: those that statements here are made of.
 const KEYWORDS: &[&str] = &[
@@ -94,15 +92,26 @@ const KEYWORDS: &[&str] = &[
 ];
 
 /// The helper of the line editor.
-#[derive(Helper, Hinter)]
+#[derive(Helper, Hinter, Validator)]
 pub(super) struct Typist {
     names: Names,
     colours: bool,
+    /// The lines of the statement before the one that is typed.
+    earlier: String,
 }
 
 impl Typist {
     pub(super) fn new(names: Names, colours: bool) -> Self {
-        Self { names, colours }
+        Self {
+            names,
+            colours,
+            earlier: String::new(),
+        }
+    }
+
+    /// The line that is typed next goes on with this.
+    pub(super) fn go_on(&mut self, earlier: &str) {
+        earlier.clone_into(&mut self.earlier);
     }
 }
 
@@ -110,17 +119,9 @@ impl Completer for Typist {
     type Candidate = String;
 
     fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        Ok(candidates(&line[..position], &self.names.known()))
-    }
-}
-
-impl Validator for Typist {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if is_complete(context.input()) {
-            ValidationResult::Valid(None)
-        } else {
-            ValidationResult::Incomplete
-        })
+        let before = format!("{}{}", self.earlier, &line[..position]);
+        let (start, found) = candidates(&before, &self.names.known());
+        Ok((start.saturating_sub(self.earlier.len()), found))
     }
 }
 
@@ -168,37 +169,96 @@ fn is_keyword(keyword: Keyword, word: &str) -> bool {
 
 /// Where the word before the cursor begins, and what it may become.
 fn candidates(before: &str, known: &Known) -> (usize, Vec<String>) {
-    let start = before
-        .rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '\\' | '"')))
-        .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
-    let word = &before[start..];
-    let earlier: Vec<&str> = before[..start].split_whitespace().collect();
-    let mut found: Vec<String> = match earlier.as_slice() {
-        [] if word.starts_with('\\') => meta::names().collect(),
-        [command] if command.starts_with('\\') || command.starts_with('.') => match &command[1..] {
-            "d" | "dt" | "schema" | "tables" => known.tables.keys().cloned().collect(),
-            "df" | "procedures" => known.procedures.clone(),
-            "mode" | "format" => Format::names(),
-            "profile" => known.profiles.clone(),
-            "c" | "connect" => known.options.iter().map(|option| format!("{option}=")).collect(),
-            "requests" | "http" => vec!["summary".into(), "trace".into()],
-            "timing" | "timer" | "x" | "pager" | "bail" => vec!["on".into(), "off".into()],
-            _ => Vec::new(),
-        },
-        [.., last] => match last.to_uppercase().as_str() {
-            "FROM" | "JOIN" | "INTO" | "UPDATE" | "TABLE" | "DESCRIBE" => {
-                known.tables.keys().chain(&known.procedures).cloned().collect()
-            }
-            "CALL" | "EXECUTE" | "EXEC" => known.procedures.clone(),
-            _ => expressions(before, word, known),
-        },
-        [] => KEYWORDS.iter().map(|word| (*word).to_owned()).collect(),
+    let (word, mut found) = match before.trim_start().strip_prefix(['\\', '.']) {
+        Some(command) => of_command(before.trim_start(), command, known),
+        None => of_statement(before, known),
     };
     let lower = word.to_lowercase();
     found.retain(|name| name.to_lowercase().starts_with(&lower));
     found.sort();
     found.dedup();
-    (start, found)
+    (before.len() - word.len(), found)
+}
+
+/// The word of a command that is being written, and what it may become.
+fn of_command<'a>(line: &'a str, command: &'a str, known: &Known) -> (&'a str, Vec<String>) {
+    let Some((name, argument)) = command.split_once(char::is_whitespace) else {
+        let sign = &line[..1];
+        return (line, meta::names().map(|name| format!("{sign}{name}")).collect());
+    };
+    let argument = argument.trim_start();
+    let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    match meta::argument(name) {
+        "table" => (argument, known.table_names().collect()),
+        "procedure" => (argument, known.procedures.keys().cloned().collect()),
+        "format" => (argument, Format::names()),
+        "name" => (argument, known.profiles.clone()),
+        "statement" => (argument, owned(&describe::SQL_HELP.map(|(name, _)| name))),
+        "file" | "FILE" => (argument, path::candidates(argument)),
+        "STRING" => {
+            let option = argument.rsplit(';').next().unwrap_or_default().trim_start();
+            (option, known.options.iter().map(|option| format!("{option}=")).collect())
+        }
+        words => (argument, owned(&words.split('|').collect::<Vec<_>>())),
+    }
+}
+
+/// The word of a statement that is being written, and what it may become.
+fn of_statement<'a>(before: &'a str, known: &Known) -> (&'a str, Vec<String>) {
+    let start = before
+        .rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '"')))
+        .map_or(0, |at| at + before[at..].chars().next().map_or(1, char::len_utf8));
+    let (earlier, word) = before.split_at(start);
+    let found = match earlier.split_whitespace().next_back().map(str::to_uppercase).as_deref() {
+        None => KEYWORDS.iter().map(|word| (*word).to_owned()).collect(),
+        Some("FROM" | "JOIN" | "INTO" | "UPDATE" | "TABLE" | "DESCRIBE") => {
+            let tables = known
+                .table_names()
+                .filter(|name| word.contains('.') || !name.starts_with("public."));
+            tables.chain(known.procedures.keys().cloned()).collect()
+        }
+        Some("CALL" | "EXECUTE" | "EXEC") => known.procedures.keys().cloned().collect(),
+        Some(last) => {
+            let parameters = parameters(earlier, known).filter(|_| !last.ends_with(['>', '=']));
+            parameters.unwrap_or_else(|| expressions(before, word, known))
+        }
+    };
+    (word, found)
+}
+
+/// The parameters of the procedure whose arguments are being written, as they are given values there.
+fn parameters(earlier: &str, known: &Known) -> Option<Vec<String>> {
+    let last_word = |text: &str| {
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_'))
+            .next_back()
+            .map(str::to_lowercase)
+    };
+    let mut words = earlier.split_whitespace();
+    let executed = words
+        .next()
+        .filter(|word| ["EXECUTE", "EXEC"].iter().any(|verb| word.eq_ignore_ascii_case(verb)))
+        .and_then(|_| words.next());
+    let (procedure, sign) = match (open_bracket(earlier), executed) {
+        (Some(at), _) => (last_word(earlier[..at].trim_end())?, "=>"),
+        (None, Some(procedure)) => (procedure.to_lowercase(), "="),
+        (None, None) => return None,
+    };
+    let names = known.procedures.get(&procedure)?;
+    Some(names.iter().map(|name| format!("{name} {sign} ")).collect())
+}
+
+/// Where the innermost bracket stands that is still open; brackets in literals do not count.
+fn open_bracket(text: &str) -> Option<usize> {
+    let (mut open, mut quoted) = (Vec::new(), false);
+    for (at, c) in text.char_indices() {
+        match c {
+            '\'' => quoted = !quoted,
+            '(' if !quoted => open.push(at),
+            ')' if !quoted => drop(open.pop()),
+            _ => {}
+        }
+    }
+    open.pop()
 }
 
 /// Columns of the tables that the statement names, then what can stand anywhere.
@@ -218,23 +278,17 @@ fn expressions(before: &str, word: &str, known: &Known) -> Vec<String> {
             let alias = after.iter().find(|word| !word.eq_ignore_ascii_case("AS"));
             *table == qualifier || alias.is_some_and(|alias| *alias == qualifier)
         };
-        let table = words
-            .iter()
-            .copied()
-            .filter(|word| known.tables.contains_key(*word))
-            .find(named);
-        let columns = known.tables.get(table.unwrap_or(qualifier)).into_iter().flatten();
+        let mut tables = words.iter().copied().filter(|word| known.columns(word).is_some());
+        let columns = known.columns(tables.find(named).unwrap_or(qualifier)).into_iter().flatten();
         let columns = columns.map(|column| format!("{qualifier}.{column}"));
-        return columns
-            .chain(known.tables.keys().filter(|name| name.contains('.')).cloned())
-            .collect();
+        return columns.chain(known.table_names().filter(|name| name.contains('.'))).collect();
     }
-    let columns = words.iter().filter_map(|word| known.tables.get(*word)).flatten();
+    let columns = words.iter().filter_map(|word| known.columns(word)).flatten();
     let mut found: Vec<String> = columns.cloned().collect();
     found.extend(KEYWORDS.iter().map(|word| (*word).to_owned()));
     if !word.is_empty() {
         found.extend(known.functions.iter().map(|function| format!("{function}(")));
-        found.extend(known.tables.keys().cloned());
+        found.extend(known.table_names().filter(|name| !name.starts_with("public.")));
     }
     found
 }
@@ -249,9 +303,10 @@ mod tests {
             tables: [
                 ("requests".to_owned(), columns(&["issue_key", "status", "summary"])),
                 ("request_comments".to_owned(), columns(&["issue_key", "body"])),
+                ("temp.mine".to_owned(), columns(&["note"])),
             ]
             .into(),
-            procedures: vec!["create_customer".into()],
+            procedures: [("create_customer".to_owned(), columns(&["email", "display_name"]))].into(),
             functions: vec!["substr".into()],
             options: vec!["URL".into()],
             profiles: vec!["work".into()],
@@ -263,11 +318,29 @@ mod tests {
         for (before, expected) in [
             ("SELECT * FROM re", vec!["request_comments", "requests"]),
             ("\\d requests", vec!["requests"]),
+            ("SELECT * FROM public.req", vec!["public.request_comments", "public.requests"]),
+            ("SELECT * FROM mi", vec!["mine"]),
+            ("SELECT * FROM mine WHERE no", vec!["NOT", "note"]),
+            ("SELECT m.n FROM temp.mine m WHERE m.no", vec!["m.note"]),
             ("\\ti", vec!["\\timer", "\\timing"]),
+            (".ti", vec![".timer", ".timing"]),
+            ("\\h ins", vec!["INSERT"]),
+            ("\\timing ", vec!["off", "on"]),
+            ("\\requests t", vec!["trace"]),
+            ("\\d temp.", vec!["temp.mine"]),
+            ("\\df cr", vec!["create_customer"]),
+            ("\\i src/li", vec!["src/lib.rs"]),
+            (".o 'src/li", vec!["'src/lib.rs'"]),
+            ("\\c User=a;U", vec!["URL="]),
             ("\\mode pa", vec!["parquet"]),
             ("\\c U", vec!["URL="]),
             ("\\profile ", vec!["work"]),
             ("CALL cre", vec!["create_customer"]),
+            ("CALL create_customer(em", vec!["email => "]),
+            ("CALL create_customer('a(b', dis", vec!["display_name => "]),
+            ("CALL create_customer(email => subs", vec!["substr("]),
+            ("SELECT * FROM create_customer(\n  em", vec!["email => "]),
+            ("EXECUTE create_customer em", vec!["email = "]),
             ("SELECT c.b FROM request_comments c WHERE c.b", vec!["c.body"]),
             ("SELECT * FROM requests WHERE st", vec!["status"]),
             ("SELECT subs", vec!["substr("]),

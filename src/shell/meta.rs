@@ -43,6 +43,12 @@ struct Row {
     make: fn(&str) -> Result<Meta>,
 }
 
+impl Row {
+    fn call(&self) -> String {
+        format!("\\{} {}", self.names[0], self.argument).trim_end().to_owned()
+    }
+}
+
 const ROWS: &[Row] = &[
     Row {
         names: &["?", "help"],
@@ -122,7 +128,7 @@ const ROWS: &[Row] = &[
     Row {
         names: &["bail"],
         argument: "[on|off]",
-        doc: "stop a file at its first error",
+        doc: "stop a file at its first error; the prompt goes on in any case",
         make: |argument| switch(Switch::Bail, argument),
     },
     Row {
@@ -203,16 +209,27 @@ pub(super) fn read(line: &str) -> Result<Meta> {
 pub(super) fn help() -> String {
     let mut text = String::from("Statements end with a semicolon. Commands, also written with a dot:\n");
     for row in ROWS {
-        let call = format!("\\{} {}", row.names[0], row.argument);
+        let call = row.call();
         let others: Vec<String> = row.names[1..].iter().map(|name| format!(".{name}")).collect();
         text.push_str(&format!("  {call:<28} {:<20} {}\n", others.join(" "), row.doc));
     }
     text
 }
 
-/// Names of the commands, as they are written.
-pub(super) fn names() -> impl Iterator<Item = String> {
-    ROWS.iter().flat_map(|row| row.names.iter().map(|name| format!("\\{name}")))
+/// Names of the commands.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().flat_map(|row| row.names.iter().copied())
+}
+
+/// The commands as the manual lists them: how one is called, and what it does.
+pub(super) fn rows() -> impl Iterator<Item = (String, &'static str)> {
+    ROWS.iter().map(|row| (row.call(), row.doc))
+}
+
+/// What the argument of a command is; nothing where there is no such command, or it takes none.
+pub(super) fn argument(name: &str) -> &'static str {
+    let row = ROWS.iter().find(|row| row.names.contains(&name));
+    row.map_or("", |row| row.argument.trim_matches(['[', ']']))
 }
 
 fn optional(argument: &str) -> Option<String> {

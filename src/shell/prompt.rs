@@ -6,13 +6,17 @@ use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use rustyline::{CompletionType, Config, Editor};
 
+use super::complain;
 use super::console::{Console, Next};
 use super::helper::Typist;
-use super::history;
+use super::history::History;
+use super::meta::{self, Meta};
 use super::names::Names;
+use super::script::{is_complete, is_open};
 use crate::error::{Error, ErrorKind, Result};
 
-const PROMPT: &str = "jsmql> ";
+/// The prompt of a text, of a statement that goes on, and of a literal or comment that goes on.
+const PROMPTS: [&str; 3] = ["jsmql> ", "    -> ", "   '> "];
 /// Lines of the history that are kept.
 const KEPT: usize = 5_000;
 
@@ -28,53 +32,94 @@ pub(super) async fn prompt(mut console: Console, rc: bool) -> Result<()> {
     );
     if rc
         && let Some(text) = rc_text()?
-        && console.run(&text).await? == Next::Leave
+        && run(&mut console, &text).await == Next::Leave
     {
         return console.close();
     }
     let names = Names::default();
     names.refresh(console.session());
-    let history = history::file().unwrap_or_else(|error| {
-        super::complain(&error);
-        None
-    });
-    let mut editor = editor(&names, history.as_ref())?;
+    let mut history = History::open();
+    history.meet(console.session().connection());
+    let mut editor = editor(&names)?;
+    history.load(&mut editor);
     loop {
-        // The editor waits for keys, and statements for the site: each in its own kind of thread.
-        let read = tokio::task::spawn_blocking(move || {
-            let line = editor.readline(PROMPT);
-            (editor, line)
-        });
-        let line;
-        (editor, line) = read.await.map_err(|error| broken(&error))?;
-        let text = match line {
-            Ok(text) => text,
-            // Ctrl-C empties the line.
-            Err(ReadlineError::Interrupted) => continue,
-            Err(ReadlineError::Eof) => break,
-            Err(error) => return Err(broken(&error)),
-        };
-        if text.trim().is_empty() {
-            continue;
+        let text;
+        (editor, text) = typed(editor).await?;
+        let Some(text) = text else { break };
+        history.keep(&mut editor, &text);
+        let next = run(&mut console, &text).await;
+        for text in console.take_edited() {
+            history.keep(&mut editor, &text);
         }
-        if history::may_keep(&text, console.session().connection())
-            && editor.add_history_entry(&text).is_ok_and(|added| added)
-            && let Some(path) = &history
-            && let Err(error) = editor.append_history(path)
-        {
-            eprintln!("warning: the history cannot be kept: {error}");
-        }
-        if console.run(&text).await? == Next::Leave {
+        if next == Next::Leave {
             break;
         }
         if console.take_changed() {
+            history.meet(console.session().connection());
             names.refresh(console.session());
         }
     }
     console.close()
 }
 
-fn editor(names: &Names, history: Option<&PathBuf>) -> Result<Editor<Typist, FileHistory>> {
+/// Runs a text. Whatever goes wrong in it, the prompt goes on.
+async fn run(console: &mut Console, text: &str) -> Next {
+    console.begin();
+    console.run(text).await.unwrap_or_else(|error| {
+        complain(&error);
+        Next::Go
+    })
+}
+
+type Lines = Editor<Typist, FileHistory>;
+
+/// A command or statements, over as many lines as they need. None: nothing more will come.
+async fn typed(mut editor: Lines) -> Result<(Lines, Option<String>)> {
+    let mut text = String::new();
+    loop {
+        let line;
+        (editor, line) = read(editor, text.clone()).await?;
+        let line = match line {
+            Ok(line) => line,
+            // Ctrl-C drops what was typed.
+            Err(ReadlineError::Interrupted) => {
+                text.clear();
+                continue;
+            }
+            Err(ReadlineError::Eof) => return Ok((editor, None)),
+            Err(error) => return Err(broken(&error)),
+        };
+        if !text.is_empty() && line.trim_start().starts_with('\\') && matches!(meta::read(&line), Ok(Meta::Quit)) {
+            if !is_open(&text) {
+                return Ok((editor, None));
+            }
+            eprintln!("note: a literal or comment is open, and \\q is part of it; Ctrl-C drops the statement, Ctrl-D leaves");
+        }
+        text.push_str(&line);
+        if text.trim().is_empty() {
+            text.clear();
+        } else if is_complete(&text) {
+            return Ok((editor, Some(text)));
+        } else {
+            text.push('\n');
+        }
+    }
+}
+
+/// Reads a line that goes on with what was typed before. The editor waits for keys, and statements for the site: each in its own kind
+/// of thread.
+async fn read(mut editor: Lines, earlier: String) -> Result<(Lines, rustyline::Result<String>)> {
+    let read = tokio::task::spawn_blocking(move || {
+        if let Some(typist) = editor.helper_mut() {
+            typist.go_on(&earlier);
+        }
+        let line = editor.readline(PROMPTS[usize::from(!earlier.is_empty()) + usize::from(is_open(&earlier))]);
+        (editor, line)
+    });
+    read.await.map_err(|error| broken(&error))
+}
+
+fn editor(names: &Names) -> Result<Lines> {
     let config = Config::builder()
         .completion_type(CompletionType::List)
         .max_history_size(KEPT)
@@ -85,10 +130,6 @@ fn editor(names: &Names, history: Option<&PathBuf>) -> Result<Editor<Typist, Fil
     let mut editor = Editor::with_config(config).map_err(|error| broken(&error))?;
     let colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     editor.set_helper(Some(Typist::new(names.clone(), colours)));
-    if let Some(path) = history {
-        // A history that cannot be read is none.
-        let _ = editor.load_history(path);
-    }
     Ok(editor)
 }
 

@@ -4,13 +4,13 @@ use std::io::{IsTerminal, Read};
 use std::process::ExitCode;
 
 use super::args::{self, Command, Source};
-use super::console::{Console, Next, file_format, read_file};
+use super::console::{Console, Next, read_file};
 use super::format::Format;
 use super::output::Output;
 use super::site::Site;
 #[cfg(feature = "demo")]
 use super::site::start_demo;
-use super::{adbc, check, profile, prompt};
+use super::{adbc, check, man, profile, prompt};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Does what the command line says; the exit status is that of errors that were passed over.
@@ -24,10 +24,9 @@ pub(super) async fn run(command: Command) -> Result<ExitCode> {
             rc,
         } => {
             let site = Site::open(&site).await?;
-            let format = format.unwrap_or(Format::Table);
             let output = match output.as_deref() {
-                None => Output::standard(format),
-                Some(path) => Output::file(file_format(format, path), path)?,
+                None => Output::standard(format.unwrap_or(Format::Table)),
+                Some(path) => Output::file(Format::of_file(format, path)?, path)?,
             };
             let console = Console::new(site, format, output);
             let at_prompt = sources == [Source::Stdin] && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
@@ -41,8 +40,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode> {
             args::completions(shell, &mut std::io::stdout());
             Ok(())
         }
-        Command::Man => args::man(&mut std::io::stdout())
-            .map_err(|error| Error::new(ErrorKind::Io, format!("cannot write the manual page: {error}"))),
+        Command::Man(page) => man::man(&page, &mut std::io::stdout()),
         Command::Test(site) => {
             let site = Site::open(&site).await?;
             check::check(&site.session).await
@@ -103,7 +101,7 @@ async fn run_sources(mut console: Console, sources: &[Source]) -> Result<ExitCod
 fn read(source: &Source) -> Result<String> {
     match source {
         Source::Text(text) => Ok(text.clone()),
-        Source::File(path) => read_file(&path.to_string_lossy()),
+        Source::File(path) => read_file(path),
         Source::Stdin => {
             let mut text = String::new();
             if std::io::stdin().is_terminal() {

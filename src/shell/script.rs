@@ -16,7 +16,8 @@ pub(super) enum Piece {
 pub(super) fn pieces(text: &str) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut sql = String::new();
-    for line in text.lines() {
+    // Some editors begin a file with a mark of its encoding.
+    for line in text.trim_start_matches('\u{feff}').lines() {
         if sql.trim().is_empty() && is_command(line) {
             sql.clear();
             pieces.push(Piece::Command(line.trim().to_owned()));
@@ -58,6 +59,12 @@ fn ends(sql: &str) -> bool {
     last.is_some_and(|token| matches!(token, Token::SemiColon))
 }
 
+/// Whether a literal or a comment goes on beyond the text.
+pub(super) fn is_open(text: &str) -> bool {
+    let open = |piece: &Piece| matches!(piece, Piece::Sql(sql) if Tokenizer::new(&GenericDialect {}, sql).tokenize().is_err());
+    pieces(text).last().is_some_and(open)
+}
+
 fn is_comment(sql: &str) -> bool {
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize();
     tokens.is_ok_and(|tokens| tokens.iter().all(|token| matches!(token, Token::Whitespace(_))))
@@ -83,6 +90,7 @@ mod tests {
             ("SELECT ';\n", vec![sql("SELECT ';\n")]),
             ("SELECT\n.5;", vec![sql("SELECT\n.5;\n")]),
             ("\n\n", vec![]),
+            ("\u{feff}\\x\nSELECT 1;", vec![command("\\x"), sql("SELECT 1;\n")]),
         ] {
             assert_eq!(pieces(text), expected, "{text}");
         }
@@ -103,6 +111,14 @@ mod tests {
         }
         for text in ["SELECT 1", "SELECT ';", "SELECT 1 /* ;", "SELECT \";", "SELECT 1 -- ;"] {
             assert!(!is_complete(text), "{text}");
+        }
+        for (text, open) in [
+            ("SELECT 1", false),
+            ("SELECT ';", true),
+            ("SELECT 1 /* ;", true),
+            ("SELECT 1; -- ;", false),
+        ] {
+            assert_eq!(is_open(text), open, "{text}");
         }
     }
 }
