@@ -143,6 +143,13 @@ def metadata_is_told(site):
         same((table["table_name"], table["table_type"]), ("request_comments", "TABLE"))
         columns = [column["column_name"] for column in table["table_columns"]]
         assert columns[:2] == ["issue_key", "id"], columns
+        known = rows(site, "SELECT column_name, data_type, nullable, description FROM sys.columns WHERE table_name = 'request_comments'")
+        known = {column["column_name"]: column for column in known}
+        for column in table["table_columns"]:
+            ours = known[column["column_name"]]
+            same(column["xdbc_type_name"], ours["data_type"])
+            same((column["xdbc_nullable"], column["xdbc_is_nullable"]), (1, "YES") if ours["nullable"] else (0, "NO"))
+            same(column["remarks"], ours["description"])
 
 
 @check
