@@ -22,7 +22,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::action::{self, Outcome};
-use super::client::{Bound, Client, Planned};
+use super::client::{Bound, Client, Owner, Planned};
 use super::handle::{digest, unguessable};
 use super::info;
 use super::limits::Limits;
@@ -114,11 +114,12 @@ impl Service {
     async fn log_in(&self, peer: &Peer, who: Option<(&str, &Secret)>) -> Result<Arc<Client>> {
         self.check_open()?;
         self.sessions.has_room()?;
-        let session = match who {
-            Some((user, secret)) => self.login.user(peer.wire.address.ip(), user, secret).await?,
-            None => self.login.stranger().await?,
+        let address = peer.wire.address.ip();
+        let (session, owner) = match who {
+            Some((user, secret)) => (self.login.user(address, user, secret).await?, Owner::User(user.to_owned())),
+            None => (self.login.stranger().await?, Owner::Address(address)),
         };
-        Ok(Client::new(session, &self.limits))
+        Ok(Client::new(session, owner, &self.limits))
     }
 
     /// A statement, planned.
@@ -214,7 +215,7 @@ impl Service {
         Ok(query::answer(batch))
     }
 
-    async fn put(&self, client: &Arc<Client>, mut messages: Streaming<FlightData>) -> Result<Vec<u8>> {
+    async fn put(&self, client: &Arc<Client>, mut messages: Streaming<FlightData>) -> Result<Vec<u8>, Status> {
         self.check_open()?;
         let first = messages
             .message()
@@ -249,7 +250,8 @@ impl Service {
                 return Err(unsupported(
                     &format!("{} cannot be sent with DoPut", other.type_url()),
                     "send an update, values for a prepared statement, or rows for a table",
-                ));
+                )
+                .into());
             }
         };
         Ok(DoPutUpdateResult { record_count: count }.encode_to_vec())
@@ -401,14 +403,9 @@ impl FlightService for Service {
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
         let (metadata, extensions, messages) = request.into_parts();
-        said(
-            async {
-                let (_, client) = self.client(&metadata, &extensions).await?;
-                let app_metadata = self.put(&client, messages).await?.into();
-                Ok(one(PutResult { app_metadata }) as Self::DoPutStream)
-            }
-            .await,
-        )
+        let (_, client) = self.client(&metadata, &extensions).await?;
+        let app_metadata = self.put(&client, messages).await?.into();
+        Ok(Response::new(one(PutResult { app_metadata })))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
@@ -416,6 +413,9 @@ impl FlightService for Service {
         said(
             async {
                 let (key, client) = self.client(&metadata, &extensions).await?;
+                if action::begins(&action) {
+                    self.check_open()?;
+                }
                 let body = match action::act(&client, &action).await? {
                     Outcome::Nothing => return Ok(futures::stream::empty().boxed() as Self::DoActionStream),
                     Outcome::Body(body) => body,

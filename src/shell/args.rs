@@ -183,6 +183,10 @@ pub(super) struct ServeArgs {
     /// Most sessions at a time.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub(super) max_sessions: usize,
+    /// Most sessions of a user at a time; of an address, where clients do not log in. A session that holds nothing gives way to another.
+    /// Default: a quarter of --max-sessions.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_sessions_per_user: Option<u32>,
     /// Most statements that a session may have planned or prepared at a time.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(super) max_statements: usize,
@@ -195,7 +199,7 @@ pub(super) struct ServeArgs {
     /// Seconds after which every session ends; its client logs in again.
     #[arg(long, value_name = "SECONDS", default_value_t = 43_200)]
     pub(super) session_life: u64,
-    /// Seconds that statements may go on after the server was told to stop.
+    /// Seconds that statements that run or were planned may go on after the server was told to stop; no others begin.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(super) drain: u64,
 }

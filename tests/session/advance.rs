@@ -70,7 +70,10 @@ async fn how_many_requests_are_needed_is_known_where_the_list_is() {
         }
     };
     let list = "SELECT issue_key FROM requests WHERE request_ownership = 'ALL_REQUESTS'";
-    assert!(expected(list).await.0 <= 1, "of a list that was never read only the first page is known");
+    assert!(
+        expected(list).await.0 <= 1,
+        "of a list that was never read only the first page is known"
+    );
     assert_eq!(expected(list).await, (5, 5), "its pages are remembered");
     // Ids first; with the last of them the number of batches is known.
     let (known, sent) = expected("SELECT issue_key, summary, description FROM issues").await;
