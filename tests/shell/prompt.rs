@@ -147,6 +147,22 @@ fn ctrl_c_ends_the_statement_and_not_the_prompt() {
 }
 
 #[test]
+fn a_write_that_is_cancelled_says_what_became_of_its_rows() {
+    let home = tempfile::tempdir().unwrap();
+    let mut session = start(home.path(), &["--demo", "--fault", "hang:every=2"]);
+    session
+        .send_line("INSERT INTO organizations (name) VALUES ('a'), ('b'), ('c');")
+        .unwrap();
+    session.exp_string("in flight").unwrap();
+    session.send_control('c').unwrap();
+    session
+        .exp_string("error: cancelled: 1 applied, 0 failed, 1 unknown, 1 not attempted")
+        .unwrap();
+    ask(&mut session, "SELECT key FROM sys.writes WHERE outcome = 'applied';", "1 row");
+    leave(session);
+}
+
+#[test]
 fn ctrl_c_ends_the_whole_text() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("two.sql");
