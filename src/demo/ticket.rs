@@ -396,6 +396,9 @@ fn slas(ticket: &Ticket, open: bool, waiting: bool, last: usize) -> Vec<Sla> {
     }
 }
 
+/// The value of a custom field.
+pub(super) type Custom<'a> = &'a dyn Fn(&str) -> serde_json::Value;
+
 impl Ticket {
     /// Whether it still waits for somebody.
     pub(super) fn is_open(&self) -> bool {
@@ -404,13 +407,7 @@ impl Ticket {
     }
 
     /// The fields of an issue of the platform API, as queues show them; `custom` tells the values of custom fields.
-    pub(super) fn fill_issue(
-        &self,
-        o: &mut Object,
-        state: &State,
-        (fields, custom): (&[&str], &dyn Fn(&str) -> serde_json::Value),
-        asked: &Asked,
-    ) {
+    pub(super) fn fill_issue(&self, o: &mut Object, state: &State, (fields, custom): (&[&str], Custom<'_>), asked: &Asked) {
         const PRIORITIES: [&str; 5] = ["Highest", "High", "Medium", "Low", "Lowest"];
         o.text("id", self.id);
         o.text(

@@ -65,7 +65,6 @@ pub(super) async fn start_demo(demo: &super::args::DemoArgs, port: u16) -> Resul
         rate_limit: demo.rate_limit,
         time_zone: demo.time_zone.clone(),
         faults: demo.faults.clone(),
-        ..crate::demo::DemoOptions::default()
     };
     crate::demo::DemoSite::start(options)
         .await

@@ -135,6 +135,12 @@ impl ScanExec {
         let read = decide(&request, &request.known).ok()?;
         // Rows that are known by key come in an order of their own, all of them.
         let Path::Search(search) = &read.path else { return None };
+        // Several values of an input are several searches, each with an order of its own.
+        let known = &search.root_known;
+        let several = |column: usize| known.get(column).is_some_and(|values| values.len() > 1);
+        if known.columns().any(|column| table.columns[column].input && several(column)) {
+            return None;
+        }
         let way = search.way(&read, &search.needs(&read));
         matches!(way, Way::Pages { .. } | Way::Ids).then(|| Self {
             request,
