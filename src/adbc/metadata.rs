@@ -14,9 +14,9 @@ use super::cancel::Execution;
 use super::engine::Engine;
 use super::errors::{exported, missing};
 use super::pattern::{exact, wants};
-use super::sql_type::type_name;
 use super::tree::{CatalogNode, ColumnNode, ConstraintNode, FOREIGN, PRIMARY, SchemaNode, TableNode};
 use crate::error::{Error, ErrorKind, Result};
+use crate::rest::type_name;
 use crate::session::{Prepared, Session};
 
 /// The one catalog.

@@ -10,6 +10,7 @@ use arrow_flight::sql::{
     CommandGetPrimaryKeys, CommandGetTableTypes, CommandGetTables, UpdateDeleteRules,
 };
 
+use super::column::Columns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::Session;
 use crate::session::listing::{CATALOG, ListedKey, PUBLIC, SCRATCH};
@@ -49,7 +50,7 @@ pub(super) fn table_types(command: CommandGetTableTypes) -> Result<RecordBatch> 
     builder.build().map_err(arrow_failed)
 }
 
-/// The tables; with their columns, those that `SELECT *` shows, where that is asked for.
+/// The tables; with their columns, those that `SELECT *` shows, and what is known of these, where that is asked for.
 pub(super) async fn tables(session: &Session, command: CommandGetTables) -> Result<RecordBatch> {
     let with_columns = command.include_schema;
     let names_only = CommandGetTables {
@@ -74,6 +75,7 @@ pub(super) async fn tables(session: &Session, command: CommandGetTables) -> Resu
         return Ok(found);
     }
     // Only now, since the columns of some tables are a question to the site.
+    let described = Columns::of(session).await?;
     let mut builder = everything();
     let text = |column: usize| found.column(column).as_string::<i32>();
     for row in 0..found.num_rows() {
@@ -87,6 +89,7 @@ pub(super) async fn tables(session: &Session, command: CommandGetTables) -> Resu
             ))
             .await?
             .schema();
+        let columns = described.described(schema, name, &columns);
         builder
             .append(CATALOG, schema, name, text(3).value(row), &columns)
             .map_err(arrow_failed)?;

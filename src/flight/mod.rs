@@ -15,6 +15,7 @@
 
 mod action;
 mod client;
+mod column;
 mod flood;
 mod handle;
 mod info;

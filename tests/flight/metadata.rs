@@ -106,7 +106,39 @@ async fn tables_come_with_the_columns_that_a_star_shows() {
     let bytes = batches[0].column(4).as_binary::<i32>().value(0).to_vec();
     let schema = arrow::datatypes::Schema::try_from(IpcMessage(bytes.into())).unwrap();
     let star = client.execute("SELECT * FROM requests".into(), None).await.unwrap();
-    assert_eq!(schema, star.try_decode_schema().unwrap());
+    let plain = |schema: &arrow::datatypes::Schema| -> Vec<_> {
+        let fields = schema.fields().iter();
+        fields
+            .map(|field| (field.name().clone(), field.data_type().clone(), field.is_nullable()))
+            .collect()
+    };
+    assert_eq!(plain(&schema), plain(&star.try_decode_schema().unwrap()));
+    let fact = |column: &str, name: &str| {
+        let field = schema.field_with_name(column).unwrap();
+        field
+            .metadata()
+            .get(&format!("ARROW:FLIGHT:SQL:{name}"))
+            .cloned()
+            .unwrap_or_default()
+    };
+    for (column, name, value) in [
+        ("summary", "TYPE_NAME", "text"),
+        ("summary", "CATALOG_NAME", "jsm"),
+        ("summary", "DB_SCHEMA_NAME", "public"),
+        ("summary", "TABLE_NAME", "requests"),
+        ("summary", "IS_SEARCHABLE", "1"),
+        // The server does not let its clients write.
+        ("summary", "IS_READ_ONLY", "1"),
+        ("created", "TYPE_NAME", "timestamp"),
+    ] {
+        assert_eq!(fact(column, name), value, "{column} {name}");
+    }
+    let remarks = cell(
+        &mut client,
+        "SELECT description FROM sys.columns WHERE table_name = 'requests' AND column_name = 'summary'",
+    )
+    .await;
+    assert_eq!(fact("summary", "REMARKS"), remarks);
     assert!(schema.field_with_name("summary").is_ok());
     let everything = CommandGetTables {
         include_schema: true,

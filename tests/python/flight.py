@@ -143,6 +143,15 @@ def metadata_is_told(site):
         same((table["table_name"], table["table_type"]), ("request_comments", "TABLE"))
         columns = [column["column_name"] for column in table["table_columns"]]
         assert columns[:2] == ["issue_key", "id"], columns
+        known = rows(site, "SELECT column_name, data_type, nullable, description FROM sys.columns WHERE table_name = 'request_comments'")
+        known = {column["column_name"]: column for column in known}
+        for column in table["table_columns"]:
+            same(column["xdbc_type_name"], known[column["column_name"]]["data_type"])
+            same((column["xdbc_scope_schema"], column["xdbc_scope_table"]), ("public", "request_comments"))
+        # The driver has no place for these among its objects (go/adbc/driver/flightsql, SetMetadata); the schema of the table has.
+        for field in connection.adbc_get_table_schema("request_comments", db_schema_filter="public"):
+            ours = known[field.name]
+            same((field.nullable, field.metadata[b"ARROW:FLIGHT:SQL:REMARKS"].decode()), (ours["nullable"], ours["description"]))
 
 
 @check
