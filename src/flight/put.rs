@@ -13,7 +13,7 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use tonic::{Status, Streaming};
 
 use super::client::Client;
-use super::status::{from_stream, unsupported};
+use super::status::{creating, from_stream, status, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::listing::CATALOG;
 use crate::session::{Ingest, IngestMode};
@@ -68,8 +68,9 @@ pub(super) async fn ingest(
     client: &Arc<Client>,
     command: CommandStatementIngest,
     mut stream: FlightRecordBatchStream,
-) -> Result<i64> {
+) -> Result<i64, Status> {
     let target = target(&command)?;
+    let is_new = target.mode == IngestMode::Create;
     let running = client.run()?;
     // The schema comes with the first batch, or alone.
     let first = stream.try_next().await.map_err(from_stream)?;
@@ -87,8 +88,9 @@ pub(super) async fn ingest(
     });
     let rows = Box::pin(RecordBatchStreamAdapter::new(schema, rows));
     let work = client.session.ingest(target, rows);
-    let count = super::query::within(&running, work).await??;
-    i64::try_from(count).map_err(|_| Error::new(ErrorKind::Internal, "more rows than a number holds"))
+    let count = super::query::within(&running, work).await?;
+    let count = count.map_err(|error| if is_new { creating(&error) } else { status(&error) })?;
+    i64::try_from(count).map_err(|_| Error::new(ErrorKind::Internal, "more rows than a number holds").into())
 }
 
 /// What is to become of the rows.

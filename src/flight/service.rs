@@ -214,7 +214,7 @@ impl Service {
         Ok(query::answer(batch))
     }
 
-    async fn put(&self, client: &Arc<Client>, mut messages: Streaming<FlightData>) -> Result<Vec<u8>> {
+    async fn put(&self, client: &Arc<Client>, mut messages: Streaming<FlightData>) -> Result<Vec<u8>, Status> {
         self.check_open()?;
         let first = messages
             .message()
@@ -249,7 +249,8 @@ impl Service {
                 return Err(unsupported(
                     &format!("{} cannot be sent with DoPut", other.type_url()),
                     "send an update, values for a prepared statement, or rows for a table",
-                ));
+                )
+                .into());
             }
         };
         Ok(DoPutUpdateResult { record_count: count }.encode_to_vec())
@@ -401,14 +402,9 @@ impl FlightService for Service {
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
         let (metadata, extensions, messages) = request.into_parts();
-        said(
-            async {
-                let (_, client) = self.client(&metadata, &extensions).await?;
-                let app_metadata = self.put(&client, messages).await?.into();
-                Ok(one(PutResult { app_metadata }) as Self::DoPutStream)
-            }
-            .await,
-        )
+        let (_, client) = self.client(&metadata, &extensions).await?;
+        let app_metadata = self.put(&client, messages).await?.into();
+        Ok(Response::new(one(PutResult { app_metadata })))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {

@@ -22,6 +22,21 @@ pub(super) fn status(error: &Error) -> Status {
     Status::new(code(error.kind().row().grpc), message)
 }
 
+/// The status for rows that were sent to a table to be made: gRPC has a word of its own for one that is there.
+pub(super) fn creating(error: &Error) -> Status {
+    let said = status(error);
+    match error.kind() {
+        ErrorKind::Conflict => Status::new(Code::AlreadyExists, said.message()),
+        _ => said,
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        status(&error)
+    }
+}
+
 /// The same for the streams of Flight.
 pub(super) fn in_stream(error: &Error) -> FlightError {
     FlightError::Tonic(Box::new(status(error)))

@@ -171,7 +171,7 @@ async fn rows_go_into_tables_of_the_session() {
     assert_eq!(cell(&mut client, sum).await, "10");
     refused(
         client.execute_ingest(create, stream(vec![numbers(0..1)])).await,
-        Code::Aborted,
+        Code::AlreadyExists,
         "exists already",
     );
     let append = command("n", Some("temp"), (Missing::Fail, There::Append));

@@ -203,7 +203,7 @@ def rows_are_sent_into_tables_of_the_session(site):
         same(cursor.adbc_ingest("notes", table.slice(0, 1), mode="append", db_schema_name="temp"), 1)
         cursor.execute("SELECT r.issue_key, n.note FROM requests r JOIN temp.notes n ON n.issue_key = r.issue_key ORDER BY 1, 2")
         same(cursor.fetchall(), [("ITSM-12", "b"), ("ITSM-9", "a"), ("ITSM-9", "a")])
-        refused(lambda: cursor.adbc_ingest("notes", table, mode="create", db_schema_name="temp"), adbc_driver_manager.AdbcStatusCode.UNKNOWN, "exists already")
+        refused(lambda: cursor.adbc_ingest("notes", table, mode="create", db_schema_name="temp"), adbc_driver_manager.AdbcStatusCode.ALREADY_EXISTS, "exists already")
         same(cursor.adbc_ingest("notes", table, mode="replace", db_schema_name="temp"), 2)
         comments = pyarrow.table({"issue_key": ["ITSM-12"], "body": ["ingested"]})
         same(cursor.adbc_ingest("request_comments", comments, mode="append", db_schema_name="public"), 1)
