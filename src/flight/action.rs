@@ -66,6 +66,11 @@ pub(super) enum Outcome {
     Close(Vec<u8>),
 }
 
+/// Whether an action begins something, as a server that ends does not allow.
+pub(super) fn begins(action: &Action) -> bool {
+    action.r#type == "CreatePreparedStatement"
+}
+
 /// Does what a client asks for.
 pub(super) async fn act(client: &Arc<Client>, action: &Action) -> Result<Outcome> {
     let body = action.body.clone();

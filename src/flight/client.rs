@@ -151,6 +151,12 @@ impl Client {
     }
 
     /// Keeps a planned statement until its ticket is redeemed.
+    /// Whether a statement runs, or was planned and its rows are still to be asked for.
+    pub(super) fn is_busy(&self) -> bool {
+        let statements = self.statements();
+        !(statements.planned.is_empty() && statements.running.is_empty())
+    }
+
     pub(super) fn plan(&self, statement: Planned) -> Result<Bytes> {
         let handle = unguessable()?;
         let mut statements = self.statements();

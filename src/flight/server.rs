@@ -23,6 +23,8 @@ use crate::error::{Error, ErrorKind, Result};
 const SWEEP: Duration = Duration::from_secs(10);
 /// How often a silent client is asked whether it is still there, and how long it may take to say so.
 const HEARTBEAT: Duration = Duration::from_secs(20);
+/// How often a server that ends looks whether the last statement has.
+const LOOK: Duration = Duration::from_millis(20);
 /// How long statements that were broken off may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// Calls of a connection at a time.
@@ -99,7 +101,8 @@ impl Server {
         format!("{}://{}", if self.encrypted { "grpc+tls" } else { "grpc" }, self.address)
     }
 
-    /// Answers until `stop`, then lets statements that run go on for [`Limits::drain`], and breaks off the rest.
+    /// Answers until `stop`, then lets statements that run or were planned go on for [`Limits::drain`], and breaks off the rest. Meanwhile
+    /// rows are given out and statements closed as before, but nobody logs in and no statement begins.
     ///
     /// # Errors
     /// The server cannot go on; no client can cause that.
@@ -123,8 +126,19 @@ impl Server {
             () = stop => {}
         }
         self.draining.store(true, Relaxed);
+        let deadline = tokio::time::Instant::now() + self.limits.drain;
+        let drained = async {
+            while self.sessions.are_busy() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        // Connections stay open so long: a client that has planned a statement could not come back for its rows.
+        tokio::select! {
+            ended = &mut serving => return ended.map_err(failed),
+            _ = tokio::time::timeout_at(deadline, drained) => {}
+        }
         closing.cancel();
-        if let Ok(ended) = tokio::time::timeout(self.limits.drain, &mut serving).await {
+        if let Ok(ended) = tokio::time::timeout_at(deadline, &mut serving).await {
             return ended.map_err(failed);
         }
         self.sessions.end_all();

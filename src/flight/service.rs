@@ -413,6 +413,9 @@ impl FlightService for Service {
             async {
                 let (key, client) = self.client(&metadata, &extensions).await?;
                 let body = match action::act(&client, &action).await? {
+                if action::begins(&action) {
+                    self.check_open()?;
+                }
                     Outcome::Nothing => return Ok(futures::stream::empty().boxed() as Self::DoActionStream),
                     Outcome::Body(body) => body,
                     Outcome::Close(body) => {

@@ -100,5 +100,10 @@ impl Sessions {
 
 fn full(most: usize) -> Error {
     Error::new(ErrorKind::Limit, format!("the server has {most} sessions, and takes no more"))
+    /// Whether any client waits for the end of a statement.
+    pub(super) fn are_busy(&self) -> bool {
+        self.clients().values().any(|client| client.is_busy())
+    }
+
         .hint("close sessions that are not needed, or raise --max-sessions")
 }

@@ -195,7 +195,7 @@ pub(super) struct ServeArgs {
     /// Seconds after which every session ends; its client logs in again.
     #[arg(long, value_name = "SECONDS", default_value_t = 43_200)]
     pub(super) session_life: u64,
-    /// Seconds that statements may go on after the server was told to stop.
+    /// Seconds that statements that run or were planned may go on after the server was told to stop; no others begin.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub(super) drain: u64,
 }

@@ -126,24 +126,53 @@ async fn a_statement_that_needs_too_much_memory_is_refused() {
 #[tokio::test]
 async fn a_server_that_stops_lets_statements_end() {
     let mut served = serve(slow(1_000), Default::default()).await;
-    let mut client = served.client().await;
+    let (mut client, mut idle) = (served.client().await, served.client().await);
+    assert_eq!(cell(&mut idle, "SELECT 1").await, "1");
+    let mut prepared = client.prepare("SELECT 1".into(), None).await.unwrap();
+    let dropped = client.prepare("SELECT 1".into(), None).await.unwrap();
+    let planned = client
+        .execute("SELECT id FROM service_desks ORDER BY id".into(), None)
+        .await
+        .unwrap();
     let info = client.execute("SELECT issue_key FROM requests".into(), None).await.unwrap();
     let mut stream = client.do_get(ticket(&info)).await.unwrap();
     let mut rows = stream.next().await.unwrap().unwrap().num_rows();
     served.stop();
-    // New clients are not taken; what runs goes on to its end.
-    let channel = tonic::transport::Channel::from_shared(served.url.clone()).unwrap();
-    until("the server listens no more", || {
-        std::net::TcpStream::connect(served.url.trim_start_matches("http://")).is_err()
-    })
-    .await;
-    assert!(channel.connect().await.is_err());
+    // Nothing begins, on whatever connection.
+    until_refused(&mut idle).await;
+    let ended = "the server is shutting down";
+    refused(query(&mut client, "SELECT 1").await, Code::Unavailable, ended);
+    refused(
+        client.prepare("SELECT 1".into(), None).await.map(drop),
+        Code::Unavailable,
+        ended,
+    );
+    refused(prepared.execute().await, Code::Unavailable, ended);
+    let mut stranger = served.client().await;
+    refused(query(&mut stranger, "SELECT 1").await, Code::Unavailable, ended);
+    assert!(stranger.handshake("", "").await.is_err());
+    // What was begun is done: rows are read, and statements closed.
+    dropped.close().await.unwrap();
+    assert_eq!(texts(&fetch(&mut client, &planned).await.unwrap()), [["1"], ["2"], ["3"]]);
     while let Some(batch) = stream.next().await {
         rows += batch.unwrap().num_rows();
     }
     assert!(rows > 500, "{rows}");
-    drop((stream, client));
+    drop(stream);
+    // Clients that only hold their connections do not keep it.
     served.stopped().await;
+    assert!(std::net::TcpStream::connect(served.url.trim_start_matches("http://")).is_err());
+}
+
+/// Waits until a client's statements are refused.
+async fn until_refused(client: &mut Client) {
+    for _ in 0..500 {
+        if query(client, "SELECT 1").await.is_err() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the server goes on");
 }
 
 #[tokio::test]

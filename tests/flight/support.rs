@@ -180,14 +180,3 @@ pub(crate) fn refused<T>(outcome: Result<T, FlightError>, code: Code, fragment: 
     assert!(status.message().contains(fragment), "{status:?}");
     assert!(status.message().contains("\nhint: "), "no hint: {status:?}");
 }
-
-/// Waits until something is so. The sleep is between two looks, and no test relies on its length.
-pub(crate) async fn until(what: &str, mut is: impl FnMut() -> bool) {
-    for _ in 0..1_000 {
-        if is() {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("it never came to this: {what}");
-}
