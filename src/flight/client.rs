@@ -1,6 +1,9 @@
 //! What one client has: its session, its statements, and how much of both.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,9 +19,27 @@ use super::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{Prepared, Session};
 
+/// Whom a session belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Owner {
+    User(String),
+    /// Somebody at this address who does not say who it is.
+    Address(IpAddr),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => f.write_str(name),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}
+
 /// One client. What others have is nowhere in it.
 pub(super) struct Client {
     pub(super) session: Session,
+    pub(super) owner: Owner,
     born: Instant,
     used: Mutex<Instant>,
     statements: Mutex<Statements>,
@@ -26,6 +47,8 @@ pub(super) struct Client {
     limits: Limits,
     time: Mutex<Option<Duration>>,
     ended: CancellationToken,
+    /// Whether something may be left in the session that its client counts on: tables, settings.
+    kept: AtomicBool,
 }
 
 /// A statement with the rows of values for its parameters. None: it has none, or nobody bound them.
@@ -88,10 +111,11 @@ fn unknown(what: &str) -> Error {
 }
 
 impl Client {
-    pub(super) fn new(session: Session, limits: &Limits) -> Arc<Self> {
+    pub(super) fn new(session: Session, owner: Owner, limits: &Limits) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
             session,
+            owner,
             born: now,
             used: Mutex::new(now),
             statements: Mutex::default(),
@@ -99,6 +123,7 @@ impl Client {
             time: Mutex::new(limits.time),
             limits: limits.clone(),
             ended: CancellationToken::new(),
+            kept: AtomicBool::new(false),
         })
     }
 
@@ -110,11 +135,26 @@ impl Client {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
 
+    /// When the session was used last.
+    pub(super) fn used(&self) -> Instant {
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the session could end without loss: nothing runs, and nothing is kept in it.
+    pub(super) fn is_spare(&self) -> bool {
+        !self.kept.load(Relaxed) && !self.is_busy() && self.statements().prepared.is_empty()
+    }
+
     /// Whether the session is over: unused for too long, or too old.
     pub(super) fn has_expired(&self, limits: &Limits, now: Instant) -> bool {
-        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = now.duration_since(used) >= limits.idle && self.statements().running.is_empty();
+        let idle = now.duration_since(self.used()) >= limits.idle && self.statements().running.is_empty();
         idle || now.duration_since(self.born) >= limits.life
+    }
+
+    /// Whether a statement runs, or was planned and its rows are still to be asked for.
+    pub(super) fn is_busy(&self) -> bool {
+        let statements = self.statements();
+        !(statements.planned.is_empty() && statements.running.is_empty())
     }
 
     /// Ends the session: what runs is cancelled.
@@ -136,6 +176,7 @@ impl Client {
         };
         if within {
             *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
+            self.kept.store(true, Relaxed);
         }
         within
     }
@@ -151,12 +192,6 @@ impl Client {
     }
 
     /// Keeps a planned statement until its ticket is redeemed.
-    /// Whether a statement runs, or was planned and its rows are still to be asked for.
-    pub(super) fn is_busy(&self) -> bool {
-        let statements = self.statements();
-        !(statements.planned.is_empty() && statements.running.is_empty())
-    }
-
     pub(super) fn plan(&self, statement: Planned) -> Result<Bytes> {
         let handle = unguessable()?;
         let mut statements = self.statements();
@@ -178,8 +213,9 @@ impl Client {
         Ok((statement, running))
     }
 
-    /// Counts a statement that runs at once.
+    /// Counts a statement that runs at once, since it changes something.
     pub(super) fn run(self: &Arc<Self>) -> Result<Running> {
+        self.kept.store(true, Relaxed);
         let permit = self.permit()?;
         let key = key(unguessable()?.expose().as_bytes());
         Ok(self.running(key, permit, &mut self.statements()))

@@ -11,6 +11,8 @@ pub struct Limits {
     pub connections: usize,
     /// Most sessions at a time.
     pub sessions: usize,
+    /// Most sessions of a user at a time; of an address, where nobody says who they are.
+    pub sessions_per_user: usize,
     /// Most statements that a session may have planned or prepared without running or closing them.
     pub statements: usize,
     /// Most statements that a session may run at a time.
@@ -30,13 +32,14 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 16 MiB a message, 1,000 connections and sessions, 100 statements of which 16 run, no time limit, 256 MiB, half an hour idle, twelve
+    /// 16 MiB a message, 1,000 connections and sessions, 250 of them of a user, 100 statements of which 16 run, no time limit, 256 MiB, half an hour idle, twelve
     /// hours of life, 10 wrong logins, 30 seconds to drain.
     fn default() -> Self {
         Self {
             message: 16 << 20,
             connections: 1_000,
             sessions: 1_000,
+            sessions_per_user: 250,
             statements: 100,
             running: 16,
             time: None,

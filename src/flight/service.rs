@@ -22,7 +22,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::action::{self, Outcome};
-use super::client::{Bound, Client, Planned};
+use super::client::{Bound, Client, Owner, Planned};
 use super::handle::{digest, unguessable};
 use super::info;
 use super::limits::Limits;
@@ -114,11 +114,12 @@ impl Service {
     async fn log_in(&self, peer: &Peer, who: Option<(&str, &Secret)>) -> Result<Arc<Client>> {
         self.check_open()?;
         self.sessions.has_room()?;
-        let session = match who {
-            Some((user, secret)) => self.login.user(peer.wire.address.ip(), user, secret).await?,
-            None => self.login.stranger().await?,
+        let address = peer.wire.address.ip();
+        let (session, owner) = match who {
+            Some((user, secret)) => (self.login.user(address, user, secret).await?, Owner::User(user.to_owned())),
+            None => (self.login.stranger().await?, Owner::Address(address)),
         };
-        Ok(Client::new(session, &self.limits))
+        Ok(Client::new(session, owner, &self.limits))
     }
 
     /// A statement, planned.
@@ -412,10 +413,10 @@ impl FlightService for Service {
         said(
             async {
                 let (key, client) = self.client(&metadata, &extensions).await?;
-                let body = match action::act(&client, &action).await? {
                 if action::begins(&action) {
                     self.check_open()?;
                 }
+                let body = match action::act(&client, &action).await? {
                     Outcome::Nothing => return Ok(futures::stream::empty().boxed() as Self::DoActionStream),
                     Outcome::Body(body) => body,
                     Outcome::Close(body) => {

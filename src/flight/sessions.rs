@@ -52,18 +52,27 @@ impl Sessions {
         Some(client.clone())
     }
 
-    /// Keeps a client; the one that is already known by this stays.
+    /// Keeps a client; the one that is already known by this stays. Where there are too many, one that nobody misses makes room.
     pub(super) fn keep(&self, key: Key, client: Arc<Client>) -> Result<Arc<Client>> {
+        self.sweep();
         let mut clients = self.clients();
         if let Some(known) = clients.get(&key) {
             return Ok(known.clone());
         }
-        if clients.len() >= self.limits.sessions {
-            let now = Instant::now();
-            clients.retain(|_, client| !client.has_expired(&self.limits, now));
+        let Limits {
+            sessions,
+            sessions_per_user: own,
+            ..
+        } = self.limits;
+        if !make_room(&mut clients, own, |other| other.owner == client.owner) {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("{} has {own} sessions, and may have no more", client.owner),
+            )
+            .hint("close sessions that are not needed, or raise --max-sessions-per-user"));
         }
-        if clients.len() >= self.limits.sessions {
-            return Err(full(self.limits.sessions));
+        if !make_room(&mut clients, sessions, |_| true) {
+            return Err(full(sessions));
         }
         clients.insert(key, client.clone());
         Ok(client)
@@ -72,7 +81,8 @@ impl Sessions {
     /// An error if there is no room for another session: better said before a login is tried.
     pub(super) fn has_room(&self) -> Result<()> {
         self.sweep();
-        match self.clients().len() < self.limits.sessions {
+        let clients = self.clients();
+        match clients.len() < self.limits.sessions || clients.iter().any(|(key, client)| is_spare(key, client)) {
             true => Ok(()),
             false => Err(full(self.limits.sessions)),
         }
@@ -90,6 +100,11 @@ impl Sessions {
         self.clients().retain(|_, client| !client.has_expired(&self.limits, now));
     }
 
+    /// Whether any client waits for the end of a statement.
+    pub(super) fn are_busy(&self) -> bool {
+        self.clients().values().any(|client| client.is_busy())
+    }
+
     /// Ends everything.
     pub(super) fn end_all(&self) {
         for (_, client) in self.clients().drain() {
@@ -98,12 +113,27 @@ impl Sessions {
     }
 }
 
+/// Whether a session can be ended in favour of another: its client logs in again by the first call that needs it. One that belongs to a
+/// connection goes with it.
+fn is_spare(key: &Key, client: &Client) -> bool {
+    matches!(key, Key::Token(_)) && client.is_spare()
+}
+
+/// Makes room for one more among the sessions that count, by ending that which was not used for longest. Whether there is room.
+fn make_room(clients: &mut HashMap<Key, Arc<Client>>, most: usize, counts: impl Fn(&Client) -> bool) -> bool {
+    let counted = clients.iter().filter(|(_, client)| counts(client));
+    if counted.clone().count() < most {
+        return true;
+    }
+    let spare = counted.filter(|(key, client)| is_spare(key, client));
+    let oldest = spare.min_by_key(|(_, client)| client.used()).map(|(key, _)| key.clone());
+    oldest
+        .and_then(|key| clients.remove(&key))
+        .inspect(|client| client.end())
+        .is_some()
+}
+
 fn full(most: usize) -> Error {
     Error::new(ErrorKind::Limit, format!("the server has {most} sessions, and takes no more"))
-    /// Whether any client waits for the end of a statement.
-    pub(super) fn are_busy(&self) -> bool {
-        self.clients().values().any(|client| client.is_busy())
-    }
-
         .hint("close sessions that are not needed, or raise --max-sessions")
 }

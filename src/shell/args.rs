@@ -183,6 +183,10 @@ pub(super) struct ServeArgs {
     /// Most sessions at a time.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub(super) max_sessions: usize,
+    /// Most sessions of a user at a time; of an address, where clients do not log in. A session that holds nothing gives way to another.
+    /// Default: a quarter of --max-sessions.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) max_sessions_per_user: Option<u32>,
     /// Most statements that a session may have planned or prepared at a time.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub(super) max_statements: usize,

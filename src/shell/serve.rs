@@ -46,6 +46,9 @@ fn options(arguments: ServeArgs) -> ServeOptions {
             message: mebibytes(arguments.max_message),
             connections: arguments.max_connections,
             sessions: arguments.max_sessions,
+            sessions_per_user: arguments
+                .max_sessions_per_user
+                .map_or((arguments.max_sessions / 4).max(1), |most| most as usize),
             statements: arguments.max_statements,
             running: arguments.max_running,
             time: Some(Duration::from_secs(arguments.statement_timeout)).filter(|time| !time.is_zero()),

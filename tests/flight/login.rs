@@ -256,3 +256,53 @@ async fn a_password_file_that_others_can_read_is_refused() {
         assert!(error.message().contains("others can read"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn one_user_leaves_room_for_the_others() {
+    let (_file, options) = users();
+    let limits = Limits {
+        sessions: 4,
+        sessions_per_user: 2,
+        ..Limits::default()
+    };
+    let served = serve(DemoOptions::default(), ServeOptions { limits, ..options }).await;
+    let logged_in = async |user: &str, password: &str| {
+        let mut client = served.client().await;
+        client.handshake(user, password).await.map(|_| client)
+    };
+    let mut oldest = logged_in("ann", "C4N4RY1").await.unwrap();
+    let mut keeper = logged_in("ann", "C4N4RY1").await.unwrap();
+    query(&mut keeper, "CREATE TABLE temp.kept AS SELECT 7 AS a").await.unwrap();
+    // A session that holds nothing gives way to another of the same user, the one not used for longest first.
+    let mut newest = logged_in("ann", "C4N4RY1").await.unwrap();
+    refused(query(&mut oldest, "SELECT 1").await, Code::Unauthenticated, "has ended");
+    assert_eq!(cell(&mut keeper, "SELECT a FROM temp.kept").await, "7");
+    let held = newest.prepare("SELECT 1".into(), None).await.unwrap();
+    let error = logged_in("ann", "C4N4RY1").await.map(drop).unwrap_err().to_string();
+    assert!(
+        error.contains("ann has 2 sessions") && error.contains("--max-sessions-per-user"),
+        "{error}"
+    );
+    let mut bob = logged_in("bob", "C4N4RY2").await.unwrap();
+    assert_eq!(cell(&mut bob, "SELECT 1").await, "1");
+    held.close().await.unwrap();
+    logged_in("ann", "C4N4RY1").await.unwrap();
+    refused(query(&mut newest, "SELECT 1").await, Code::Unauthenticated, "has ended");
+}
+
+#[tokio::test]
+async fn one_address_leaves_room_where_nobody_says_who_they_are() {
+    let limits = Limits {
+        sessions_per_user: 2,
+        ..Limits::default()
+    };
+    let served = with_limits(DemoOptions::default(), limits).await;
+    let (mut one, mut two, mut three) = (served.client().await, served.client().await, served.client().await);
+    assert_eq!(cell(&mut one, "SELECT 1").await, "1");
+    assert_eq!(cell(&mut two, "SELECT 1").await, "1");
+    refused(
+        query(&mut three, "SELECT 1").await,
+        Code::ResourceExhausted,
+        "127.0.0.1 has 2 sessions",
+    );
+}
