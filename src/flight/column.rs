@@ -96,22 +96,12 @@ impl Columns {
             facts.extend([("PRECISION", precision.to_string()), ("SCALE", scale.to_string())]);
         }
         let remarks = known.map(|known| known.remarks.clone()).filter(|remarks| !remarks.is_empty());
-        facts.extend(remarks.clone().map(|remarks| ("REMARKS", remarks)));
+        facts.extend(remarks.map(|remarks| ("REMARKS", remarks)));
         let facts = facts
             .into_iter()
             .map(|(name, value)| (format!("ARROW:FLIGHT:SQL:{name}"), value));
-        // What the specification has no word for, or the ADBC driver another: it finds these under the names of its own columns.
-        let is_nullable = if field.is_nullable() { "YES" } else { "NO" };
-        let of_adbc = [
-            ("REMARKS", remarks),
-            ("XDBC_NULLABLE", Some(flag(field.is_nullable()))),
-            ("XDBC_IS_NULLABLE", Some(is_nullable.to_owned())),
-        ];
-        let of_adbc = of_adbc
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let mut metadata = field.metadata().clone();
-        metadata.extend(facts.chain(of_adbc));
+        metadata.extend(facts);
         field.clone().with_metadata(metadata)
     }
 }
@@ -166,7 +156,6 @@ mod tests {
             assert_eq!(fact(name).as_deref(), Some(value), "{name}");
         }
         assert_eq!(fact("REMARKS"), None);
-        assert_eq!(described.field(0).metadata()["XDBC_NULLABLE"], "1");
         let of_system = Columns::default().described("sys", "options", &columns);
         assert_eq!(of_system.field(0).metadata()["ARROW:FLIGHT:SQL:IS_READ_ONLY"], "1");
     }
