@@ -460,7 +460,7 @@ async fn pushdown_changes_no_answer() {
                     }
                 }
             }
-            if seed % 8 == 0 {
+            if seed.is_multiple_of(8) {
                 let ((input, same), condition) = (dice.pick(inputs), pools.condition(&mut dice, 1));
                 let expected = copied(
                     copy,
