@@ -10,10 +10,12 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::outer::ForgetConstants;
 use super::sys::SysSchema;
 use super::temp::Scratch;
 use crate::catalog::SiteSchema;
@@ -107,6 +109,9 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
             .with_memory_limit(memory, 1.0)
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled));
     }
+    let mut rules = PhysicalOptimizer::new().rules;
+    let place = rules.iter().position(|rule| rule.name() == ForgetConstants::BEFORE);
+    rules.insert(place.unwrap_or_default(), Arc::new(ForgetConstants));
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(Arc::new(runtime.build().map_err(from_datafusion)?))
@@ -114,6 +119,7 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_analyzer_rule(Arc::new(WritesAsNodes))
         .with_optimizer_rule(Arc::new(ComparedInputs))
         .with_query_planner(Arc::new(Planner))
+        .with_physical_optimizer_rules(rules)
         .with_physical_optimizer_rule(Arc::new(CarryParentFilters))
         .with_physical_optimizer_rule(Arc::new(PushOrderedLimit))
         .build();

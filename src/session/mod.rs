@@ -12,6 +12,7 @@ mod install;
 pub(crate) mod listing;
 mod named;
 mod names;
+mod outer;
 mod placeholder;
 mod planner;
 mod planning;

@@ -198,15 +198,16 @@ impl Console {
     async fn statement(&mut self, statement: ParsedStatement) -> Result<()> {
         let started = Instant::now();
         let sql = statement.to_string();
+        let mut number = None;
         let outcome = match statement.copy() {
             None => {
-                let rows = read(&self.site.session, statement, &mut self.output);
+                let rows = read(&self.site.session, statement, &mut self.output, &mut number);
                 self.interrupts.during(rows).await
             }
             Some(copy) => {
                 let path = Path::new(&copy.target);
                 let mut file = Output::file(copy_format(copy.format.as_deref(), path)?, path)?;
-                let rows = read(&self.site.session, copy.rows, &mut file);
+                let rows = read(&self.site.session, copy.rows, &mut file, &mut number);
                 let outcome = self.interrupts.during(rows).await;
                 match outcome {
                     Ok(read) => {
@@ -221,9 +222,8 @@ impl Console {
         if outcome.is_err() {
             self.output.abandon();
         }
-        let number = outcome
-            .as_ref()
-            .map_or_else(|_| self.session().statement_number(), |read| read.number);
+        // One that never began was the newest, as a rule; names for completion are asked for in between.
+        let number = number.unwrap_or_else(|| self.session().statement_number());
         self.last = Some(Last { sql, number });
         self.changed |= outcome.as_ref().is_ok_and(|read| read.defines);
         let read = outcome.map_err(|error| self.accounted(error, number))?;
@@ -240,7 +240,8 @@ impl Console {
     /// Shows the rows of a statement of our own, which is not the last one afterwards.
     async fn show(&mut self, sql: &str) -> Result<()> {
         let statement = self.parsed(sql).await?.remove(0);
-        let rows = read(&self.site.session, statement, &mut self.output);
+        let mut own = None;
+        let rows = read(&self.site.session, statement, &mut self.output, &mut own);
         let outcome = self.interrupts.during(rows).await.map(drop);
         if outcome.is_err() {
             self.output.abandon();
@@ -402,15 +403,16 @@ impl Console {
 
 /// What reading the rows of a statement has given.
 struct Done {
-    number: u64,
     rows: usize,
     requests: u64,
     /// Whether it had no columns: it made or dropped something.
     defines: bool,
 }
 
-async fn read(session: &Session, statement: ParsedStatement, output: &mut Output) -> Result<Done> {
+/// Reads a statement into the output; its number is told as soon as it has begun.
+async fn read(session: &Session, statement: ParsedStatement, output: &mut Output, number: &mut Option<u64>) -> Result<Done> {
     let mut rows = session.execute(statement).await?;
+    *number = Some(rows.statement());
     let progress = progress::show(rows.meter());
     let schema = rows.schema();
     output.begin(schema.clone())?;
@@ -426,7 +428,6 @@ async fn read(session: &Session, statement: ParsedStatement, output: &mut Output
         eprintln!("warning: {warning}");
     }
     Ok(Done {
-        number: rows.statement(),
         rows: count,
         requests: rows.meter().progress().requests,
         defines: schema.fields().is_empty(),
