@@ -647,6 +647,51 @@ async fn values_that_the_site_does_not_know_cost_a_few_requests() {
     }
 }
 
+/// Batches that the site refuses are asked for again, in the order that they had.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refused_batches_keep_their_order() {
+    let large = site(DemoOptions {
+        requests: 9_000,
+        faults: vec!["narrow-refused".parse().unwrap()],
+        ..DemoOptions::default()
+    })
+    .await;
+    let session = connect(&large, "");
+    let sql = "SELECT issue_key, created FROM issues WHERE summary = 'Light flickers in the stairwell' ORDER BY created DESC";
+    let all = rows(&session, sql).await;
+    assert!(all.len() > 100, "{}", all.len());
+    // Another session, which has not learnt yet that the site takes small batches.
+    let session = connect(&large, "");
+    assert_eq!(rows(&session, &format!("{sql} LIMIT 20")).await, all[..20]);
+}
+
+/// A search that the site refuses for another reason than our values ends with its words, not with more and more searches.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_clause_of_the_user_is_said_whatever_else_is_unknown() {
+    let names: Vec<String> = (1..10).map(|number| format!("'N{number}'")).collect();
+    let names = names.join(", ");
+    for fault in ["nameless-refusal", "stale-search"] {
+        let site = site(DemoOptions {
+            faults: vec![fault.parse().unwrap()],
+            ..DemoOptions::default()
+        })
+        .await;
+        let session = connect(&site, "");
+        for rest in [
+            format!("status IN ({names})"),
+            format!("status IN ({names}) AND priority IN ({names})"),
+            "status IN ('N1', 'N2')".to_owned(),
+        ] {
+            let before = site.served().len();
+            let sql = format!("SELECT issue_key, summary FROM issues WHERE jql = 'nosuchfield = 1' AND {rest}");
+            let error = session.sql(&sql).await.unwrap().try_collect::<Vec<_>>().await.unwrap_err();
+            assert_eq!(error.kind(), jsmql::ErrorKind::Invalid, "{error}");
+            let requests = site.served().len() - before;
+            assert!(requests < 80, "{fault}: {requests} requests: {sql}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_few_rows_that_only_we_can_tell_are_no_page_by_page_scan() {
     let large = site(DemoOptions {

@@ -19,6 +19,9 @@ use super::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::{Prepared, Session};
 
+/// How long after the last call of a client the rows of a planned statement are waited for.
+const SOON: Duration = Duration::from_secs(5);
+
 /// Whom a session belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Owner {
@@ -151,10 +154,12 @@ impl Client {
         idle || now.duration_since(self.born) >= limits.life
     }
 
-    /// Whether a statement runs, or was planned and its rows are still to be asked for.
+    /// Whether a statement runs, or was planned a moment ago and its rows are still to be asked for.
     pub(super) fn is_busy(&self) -> bool {
+        // Many clients plan to learn the columns, and never come back.
+        let is_recent = self.used().elapsed() < SOON;
         let statements = self.statements();
-        !(statements.planned.is_empty() && statements.running.is_empty())
+        !statements.running.is_empty() || is_recent && !statements.planned.is_empty()
     }
 
     /// Ends the session: what runs is cancelled.

@@ -113,7 +113,7 @@ impl Sessions {
     }
 }
 
-/// Whether a session can be ended in favour of another: its client logs in again by the first call that needs it. One that belongs to a
+/// Whether a session can be ended in favour of another: its client, if it is still there, must log in again. One that belongs to a
 /// connection goes with it.
 fn is_spare(key: &Key, client: &Client) -> bool {
     matches!(key, Key::Token(_)) && client.is_spare()

@@ -124,7 +124,8 @@ impl Search {
     fn is_exact(&self, read: &Read) -> bool {
         let exact = self.exact(read);
         let mut looked_at = read.checks.columns().chain(read.tests.iter().map(|(column, _)| *column));
-        self.chain.is_empty() && looked_at.all(|column| exact.contains(&column))
+        // What is asked by an input is echoed as it was asked.
+        self.chain.is_empty() && looked_at.all(|column| self.root.columns[column].input || exact.contains(&column))
     }
 
     /// Columns about which JQL says just what SQL does.
@@ -243,7 +244,7 @@ impl Search {
                     .flat_map(|values| values.iter().cloned()),
             );
         }
-        let mut parts: Vec<String> = written.iter().map(|clause| format!("({clause})")).collect();
+        let mut parts = clauses(written);
         match jql::condition(&self.root, &known, &self.clauses, (unknown, &self.unsaid)) {
             Condition::False => return None,
             Condition::True => {}
@@ -282,8 +283,16 @@ impl Search {
             values.for_each(|value| take(column, value));
         }
         self.clauses.iter().for_each(|clause| walk(clause, &mut take));
-        found.into_iter().collect()
+        found
+            .into_iter()
+            .filter(|(column, _)| !self.unsaid.contains(column))
+            .collect()
     }
+}
+
+/// Clauses of the user, each in brackets of its own.
+pub(super) fn clauses(written: &[String]) -> Vec<String> {
+    written.iter().map(|clause| format!("({clause})")).collect()
 }
 
 impl Needs {

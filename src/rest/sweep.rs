@@ -16,9 +16,10 @@ use super::jql::{Condition, Unknown, among, clause_of, jql, literal};
 use super::plan::{Known, Question, plan};
 use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open};
 use super::request::Wants;
-use super::search::{FEW_PAGES, Needs, Search, Way};
+use super::search::{FEW_PAGES, Needs, Search, Way, clauses};
 use super::seen::Seen;
 use super::shape;
+use super::touched::MOST;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Method, Request, Response, Safety, Terms};
 use crate::schema::{self, Origin, Table};
@@ -344,6 +345,12 @@ impl Reader {
         let mut tries = 0;
         let first = loop {
             let Some(jql) = search.jql(written, unknown) else {
+                // No row can satisfy the rest; what the user wrote may be wrong all the same.
+                if !(written.is_empty() || unknown.is_empty()) {
+                    found.jql = clauses(written).join(" AND ");
+                    let checked = arrived(self.send_search(&found, true, 1, None)?).await;
+                    checked.map_err(|error| with_jql(error, &found.jql))?;
+                }
                 return Ok(None);
             };
             found.jql = jql;
@@ -353,7 +360,7 @@ impl Reader {
                 Ok(first) => break first,
                 Err(error) if is_refused(&error) && tries < MOST_TRIES => {
                     tries += 1;
-                    let refused = self.refused_values(&found, unknown, &error).await?;
+                    let refused = self.refused_values(&found, written, unknown, &error).await?;
                     if !refused.unsaid.is_empty() {
                         unknown.extend(refused.unknown);
                         return Ok(Some(refused.unsaid));
@@ -483,7 +490,10 @@ impl Reader {
                         Err(error) if is_refused(&error) && batch.len() > found.words.batch => {
                             // The site does not take so many at a time: from now on as many as it takes for certain.
                             site.refuse_large_batches();
-                            batch.into_iter().rev().for_each(|id| waiting.push_front(id));
+                            // What was asked for after it comes after it again.
+                            let again = std::iter::once(batch).chain(queue.drain(..).map(|(batch, _)| batch));
+                            let again: Vec<String> = again.flatten().collect();
+                            again.into_iter().rev().for_each(|id| waiting.push_front(id));
                             continue;
                         }
                         other => other?,
@@ -588,8 +598,10 @@ impl Reader {
         let site = &self.scope.site;
         let now = Instant::now();
         if site.touched().is_crowded(now) {
-            let text = "more than 50 issues were written within five minutes, and a search can be told of no more: the index of the site may \
-                        not know all of the others yet";
+            let text = format!(
+                "more than {MOST} issues were written within five minutes, and a search can be told of no more: the index of the site may \
+                 not know all of the others yet"
+            );
             self.scope.statement.warn(text, 1);
         }
         let unknown = site.touched().unknown(now);
@@ -628,10 +640,10 @@ impl Reader {
     ///
     /// # Design
     /// Jira answers values that it does not know with 400 and a sentence for each, in the language of the caller. The sentence is not read,
-    /// but a value that we ask of one field alone, and that stands in it in quotes without being the name of a field, is what it is about. Where no sentence names any,
-    /// values are tried, each column's together and then halved. That costs a request or two for each unknown value, so after a few the
-    /// search says nothing about the column, and the rows are checked.
-    async fn refused_values(&self, found: &Found<'_>, unknown: &Unknown, error: &Error) -> Result<Refused> {
+    /// but a value that we ask of one field alone, that no clause of the user has, and that stands in it in quotes without being the name of
+    /// a field, is what it is about. Where no sentence names any, values are tried, each column's together and then halved. That costs
+    /// requests for each unknown value, so after a few refusals the search says nothing about the column, and the rows are checked.
+    async fn refused_values(&self, found: &Found<'_>, written: &[String], unknown: &Unknown, error: &Error) -> Result<Refused> {
         let mut values = found.search.values();
         for (column, values) in &mut values {
             values.retain(|value| !unknown.contains(&(*column, value.clone())));
@@ -641,7 +653,7 @@ impl Reader {
             said = self.refusal(found).await?.unwrap_or(said);
         }
         let mut refused = Refused {
-            unknown: named(&found.search.root, &values, &said),
+            unknown: named(&found.search.root, &values, written, &said),
             unsaid: BTreeSet::new(),
         };
         if !refused.unknown.is_empty() {
@@ -750,7 +762,7 @@ struct Refused {
 }
 
 /// The values that stand in quotes in what the site says.
-fn named(table: &Table, values: &[(usize, BTreeSet<String>)], said: &str) -> Unknown {
+fn named(table: &Table, values: &[(usize, BTreeSet<String>)], written: &[String], said: &str) -> Unknown {
     const QUOTES: &str = "'\"‘’‚“”„«»‹›「」";
     let is_quoted = |(at, value): (usize, &str)| {
         let space = |c: &char| matches!(c, ' ' | '\u{a0}' | '\u{202f}');
@@ -772,10 +784,11 @@ fn named(table: &Table, values: &[(usize, BTreeSet<String>)], said: &str) -> Unk
     };
     // The sentence may be about the same value of another field, or about a longer value that quotes this one.
     let is_clear = |column: usize, value: &String| {
-        all().all(|(other, longer)| match longer == value {
-            true => other == column,
-            false => !(longer.contains(value.as_str()) && longer.contains(|c| QUOTES.contains(c))),
-        })
+        !written.iter().any(|clause| clause.contains(value.as_str()))
+            && all().all(|(other, longer)| match longer == value {
+                true => other == column,
+                false => !(longer.contains(value.as_str()) && longer.contains(|c| QUOTES.contains(c))),
+            })
     };
     let is_named = |value: &str| !is_field(value) && said.match_indices(value).any(is_quoted);
     all()
@@ -895,7 +908,7 @@ mod tests {
                 &[2],
             ),
         ] {
-            let found: Vec<usize> = named(table, &values(pairs), said)
+            let found: Vec<usize> = named(table, &values(pairs), &[], said)
                 .into_iter()
                 .map(|(column, _)| column)
                 .collect();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Issues that a search can be told of.
-const MOST: usize = 50;
+pub(super) const MOST: usize = 50;
 /// How long the index may take.
 const LONG: Duration = Duration::from_secs(300);
 

@@ -172,11 +172,18 @@ impl Procedures {
 pub(super) fn shown(statement: &SqlStatement, catalog: &Catalog) -> String {
     let text = statement.to_string();
     let lower = text.to_lowercase();
-    let takes_secrets = |procedure: &&Arc<Procedure>| procedure.secret.contains(&true) && lower.contains(&procedure.name);
-    match catalog.procedures().iter().any(|procedure| takes_secrets(&procedure)) {
+    match with_secrets(catalog).any(|procedure| lower.contains(&procedure.name)) {
         true => without_constants(statement),
         false => text,
     }
+}
+
+/// Procedures that take secrets.
+pub(super) fn with_secrets(catalog: &Catalog) -> impl Iterator<Item = &Arc<Procedure>> {
+    catalog
+        .procedures()
+        .iter()
+        .filter(|procedure| procedure.secret.contains(&true))
 }
 
 /// A statement with `?` for each constant.

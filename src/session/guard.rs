@@ -5,17 +5,19 @@
 //! than linear. So a long chain of equalities over one column becomes an IN list, other long chains of AND and OR become balanced trees,
 //! and what is still too long is an error.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Delete, Expr, FromTable, Statement, TableFactor, Update, VisitMut, VisitorMut,
+    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, Statement, TableFactor, Update, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::ParsedStatement;
 use super::copy::query;
+use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
 use super::wildcard::Wildcards;
@@ -159,11 +161,13 @@ pub(super) fn no_such_definition() -> Error {
 
 /// A column that an UPDATE sets twice.
 fn set_twice(update: &Update) -> Option<String> {
-    let targets = update.assignments.iter().map(|assignment| assignment.target.to_string());
-    let targets: Vec<String> = targets.map(|target| target.to_lowercase()).collect();
-    let again = |(index, target): (usize, &String)| targets[..index].contains(target);
-    let twice = (0..targets.len()).find(|&index| again((index, &targets[index])))?;
-    Some(targets[twice].clone())
+    let names = update.assignments.iter().flat_map(|assignment| match &assignment.target {
+        AssignmentTarget::ColumnName(name) => std::slice::from_ref(name),
+        AssignmentTarget::Tuple(names) => names,
+    });
+    let mut seen = HashSet::new();
+    let mut columns = names.filter_map(|name| name.0.last()?.as_ident().map(plain));
+    columns.find(|column| !seen.insert(column.clone()))
 }
 
 fn has_alias(delete: &Delete) -> bool {

@@ -338,6 +338,14 @@ impl Session {
         &self.shared.connection
     }
 
+    /// Names of procedures that take secrets.
+    #[cfg(feature = "shell")]
+    pub(crate) fn procedures_with_secrets(&self) -> Vec<String> {
+        call::with_secrets(&self.shared.catalog)
+            .map(|procedure| procedure.name.clone())
+            .collect()
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.shared.site.client
     }

@@ -15,7 +15,10 @@ use datafusion::sql::sqlparser::ast::{Ident, Statement};
 use super::placeholder::parameters;
 use super::{ParsedStatement, prepared::Parameters};
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::from_datafusion;
+use crate::table::{from_datafusion, is_kept};
+
+/// Statements that a session may keep.
+const MOST: usize = 1_000;
 
 /// The kept statements of a session.
 #[derive(Debug, Default)]
@@ -32,7 +35,7 @@ impl NamedStatements {
     /// Keeps a statement.
     ///
     /// # Errors
-    /// The name is taken, or the types are not as many as the parameters.
+    /// The name is taken, the types are not as many as the parameters, or too many are kept.
     pub(super) fn keep(&self, name: String, mut statement: Statement, types: Vec<FieldRef>) -> Result<()> {
         let parameters = parameters(&mut statement)?;
         if !types.is_empty() && types.len() != parameters.len() {
@@ -48,6 +51,13 @@ impl NamedStatements {
                 Error::new(ErrorKind::Conflict, format!("a statement {name} is prepared already"))
                     .hint(format!("DEALLOCATE {name} first, or choose another name")),
             );
+        }
+        if kept.len() == MOST {
+            return Err(Error::new(
+                ErrorKind::Limit,
+                format!("{MOST} statements are prepared, and no more may be"),
+            )
+            .hint("DEALLOCATE what is not needed; DEALLOCATE ALL forgets them all"));
         }
         let statement = ParsedStatement {
             statement: SqlStatement::Statement(Box::new(statement)),
@@ -85,7 +95,11 @@ impl NamedStatements {
             whole.hint(error.hint_text().unwrap_or("give a value for each parameter, in order"))
         };
         let cast = |(index, value): (usize, ScalarValue)| match types.get(index) {
-            Some(field) => value.cast_to(field.data_type()).map_err(from_datafusion),
+            Some(field) if is_kept(&value, field.data_type()) => value.cast_to(field.data_type()).map_err(from_datafusion),
+            Some(field) => {
+                let message = format!("{value} is no {}", field.data_type());
+                Err(Error::new(ErrorKind::Statement, message).hint("give a value of the type that PREPARE names"))
+            }
             None => Ok(value),
         };
         let values = values.into_iter().enumerate().map(cast).collect::<Result<Vec<_>>>();

@@ -184,8 +184,8 @@ impl Console {
     }
 
     /// The error of a statement; that of a write which was cancelled says what became of its rows.
-    fn accounted(&self, error: Error, number: u64) -> Error {
-        match self.session().written(number) {
+    fn accounted(&self, error: Error, number: Option<u64>) -> Error {
+        match number.and_then(|number| self.session().written(number)) {
             Some(counts) if error.kind() == ErrorKind::Cancelled => {
                 Error::new(ErrorKind::Cancelled, format!("cancelled: {counts}"))
                     .hint("SELECT * FROM sys.writes lists the rows; look at the site for one that is unknown")
@@ -222,9 +222,11 @@ impl Console {
         if outcome.is_err() {
             self.output.abandon();
         }
-        // One that never began was the newest, as a rule; names for completion are asked for in between.
-        let number = number.unwrap_or_else(|| self.session().statement_number());
-        self.last = Some(Last { sql, number });
+        self.last = Some(Last {
+            sql,
+            // One that never began was the newest, as a rule; names for completion are asked for in between.
+            number: number.unwrap_or_else(|| self.session().statement_number()),
+        });
         self.changed |= outcome.as_ref().is_ok_and(|read| read.defines);
         let read = outcome.map_err(|error| self.accounted(error, number))?;
         if self.timing {
@@ -385,14 +387,14 @@ impl Console {
                 chrono::Utc::now().format("%H:%M:%S UTC"),
                 interval.as_secs_f64()
             );
-            let outcome = match self.sql(&sql).await {
-                Ok(_) => self.interrupts.during(pause(interval)).await,
-                Err(error) => Err(error),
-            };
-            match outcome {
+            if let Err(error) = self.sql(&sql).await {
+                break Err(error);
+            }
+            match self.interrupts.during(pause(interval)).await {
+                // That is how it is meant to end.
                 Err(error) if error.kind() == ErrorKind::Cancelled => break Ok(()),
-                Err(error) => break Err(error),
                 Ok(()) => {}
+                Err(error) => break Err(error),
             }
         };
         self.pages = pages;

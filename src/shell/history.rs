@@ -8,7 +8,8 @@ use rustyline::{Editor, Helper};
 
 use super::meta::{self, Meta};
 use super::script::{Piece, pieces};
-use crate::connection::{Connection, OPTIONS};
+use crate::Session;
+use crate::connection::OPTIONS;
 use crate::error::{Error, ErrorKind, Result};
 use crate::log::Redactor;
 
@@ -21,6 +22,8 @@ pub(super) struct History {
     file: Option<PathBuf>,
     /// Who knows the secrets of all connections that there were.
     redactors: Vec<Redactor>,
+    /// Procedures that take secrets.
+    procedures: Vec<String>,
 }
 
 impl History {
@@ -33,6 +36,7 @@ impl History {
         Self {
             file,
             redactors: Vec::new(),
+            procedures: Vec::new(),
         }
     }
 
@@ -45,8 +49,9 @@ impl History {
     }
 
     /// From now on the secrets of this connection are kept out, too.
-    pub(super) fn meet(&mut self, connection: &Connection) {
-        self.redactors.push(Redactor::of(connection));
+    pub(super) fn meet(&mut self, session: &Session) {
+        self.redactors.push(Redactor::of(session.connection()));
+        self.procedures = session.procedures_with_secrets();
     }
 
     /// Keeps a line, if it may be kept.
@@ -65,7 +70,13 @@ impl History {
         // A connection string is made of secrets.
         let connects = |piece: &Piece| matches!(piece, Piece::Command(line) if matches!(meta::read(line), Ok(Meta::Connect(_))));
         let tells = |redactor: &Redactor| redactor.redacted(line) != line;
-        !(pieces(line).iter().any(connects) || self.redactors.iter().any(tells) || has_userinfo(line) || sets_secret(line))
+        let lower = line.to_lowercase();
+        let calls = |procedure: &String| lower.contains(procedure);
+        !(pieces(line).iter().any(connects)
+            || self.redactors.iter().any(tells)
+            || self.procedures.iter().any(calls)
+            || has_userinfo(line)
+            || sets_secret(line))
     }
 }
 
@@ -138,16 +149,19 @@ fn is_given(line: &str, name: &str) -> bool {
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
     use super::*;
+    use crate::Connection;
 
     #[test]
     fn lines_with_secrets_are_not_kept() {
         let mut history = History {
             file: None,
             redactors: Vec::new(),
+            procedures: Vec::new(),
         };
         for token in ["c4n4ry", "former"] {
             let text = format!("URL=https://acme.atlassian.net;User=a@b.example;APIToken={token}");
-            history.meet(&Connection::parse(&text, std::iter::empty()).unwrap());
+            let connection = Connection::parse(&text, std::iter::empty()).unwrap();
+            history.meet(&Session::open(connection).unwrap());
         }
         for line in [
             "SELECT 'c4n4ry';",
@@ -160,6 +174,8 @@ mod tests {
             "SELECT 1; \\c jsm://ann:other@acme.atlassian.net;",
             "SELECT 'https://ann:other@acme.example/x';",
             "CALL p(password => 'x');",
+            "CALL refresh_oauth_access_token('other');",
+            "SELECT * FROM Get_OAuth_Access_Token('other')",
             "EXEC p @access_token='x'",
             "SET APIToken TO 'other';",
             "SET \"Proxy Password\" = 'other';",

@@ -39,7 +39,7 @@ pub(super) async fn prompt(mut console: Console, rc: bool) -> Result<()> {
     let names = Names::default();
     names.refresh(console.session());
     let mut history = History::open();
-    history.meet(console.session().connection());
+    history.meet(console.session());
     let mut editor = editor(&names)?;
     history.load(&mut editor);
     loop {
@@ -55,7 +55,7 @@ pub(super) async fn prompt(mut console: Console, rc: bool) -> Result<()> {
             break;
         }
         if console.take_changed() {
-            history.meet(console.session().connection());
+            history.meet(console.session());
             names.refresh(console.session());
         }
     }

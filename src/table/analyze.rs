@@ -16,7 +16,7 @@ use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{DmlStatement, Expr, LogicalPlan, LogicalPlanBuilder, Projection, Values, WriteOp};
+use datafusion::logical_expr::{DmlStatement, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Values, WriteOp};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::provider::SiteTable;
@@ -90,10 +90,13 @@ fn as_given(dml: &DmlStatement) -> Result<LogicalPlan> {
         return Ok(dml.input.as_ref().clone());
     };
     let is_insert = matches!(dml.op, WriteOp::Insert(_));
+    let below = projection.input.schema();
     let expressions = projection.expr.iter().map(|expression| match expression {
-        Expr::Alias(alias) if is_insert => match alias.expr.as_ref() {
+        Expr::Alias(alias) => match alias.expr.as_ref() {
             // The engine's own cast cuts fractions off.
-            Expr::Cast(cast) if matches!(*cast.expr, Expr::Column(_)) => cast.expr.as_ref().clone().alias(&alias.name),
+            Expr::Cast(cast) if is_insert && matches!(*cast.expr, Expr::Column(_)) || has_fractions(&cast.expr, below) => {
+                cast.expr.as_ref().clone().alias(&alias.name)
+            }
             _ => expression.clone(),
         },
         _ => expression.clone(),
@@ -111,6 +114,11 @@ fn as_given(dml: &DmlStatement) -> Result<LogicalPlan> {
         _ => projection.input.clone(),
     };
     Projection::try_new(expressions.collect(), input).map(LogicalPlan::Projection)
+}
+
+fn has_fractions(expression: &Expr, schema: &DFSchema) -> bool {
+    let kind = expression.get_type(schema);
+    kind.is_ok_and(|kind| kind.is_floating() || kind.is_decimal())
 }
 
 /// What a statement writes.
@@ -309,7 +317,7 @@ fn fits(dml: &DmlStatement, table: &Table) -> Result<(), Error> {
 }
 
 /// Whether a value is the same in another type.
-fn is_kept(value: &ScalarValue, kind: &DataType) -> bool {
+pub(crate) fn is_kept(value: &ScalarValue, kind: &DataType) -> bool {
     let Ok(other) = value.cast_to(kind) else { return false };
     let fraction = value.data_type().is_floating() || value.data_type().is_decimal();
     !(fraction && kind.is_integer()) || other.cast_to(&value.data_type()).is_ok_and(|back| back == *value)

@@ -15,7 +15,8 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, TableScan};
+use datafusion::logical_expr::utils::grouping_set_to_exprlist;
+use datafusion::logical_expr::{Expr, LogicalPlan, TableScan, lit};
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 
 use super::provider::SiteTable;
@@ -88,10 +89,21 @@ fn below(plan: &LogicalPlan, compared: &Columns) -> Result<Vec<Columns>> {
         made.flat_map(|expression| expression.column_refs()).cloned().collect()
     };
     let inputs = plan.inputs();
+    let mut own = Columns::new();
+    plan.apply_expressions(|expression| conditions(expression, &mut own))?;
     let by_name = |columns: &Columns| inputs.iter().map(|input| of(input.schema(), columns)).collect();
-    Ok(match plan {
+    let mut below: Vec<Columns> = match plan {
         LogicalPlan::Projection(projection) => by_name(&made_of(projection.expr.iter().collect())),
-        LogicalPlan::Aggregate(aggregate) => by_name(&made_of(aggregate.group_expr.iter().chain(&aggregate.aggr_expr).collect())),
+        LogicalPlan::Aggregate(aggregate) => {
+            let mut made = grouping_set_to_exprlist(&aggregate.group_expr)?;
+            let id = lit(0);
+            if matches!(&aggregate.group_expr[..], [Expr::GroupingSet(_)]) {
+                // The engine's own column, which tells the sets apart.
+                made.push(&id);
+            }
+            made.extend(&aggregate.aggr_expr);
+            by_name(&made_of(made))
+        }
         LogicalPlan::Window(window) => {
             let own = window.input.schema().fields().len();
             let made = places
@@ -127,6 +139,27 @@ fn below(plan: &LogicalPlan, compared: &Columns) -> Result<Vec<Columns>> {
             })
             .collect(),
         _ => by_name(compared),
+    };
+    for (columns, input) in below.iter_mut().zip(&inputs) {
+        columns.extend(of(input.schema(), &own));
+    }
+    Ok(below)
+}
+
+/// The columns that an expression compares, wherever it stands: in the FILTER of an aggregate, in CASE, in what is sorted by.
+fn conditions(expression: &Expr, columns: &mut Columns) -> Result<TreeNodeRecursion> {
+    expression.apply(|expression| {
+        let condition = match expression {
+            Expr::BinaryExpr(binary) if binary.op.negate().is_some() => expression,
+            Expr::InList(_) | Expr::Like(_) | Expr::Between(_) => expression,
+            Expr::Case(case) => match &case.expr {
+                Some(base) => base.as_ref(),
+                None => return Ok(TreeNodeRecursion::Continue),
+            },
+            _ => return Ok(TreeNodeRecursion::Continue),
+        };
+        compares(condition, columns)?;
+        Ok(TreeNodeRecursion::Continue)
     })
 }
 

@@ -14,7 +14,7 @@ mod provider;
 mod scan;
 mod write;
 
-pub(crate) use analyze::{WritesAsNodes, insert_returning};
+pub(crate) use analyze::{WritesAsNodes, insert_returning, is_kept};
 pub(crate) use call::{CallNode, CallPlanner, Calls, ProcedureFunction, constant, usage};
 pub(crate) use input::ComparedInputs;
 pub(crate) use order::PushOrderedLimit;
