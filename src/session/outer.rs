@@ -1,9 +1,9 @@
-//! Rows that an outer join may complete with NULL.
+//! Rows that an outer join, or grouping by ROLLUP and the like, may complete with NULL.
 //!
 //! # Design
-//! The engine (DataFusion 55) takes a column that a filter below an outer join holds constant for constant above the join too, where it may be
-//! NULL as well. It then drops the column from ORDER BY, and a LIMIT above that keeps the wrong rows. So a node that passes rows on, and no
-//! knowledge about constants, stands between such a filter and the join.
+//! The engine (DataFusion 55) takes a column that a filter holds constant for constant above these too, where it may be NULL as well. It then
+//! drops the column from ORDER BY, and a LIMIT above that keeps the wrong rows. So a node that passes rows on, and no knowledge about
+//! constants, stands between such a filter and what is above it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::execution_plan::{CardinalityEffect, ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
@@ -42,13 +43,7 @@ impl PhysicalOptimizerRule for ForgetConstants {
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            let Some(join) = join_type(node.as_ref()) else {
-                return Ok(Transformed::no(node));
-            };
-            let may_be_null = [
-                matches!(join, JoinType::Right | JoinType::Full),
-                matches!(join, JoinType::Left | JoinType::Full),
-            ];
+            let may_be_null = may_be_null(node.as_ref());
             let inputs: Vec<Arc<dyn ExecutionPlan>> = node.children().into_iter().cloned().collect();
             let knows = |input: &Arc<dyn ExecutionPlan>| !input.equivalence_properties().constants().is_empty();
             let doubtful: Vec<bool> = inputs
@@ -66,6 +61,18 @@ impl PhysicalOptimizerRule for ForgetConstants {
         })
         .data()
     }
+}
+
+/// For each input of a node: whether its columns may be NULL above the node where they are not below it.
+fn may_be_null(node: &dyn ExecutionPlan) -> [bool; 2] {
+    if let Some(aggregate) = node.downcast_ref::<AggregateExec>() {
+        return [!aggregate.group_expr().is_single(), false];
+    }
+    let join = join_type(node);
+    [
+        matches!(join, Some(JoinType::Right | JoinType::Full)),
+        matches!(join, Some(JoinType::Left | JoinType::Full)),
+    ]
 }
 
 fn join_type(node: &dyn ExecutionPlan) -> Option<JoinType> {
