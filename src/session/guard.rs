@@ -88,6 +88,9 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
         // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
         return Err(error);
     }
+    if let ControlFlow::Break(error) = inner.visit(&mut Distinct) {
+        return Err(error);
+    }
     if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
         return Err(error);
     }
@@ -214,6 +217,28 @@ impl VisitorMut for Quantified {
             negated,
         };
         ControlFlow::Continue(())
+    }
+}
+
+/// Comparisons by IS [NOT] DISTINCT FROM whose right side the parser has read too far: `a IS DISTINCT FROM b AND c` as
+/// `a IS DISTINCT FROM (b AND c)`.
+struct Distinct;
+
+impl VisitorMut for Distinct {
+    type Break = Error;
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        let (Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)) = expression else {
+            return ControlFlow::Continue(());
+        };
+        match right.as_ref() {
+            Expr::BinaryOp { op, .. } if matches!(op, BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Xor) => {
+                let what = format!("what IS DISTINCT FROM compares with is not clear before {op}");
+                let hint = "put the comparison in brackets: (a IS DISTINCT FROM b) AND …";
+                ControlFlow::Break(Error::new(ErrorKind::Statement, what).hint(hint))
+            }
+            _ => ControlFlow::Continue(()),
+        }
     }
 }
 

@@ -19,8 +19,9 @@ use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::joins::HashJoinExec;
 use datafusion::physical_plan::projection::ProjectionExec;
 
-use super::scan::ScanExec;
+use super::scan::{ScanExec, ScanRequest};
 use crate::rest::plan::Known;
+use crate::schema::Table;
 
 /// The optimizer rule.
 #[derive(Debug, Default)]
@@ -75,11 +76,28 @@ fn carry(join: &HashJoinExec) -> Result<Option<Arc<dyn ExecutionPlan>>> {
                     .any(|&(here, there)| here == child_column && there == parent_column)
         });
         if belongs && child.is_bound_late() && parent.known != Known::default() {
-            let bound = Arc::new(child.with_parent_known(parent.known.clone())?) as Arc<dyn ExecutionPlan>;
+            let known = table
+                .parent
+                .as_ref()
+                .map(|link| known_of(parent, &link.table))
+                .unwrap_or_default();
+            let bound = Arc::new(child.with_parent_known(known)?) as Arc<dyn ExecutionPlan>;
             return replace(join.right(), &bound).map(Some);
         }
     }
     Ok(None)
+}
+
+/// What a scan knows, in the columns of the table as a child sees it: that one lacks what is added for the site.
+fn known_of(scan: &ScanRequest, table: &Table) -> Known {
+    let mut known = Known::default();
+    for column in scan.known.columns() {
+        let values = scan.known.get(column).into_iter().flat_map(|values| values.iter().cloned());
+        if let Some(there) = table.column(&scan.table.columns[column].name) {
+            known.restrict(there, values);
+        }
+    }
+    known
 }
 
 /// The scan, and its column, that an expression over a plan comes from; only through nodes that drop rows or columns.

@@ -154,9 +154,12 @@ impl ScanExec {
         !self.late.is_empty()
     }
 
-    /// An input column that is compared and that nothing has bound.
+    /// An input column that is compared and that nothing has bound; or several values have, which are asked for together: the rows do not
+    /// say which of them they are for.
     fn unbound(request: &ScanRequest, known: &Known) -> Option<usize> {
-        request.compared.iter().copied().find(|&column| known.get(column).is_none())
+        let repeats = |column: usize| request.table.columns[column].push.as_ref().is_some_and(|push| push.repeat);
+        let is_open = |&column: &usize| known.get(column).is_none_or(|values| repeats(column) && values.len() > 1);
+        request.compared.iter().copied().find(is_open)
     }
 
     fn rows(&self) -> usize {
