@@ -171,10 +171,9 @@ impl Procedures {
 /// A statement as a log may show it: where a procedure takes secrets, without any constant.
 pub(super) fn shown(statement: &SqlStatement, catalog: &Catalog) -> String {
     let text = statement.to_string();
-    let lower = text.to_lowercase();
-    match with_secrets(catalog).any(|procedure| lower.contains(&procedure.name)) {
-        true => without_constants(statement),
-        false => text,
+    match with_secrets_in(&text, catalog) {
+        Some(_) => without_constants(statement),
+        None => text,
     }
 }
 
@@ -184,6 +183,14 @@ pub(super) fn with_secrets(catalog: &Catalog) -> impl Iterator<Item = &Arc<Proce
         .procedures()
         .iter()
         .filter(|procedure| procedure.secret.contains(&true))
+}
+
+/// A procedure that takes secrets and that a text names.
+pub(super) fn with_secrets_in<'a>(text: &str, catalog: &'a Catalog) -> Option<&'a str> {
+    let lower = text.to_lowercase();
+    with_secrets(catalog)
+        .map(|procedure| procedure.name.as_str())
+        .find(|name| lower.contains(name))
 }
 
 /// A statement with `?` for each constant.

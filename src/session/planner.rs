@@ -17,7 +17,7 @@ use datafusion::sql::sqlparser::ast::{
     DataType as SqlType, Expr as SqlExpr, ExprWithAlias, Ident, ObjectName, Statement as AstStatement,
 };
 
-use super::call::Procedures;
+use super::call::{Procedures, with_secrets_in};
 use super::held::HeldExec;
 use super::named::{NamedStatements, plain};
 use super::placeholder::parameters;
@@ -108,6 +108,13 @@ impl Planner {
                 format!("{name} is a procedure, which EXECUTE {name} calls"),
             );
             return Err(to_datafusion(error.hint("choose another name for the statement")));
+        }
+        // EXECUTE would bring the secret into logs and histories, where nothing tells it from another value.
+        if let Some(procedure) = with_secrets_in(&statement.to_string(), &self.procedures.catalog) {
+            let message = format!("{procedure} takes secrets, so it cannot be prepared under a name");
+            return Err(to_datafusion(
+                Error::new(ErrorKind::Unsupported, message).hint("call it, or give the values as parameters of the program"),
+            ));
         }
         // The engine reads the names of the types, for a statement that it can plan in any case.
         let any = self
@@ -209,7 +216,11 @@ impl Planner {
     ) -> Result<Rows, DataFusionError> {
         let (statement, values) = self.resolve(statement, values)?;
         let written = match &statement {
-            SqlStatement::Statement(inner) => Some(inner.as_ref().clone()),
+            SqlStatement::Statement(inner)
+                if matches!(inner.as_ref(), AstStatement::Prepare { .. } | AstStatement::Deallocate { .. }) =>
+            {
+                Some(inner.as_ref().clone())
+            }
             _ => None,
         };
         let plan = self.plan(statement).await?;
