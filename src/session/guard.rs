@@ -17,6 +17,7 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::ParsedStatement;
 use super::copy::query;
+use super::distinct::turn;
 use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
@@ -86,9 +87,6 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
     refuse(inner)?;
     if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
         // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
-        return Err(error);
-    }
-    if let ControlFlow::Break(error) = inner.visit(&mut Distinct) {
         return Err(error);
     }
     if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
@@ -220,28 +218,6 @@ impl VisitorMut for Quantified {
     }
 }
 
-/// Comparisons by IS [NOT] DISTINCT FROM whose right side the parser has read too far: `a IS DISTINCT FROM b AND c` as
-/// `a IS DISTINCT FROM (b AND c)`.
-struct Distinct;
-
-impl VisitorMut for Distinct {
-    type Break = Error;
-
-    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
-        let (Expr::IsDistinctFrom(_, right) | Expr::IsNotDistinctFrom(_, right)) = expression else {
-            return ControlFlow::Continue(());
-        };
-        match right.as_ref() {
-            Expr::BinaryOp { op, .. } if matches!(op, BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Xor) => {
-                let what = format!("what IS DISTINCT FROM compares with is not clear before {op}");
-                let hint = "put the comparison in brackets: (a IS DISTINCT FROM b) AND …";
-                ControlFlow::Break(Error::new(ErrorKind::Statement, what).hint(hint))
-            }
-            _ => ControlFlow::Continue(()),
-        }
-    }
-}
-
 /// Makes long chains of operators shallow, from the top down: a chain is rewritten before anything recurses into it.
 struct Chains;
 
@@ -249,6 +225,10 @@ impl VisitorMut for Chains {
     type Break = Error;
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        // Before brackets of ours pass for brackets of the statement.
+        if let Err(error) = turn(expression) {
+            return ControlFlow::Break(error);
+        }
         let Expr::BinaryOp { op, .. } = expression else {
             return ControlFlow::Continue(());
         };
