@@ -10,23 +10,21 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::Optimizer;
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use super::outer::ForgetConstants;
+use super::rules;
 use super::sys::SysSchema;
 use super::temp::Scratch;
 use crate::catalog::SiteSchema;
 use crate::connection::{Connection, Listing};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::rest::site::Site;
 use crate::schema::Catalog;
-use crate::table::{
-    CallPlanner, CarryParentFilters, ComparedInputs, ProcedureFunction, PushOrderedLimit, WritePlanner, WritesAsNodes,
-    from_datafusion,
-};
+use crate::table::{CallPlanner, ProcedureFunction, WritePlanner, WritesAsNodes, from_datafusion};
 
 /// How many keys a join may bind late; more are read by one pass over the parent's list, or not bound at all.
 const LATE_KEYS: usize = 20_000;
@@ -109,19 +107,18 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
             .with_memory_limit(memory, 1.0)
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled));
     }
-    let mut rules = PhysicalOptimizer::new().rules;
-    let place = rules.iter().position(|rule| rule.name() == ForgetConstants::BEFORE);
-    rules.insert(place.unwrap_or_default(), Arc::new(ForgetConstants));
+    let mut optimizer = Optimizer::new();
+    rules::optimize(&mut optimizer);
+    let physical = rules::physical(&PhysicalOptimizer::new().rules)
+        .map_err(|rule| Error::new(ErrorKind::Internal, format!("the engine has no rule {rule}")).hint("please report this"))?;
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(Arc::new(runtime.build().map_err(from_datafusion)?))
         .with_default_features()
         .with_analyzer_rule(Arc::new(WritesAsNodes))
-        .with_optimizer_rule(Arc::new(ComparedInputs))
+        .with_optimizer_rules(optimizer.rules)
         .with_query_planner(Arc::new(Planner))
-        .with_physical_optimizer_rules(rules)
-        .with_physical_optimizer_rule(Arc::new(CarryParentFilters))
-        .with_physical_optimizer_rule(Arc::new(PushOrderedLimit))
+        .with_physical_optimizer_rules(physical)
         .build();
     let context = SessionContext::new_with_state(state);
     let jsm = Schemas {

@@ -2,23 +2,25 @@
 
 use std::sync::Arc;
 
-use datafusion::optimizer::OptimizerRule;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::SessionContext;
 
 use super::Session;
 use super::context::settle;
+use super::rules;
 use crate::error::{Error, ErrorKind, Result};
-use crate::table::ComparedInputs;
 
 impl Session {
     /// Registers the tables as the catalog `jsm` of a context, for reading: `SELECT … FROM jsm.public.requests`.
     ///
     /// Optimizer settings of the context are changed: the size of key lists that joins push down, and no dynamic filters of TopK and
-    /// aggregates, which a scan that starts by its filters would wait for. An optimizer rule sees to it that input columns are bound. Writes and procedures need a statement of the session itself.
+    /// aggregates, which a scan that starts by its filters would wait for. It gets every rule of planning that a session has for its reads:
+    /// input columns are bound, and what the engine gets wrong is put right. Its parser is its own: a session also reads `IS DISTINCT FROM`
+    /// and `= ANY (SELECT …)` as SQL says, and keeps input columns out of `*`. Statements that the context has prepared are forgotten. Writes and procedures need a statement of the session itself.
     ///
     /// # Errors
     /// The context has a catalog of that name, or the connection limits statements by MaxRows or MaxRequests, which only the session's
-    /// own statements can keep.
+    /// own statements can keep; or the context lacks rules of the engine's own that those of the tables need.
     pub fn install(&self, context: &SessionContext) -> Result<()> {
         self.install_as(context, "jsm")
     }
@@ -49,10 +51,22 @@ impl Session {
         }
         let own = (self.shared.context.catalog("jsm"))
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the session has no catalog").hint("please report this"))?;
-        settle(context.state_ref().write().config_mut().options_mut());
-        // Once, however many sites the context has.
-        context.remove_optimizer_rule(ComparedInputs.name());
-        context.add_optimizer_rule(Arc::new(ComparedInputs));
+        let state = context.state();
+        let physical = rules::physical(state.physical_optimizers()).map_err(|rule| {
+            Error::new(
+                ErrorKind::Option,
+                format!("the context has no rule {rule}, without which statements over the tables may miss rows"),
+            )
+            .hint("build the context with the engine's own physical optimizer rules, and add others to them")
+        })?;
+        let id = state.session_id().to_owned();
+        let mut builder = SessionStateBuilder::new_from_existing(state)
+            .with_session_id(id)
+            .with_physical_optimizer_rules(physical);
+        builder.optimizer().iter_mut().for_each(rules::optimize);
+        let mut state = builder.build();
+        settle(state.config_mut().options_mut());
+        *context.state_ref().write() = state;
         context.register_catalog(catalog, Arc::clone(&own));
         Ok(())
     }

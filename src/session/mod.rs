@@ -19,6 +19,7 @@ mod planner;
 mod planning;
 mod prepared;
 mod rows;
+mod rules;
 mod sys;
 mod temp;
 mod views;

@@ -28,13 +28,14 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Exe
 pub(super) struct ForgetConstants;
 
 impl ForgetConstants {
+    pub(super) const NAME: &str = "forget_constants";
     /// The rule that it comes before.
     pub(super) const BEFORE: &str = "EnsureRequirements";
 }
 
 impl PhysicalOptimizerRule for ForgetConstants {
     fn name(&self) -> &str {
-        "forget_constants"
+        Self::NAME
     }
 
     fn schema_check(&self) -> bool {

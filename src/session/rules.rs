@@ -1,0 +1,38 @@
+//! The rules of planning that the tables of a site need, in a session and in a context of an embedding program.
+
+use std::sync::Arc;
+
+use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+
+use super::outer::ForgetConstants;
+use crate::table::{CarryParentFilters, ComparedInputs, PushOrderedLimit};
+
+pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
+
+/// Adds the rules of the optimizer, once, behind all that are there.
+pub(super) fn optimize(optimizer: &mut Optimizer) {
+    let ours: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(ComparedInputs);
+    optimizer.rules.retain(|rule| rule.name() != ours.name());
+    optimizer.rules.push(ours);
+}
+
+/// These rules for physical plans with ours among them, once; the name of one that ours need and that is missing.
+pub(super) fn physical(rules: &[Arc<dyn PhysicalOptimizerRule + Send + Sync>]) -> Result<PhysicalRules, &'static str> {
+    let behind: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] = [Arc::new(CarryParentFilters), Arc::new(PushOrderedLimit)];
+    let is_ours = |name: &str| name == ForgetConstants::NAME || behind.iter().any(|rule| rule.name() == name);
+    let mut all: PhysicalRules = Vec::new();
+    let mut needed = vec![ForgetConstants::BEFORE];
+    for rule in rules.iter().filter(|rule| !is_ours(rule.name())) {
+        needed.retain(|name| *name != rule.name());
+        if rule.name() == ForgetConstants::BEFORE {
+            all.push(Arc::new(ForgetConstants));
+        }
+        all.push(rule.clone());
+    }
+    if let Some(missing) = needed.first() {
+        return Err(missing);
+    }
+    all.extend(behind);
+    Ok(all)
+}
