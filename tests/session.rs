@@ -18,6 +18,8 @@ mod advance;
 mod library;
 #[path = "session/listing.rs"]
 mod listing;
+#[path = "session/names.rs"]
+mod names;
 
 fn open(options: &str) -> Session {
     Session::open(Connection::parse(options, std::iter::empty()).unwrap()).unwrap()

@@ -18,6 +18,7 @@ mod placeholder;
 mod planner;
 mod planning;
 mod prepared;
+mod push;
 mod rows;
 mod rules;
 mod sys;

@@ -6,6 +6,7 @@ use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 
 use super::outer::ForgetConstants;
+use super::push::PushFilters;
 use crate::table::{CarryParentFilters, ComparedInputs, PushOrderedLimit};
 
 pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
@@ -22,13 +23,16 @@ pub(super) fn physical(rules: &[Arc<dyn PhysicalOptimizerRule + Send + Sync>]) -
     let behind: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] = [Arc::new(CarryParentFilters), Arc::new(PushOrderedLimit)];
     let is_ours = |name: &str| name == ForgetConstants::NAME || behind.iter().any(|rule| rule.name() == name);
     let mut all: PhysicalRules = Vec::new();
-    let mut needed = vec![ForgetConstants::BEFORE];
+    let mut needed = vec![ForgetConstants::BEFORE, PushFilters::LATE];
     for rule in rules.iter().filter(|rule| !is_ours(rule.name())) {
         needed.retain(|name| *name != rule.name());
         if rule.name() == ForgetConstants::BEFORE {
             all.push(Arc::new(ForgetConstants));
         }
-        all.push(rule.clone());
+        match PushFilters::in_place_of(rule.name()) {
+            Some(ours) => all.push(Arc::new(ours)),
+            None => all.push(rule.clone()),
+        }
     }
     if let Some(missing) = needed.first() {
         return Err(missing);
