@@ -10,7 +10,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::optimizer::Optimizer;
+use datafusion::optimizer::{Analyzer, Optimizer};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
@@ -107,6 +107,8 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
             .with_memory_limit(memory, 1.0)
             .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Disabled));
     }
+    let mut analyzer = Analyzer::new();
+    rules::analyze(&mut analyzer);
     let mut optimizer = Optimizer::new();
     rules::optimize(&mut optimizer);
     let physical = rules::physical(&PhysicalOptimizer::new().rules)
@@ -115,6 +117,7 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_config(config)
         .with_runtime_env(Arc::new(runtime.build().map_err(from_datafusion)?))
         .with_default_features()
+        .with_analyzer_rules(analyzer.rules)
         .with_analyzer_rule(Arc::new(WritesAsNodes))
         .with_optimizer_rules(optimizer.rules)
         .with_query_planner(Arc::new(Planner))

@@ -63,6 +63,7 @@ impl Session {
         let mut builder = SessionStateBuilder::new_from_existing(state)
             .with_session_id(id)
             .with_physical_optimizer_rules(physical);
+        builder.analyzer().iter_mut().for_each(rules::analyze);
         builder.optimizer().iter_mut().for_each(rules::optimize);
         let mut state = builder.build();
         settle(state.config_mut().options_mut());

@@ -21,6 +21,7 @@ mod prepared;
 mod push;
 mod rows;
 mod rules;
+mod subquery;
 mod sys;
 mod temp;
 mod views;

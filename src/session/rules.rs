@@ -2,14 +2,24 @@
 
 use std::sync::Arc;
 
-use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 
 use super::outer::ForgetConstants;
 use super::push::PushFilters;
+use super::subquery::OneValue;
 use crate::table::{CarryParentFilters, ComparedInputs, PushOrderedLimit};
 
 pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
+
+/// Adds the rules of the analyzer, once.
+pub(super) fn analyze(analyzer: &mut Analyzer) {
+    let ours: Arc<dyn AnalyzerRule + Send + Sync> = Arc::new(OneValue);
+    if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {
+        analyzer.rules.push(ours);
+    }
+}
 
 /// Adds the rules of the optimizer, once, behind all that are there.
 pub(super) fn optimize(optimizer: &mut Optimizer) {

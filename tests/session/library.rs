@@ -363,6 +363,46 @@ async fn another_context_reads_the_site_and_cannot_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_installed_context_has_every_rule_that_a_session_has() {
+    let (_site, session) = demo("").await;
+    let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1));
+    let id = context.session_id();
+    session.install(&context).unwrap();
+    session.install_as(&context, "again").unwrap();
+    assert_eq!(context.session_id(), id);
+    let asked = async |sql: &str| texts(&context.sql(sql).await.unwrap().collect().await.unwrap());
+    // Each of these the engine gets wrong by itself.
+    for (sql, answer) in [
+        (
+            "SELECT coalesce(b.project_key, a.k) FROM (VALUES ('1'), ('2'), ('3')) a(k) LEFT JOIN (SELECT id, project_key \
+             FROM jsm.public.service_desks WHERE project_key = 'ITSM') b ON a.k = b.id ORDER BY b.project_key NULLS FIRST, a.k DESC LIMIT 1",
+            vec!["3"],
+        ),
+        (
+            "SELECT (SELECT id FROM jsm.public.service_desks WHERE id = '77') IS NULL",
+            vec!["true"],
+        ),
+        ("VALUES ((SELECT max(id) FROM jsm.public.service_desks))", vec!["3"]),
+        (
+            "SELECT x.parent FROM (VALUES ('FAC-4')) k(issue_key) JOIN (SELECT p.issue_key AS parent, c.issue_key AS child \
+             FROM jsm.public.issues p JOIN jsm.public.issues c ON c.parent_key = p.issue_key GROUP BY p.issue_key, c.issue_key) x \
+             ON x.child = k.issue_key",
+            vec!["HR-7"],
+        ),
+    ] {
+        assert_eq!(asked(sql).await, answer, "{sql}");
+    }
+    let bare = datafusion::execution::SessionStateBuilder::new_with_default_features()
+        .with_physical_optimizer_rules(Vec::new())
+        .build();
+    let error = session
+        .install(&SessionContext::new_with_state(bare))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("has no rule EnsureRequirements"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_was_prepared_before_a_change_is_not_answered_from_before() {
     let (_site, session) = demo("").await;
     rows(&session, "CREATE TABLE temp.x AS SELECT 1 AS a").await.unwrap();
