@@ -10,7 +10,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
-use super::{ParsedStatement, Rows, Session};
+use super::{Caps, ParsedStatement, Rows, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::from_datafusion;
 
@@ -132,7 +132,10 @@ impl Prepared {
     pub async fn run(&self, parameters: Parameters) -> Result<Rows> {
         let values = parameters.values(&self.statement.parameters)?;
         // It is planned again: a table of the scratch schema may be another one by now.
-        let rows = self.session.start(self.statement.clone(), values).await?;
+        let rows = self
+            .session
+            .start(self.statement.clone(), values, Caps::of(self.session.connection()))
+            .await?;
         let now = rows.schema();
         let same = now.fields().len() == self.schema.fields().len()
             && now.fields().iter().zip(self.schema.fields()).all(|(now, then)| {

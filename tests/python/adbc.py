@@ -905,6 +905,24 @@ def query_bind_dictionary(url, c):
     same(rows(c, "SELECT ? AS v", pa.record_batch({"v": values})), [("HR-1",), (None,), ("HR-1",)])
 
 
+@check
+def metadata_is_never_cut(url, c):
+    every = objects(c, depth="all")
+    with connect(url, MaxRows="5", MaxRequests="1") as small:
+        there = objects(small, depth="all")
+        same({schema: list(tables) for schema, tables in there.items()}, {schema: list(tables) for schema, tables in every.items()})
+        for table in ("requests", "issue_comments"):
+            columns = [column["column_name"] for column in there["public"][table]["table_columns"]]
+            assert len(columns) > 5, columns
+            same(columns, [column["column_name"] for column in every["public"][table]["table_columns"]])
+        same(list(objects(small, depth="tables", table_types_filter=["BASE TABLE"], table_name_filter="requests")["public"]), ["requests"])
+        # pandas looks for the table among all others, and would make it where it does not find it.
+        frame = pandas.DataFrame({"k": range(10)})
+        for _ in range(2):
+            frame.to_sql("kept", small, schema="temp", if_exists="append", index=False)
+        same(rows(small, "SELECT count(*) FROM temp.kept"), [(20,)])
+
+
 # The validation suites: ingestion
 
 TYPES = {
