@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod context;
 mod copy;
+pub(crate) mod exit;
 mod fit;
 mod guard;
 mod held;

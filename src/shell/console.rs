@@ -421,7 +421,7 @@ async fn read(begun: impl Future<Output = Result<Rows>>, output: &mut Output, nu
     while let Some(batch) = rows.next().await {
         let batch = batch?;
         count += batch.num_rows();
-        progress.pause(|| output.write(&batch))?;
+        progress.pause(|| output.write(batch))?;
     }
     drop(progress);
     output.end()?;
