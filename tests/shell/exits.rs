@@ -48,7 +48,7 @@ fn a_value_without_a_text_is_an_error_of_the_statement() {
         .zip(cases)
         .map(|(i, (value, _))| format!("SELECT {value} AS {}", column(i)))
         .collect();
-    let shown = format!("\\bail off\n{}", shown.join(";"));
+    let shown = format!("\\bail off\n{}", shown.join(";\n"));
     let numbers: Vec<String> = cases
         .iter()
         .map(|(value, _)| format!("SELECT CAST({value} AS BIGINT) AS n"))
