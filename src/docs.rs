@@ -28,6 +28,8 @@ fn generated_pages_are_current() {
         ("docs/procedures.md", procedures_markdown(&catalog)),
         ("docs/options.md", options_markdown()),
         ("docs/errors.md", errors_markdown()),
+        #[cfg(feature = "shell")]
+        ("docs/types.md", crate::shell::types_markdown()),
         ("schemas/schema.json", schema_json()),
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -625,5 +625,7 @@ fn hints_name_what_can_be_done_here() {
     );
 }
 
+#[path = "shell/exits.rs"]
+mod exits;
 #[path = "shell/prompt.rs"]
 mod prompt;

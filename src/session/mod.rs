@@ -5,6 +5,8 @@ mod check;
 mod context;
 mod copy;
 mod distinct;
+pub(crate) mod exit;
+mod fit;
 mod guard;
 mod held;
 mod ingest;
@@ -190,7 +192,16 @@ impl Session {
             ));
         }
         self.make_views().await?;
-        self.start(statement, None).await
+        self.start(statement, None, Caps::of(&self.shared.connection)).await
+    }
+
+    /// Runs a question that a front end itself has about tables and columns. The limits of the connection are for statements of its user:
+    /// metadata that were cut would look like tables and columns that there are not.
+    #[cfg(any(feature = "adbc", feature = "flight", feature = "shell"))]
+    pub(crate) async fn ask(&self, sql: &str) -> Result<Rows> {
+        let statement = self.statement(sql).await?;
+        self.make_views().await?;
+        self.start(statement, None, Caps::default()).await
     }
 
     /// Plans one statement, which may have parameters: `?`, `$1` or `$name`. Nothing runs; the site is asked at most for the columns of
@@ -245,19 +256,18 @@ impl Session {
     }
 
     /// Plans a statement with the values of its parameters, and starts it.
-    async fn start(&self, statement: ParsedStatement, values: Option<ParamValues>) -> Result<Rows> {
+    async fn start(&self, statement: ParsedStatement, values: Option<ParamValues>, caps: Caps) -> Result<Rows> {
         let number = self.shared.statements.fetch_add(1, Relaxed) + 1;
         event(self.shared.log.as_ref(), || {
             let sql = call::shown(&statement.statement, &self.shared.catalog);
             tracing::info!(target: "jsmql::sql", number, sql, "statement");
         });
-        let cost = Statement::new(number, self.shared.connection.max_requests());
+        let cost = Statement::new(number, caps.requests);
         let planner = self.planner(Some(cost.clone()));
-        let max_rows = self.shared.connection.max_rows();
         let catalog = self.shared.catalog.clone();
         let ending = self.ending(&statement, &cost);
         on_large_stack(async move {
-            let outcome = planner.start(statement.statement, values, max_rows, cost).await;
+            let outcome = planner.start(statement.statement, values, caps.rows, cost).await;
             match (outcome, ending) {
                 (Ok(rows), ending) => Ok(rows.told(ending)),
                 (Err(error), ending) => {
@@ -352,6 +362,23 @@ impl Session {
 
     pub(crate) fn client(&self) -> &Client {
         &self.shared.site.client
+    }
+}
+
+/// How much a statement may read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Caps {
+    rows: Option<usize>,
+    requests: Option<u64>,
+}
+
+impl Caps {
+    /// What the connection allows its user.
+    fn of(connection: &Connection) -> Self {
+        Self {
+            rows: connection.max_rows(),
+            requests: connection.max_requests(),
+        }
     }
 }
 

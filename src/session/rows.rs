@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 
+use super::exit::Exit;
 use crate::error::{Error, Result};
 use crate::http::Statement;
 use crate::table::from_datafusion;
@@ -17,6 +18,7 @@ use crate::table::from_datafusion;
 /// The rows of a statement as a stream of batches. Dropping it cancels the statement and its requests.
 pub struct Rows {
     stream: SendableRecordBatchStream,
+    exit: Exit,
     statement: Arc<Statement>,
     /// Rows that may still be given, where `MaxRows` caps them.
     left: Option<usize>,
@@ -85,6 +87,7 @@ impl Meter {
 impl Rows {
     pub(super) fn new(stream: SendableRecordBatchStream, statement: Arc<Statement>, max_rows: Option<usize>) -> Self {
         Self {
+            exit: Exit::plain(&stream.schema()),
             stream,
             statement,
             left: max_rows,
@@ -98,9 +101,17 @@ impl Rows {
         Self { ending, ..self }
     }
 
-    /// Columns of the rows.
+    /// The same rows, with columns that are nullable where they were promised so when the statement was prepared.
+    pub(super) fn promised(self, promised: &Schema) -> Self {
+        Self {
+            exit: self.exit.promised(promised),
+            ..self
+        }
+    }
+
+    /// Columns of the rows, in plain encodings: no views, dictionaries or large variants, at any depth.
     pub fn schema(&self) -> SchemaRef {
-        self.stream.schema()
+        self.exit.schema()
     }
 
     /// Reads the cost of the statement while it runs.
@@ -126,6 +137,7 @@ impl Stream for Rows {
         let Poll::Ready(item) = self.stream.poll_next_unpin(context) else {
             return Poll::Pending;
         };
+        let item = item.map(|item| item.map_err(from_datafusion).and_then(|batch| self.exit.leave(batch)));
         if let Some(ending) = &mut self.ending {
             match &item {
                 Some(Ok(batch)) => ending.rows += batch.num_rows() as u64,
@@ -136,7 +148,6 @@ impl Stream for Rows {
         Poll::Ready(match item {
             None => None,
             Some(Err(error)) => {
-                let error = from_datafusion(error);
                 if let Some(ending) = &mut self.ending {
                     ending.failed(&error);
                 }

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::Session;
+use super::{Caps, Session};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One view, as the file has it.
@@ -57,7 +57,10 @@ impl Session {
                 let made = async {
                     let text = format!("CREATE VIEW temp.{} AS {}", name.to_lowercase(), view.query);
                     let statement = self.statement(&text).await?;
-                    self.start(statement, None).await?.try_for_each(|_| async { Ok(()) }).await
+                    self.start(statement, None, Caps::default())
+                        .await?
+                        .try_for_each(|_| async { Ok(()) })
+                        .await
                 };
                 made.await.map_err(|error: Error| {
                     let message = format!("UserDefinedViews: the view {name}: {}", error.message());
