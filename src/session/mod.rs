@@ -42,7 +42,7 @@ use crate::sign_in::{Prompt, SignIn};
 use crate::table::Calls;
 use call::Procedures;
 pub use check::Findings;
-pub use copy::Copy;
+pub use copy::CopyTo;
 pub use ingest::{Ingest, IngestMode};
 use named::NamedStatements;
 use planner::{Planner, has_effects};
