@@ -45,7 +45,7 @@ impl Sessions {
         let mut clients = self.clients();
         let client = clients.get(key)?;
         if client.has_expired(&self.limits, now) {
-            clients.remove(key);
+            clients.remove(key).inspect(|client| client.end());
             return None;
         }
         client.touch(now);
@@ -94,10 +94,16 @@ impl Sessions {
         client.inspect(|client| client.end()).is_some()
     }
 
-    /// Forgets the sessions that nobody uses any more.
+    /// Ends the sessions that are over, and what still runs in them: nobody could cancel it any more.
     pub(super) fn sweep(&self) {
         let now = Instant::now();
-        self.clients().retain(|_, client| !client.has_expired(&self.limits, now));
+        self.clients().retain(|_, client| {
+            let is_over = client.has_expired(&self.limits, now);
+            if is_over {
+                client.end();
+            }
+            !is_over
+        });
     }
 
     /// Whether any client waits for the end of a statement.
@@ -136,4 +142,39 @@ fn make_room(clients: &mut HashMap<Key, Arc<Client>>, most: usize, counts: impl 
 fn full(most: usize) -> Error {
     Error::new(ErrorKind::Limit, format!("the server has {most} sessions, and takes no more"))
         .hint("close sessions that are not needed, or raise --max-sessions")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::client::Owner;
+    use super::super::handle::digest;
+    use super::*;
+    use crate::connection::Connection;
+    use crate::session::Session;
+
+    #[test]
+    fn what_runs_in_a_session_that_is_too_old_is_cancelled() {
+        let connection = Connection::parse("URL=http://127.0.0.1:9;User=a;APIToken=b", std::iter::empty()).unwrap();
+        let session = Session::open(connection).unwrap();
+        let limits = Limits {
+            life: Duration::ZERO,
+            ..Limits::default()
+        };
+        let sessions = Sessions::new(limits.clone());
+        let ends: [fn(&Sessions, &Key); 2] = [
+            |sessions, _| sessions.sweep(),
+            |sessions, key| assert!(sessions.find(key).is_none()),
+        ];
+        for end in ends {
+            let client = Client::new(session.clone(), Owner::User("a".into()), &limits);
+            let key = Key::Token(digest(&["a"]));
+            sessions.keep(key.clone(), client.clone()).unwrap();
+            let running = client.run().unwrap();
+            end(&sessions, &key);
+            assert!(running.cancelled.is_cancelled());
+            assert!(!sessions.are_busy());
+        }
+    }
 }

@@ -27,7 +27,11 @@ pub(super) struct Call<'c> {
     terms: &'c Terms,
     statement: &'c Arc<Statement>,
     endpoint: Endpoint,
-    started: Instant,
+    /// When it began to stand in line.
+    began: Instant,
+    /// When its first attempt began: from then on its time runs. Standing in line before that is the doing of other requests, which have
+    /// an end of their own, and a site that was never asked is not slow.
+    started: Option<Instant>,
     waited: Duration,
     attempts: u32,
     /// Tokens its retries took from the budget.
@@ -71,7 +75,8 @@ impl<'c> Call<'c> {
             terms,
             statement,
             endpoint: (request.method, Arc::clone(&request.template)),
-            started: Instant::now(),
+            began: Instant::now(),
+            started: None,
             waited: Duration::ZERO,
             attempts: 0,
             spent: 0,
@@ -95,7 +100,7 @@ impl<'c> Call<'c> {
                 saved: answer.saved,
                 body: answer.body,
                 attempts: self.attempts,
-                elapsed: self.started.elapsed(),
+                elapsed: self.began.elapsed(),
                 waited: self.waited,
             }),
             Err(failed) => Err(self.report(failed)),
@@ -146,6 +151,7 @@ impl<'c> Call<'c> {
 
     /// Sends the request once.
     async fn attempt(&mut self) -> Result<Answer, Failed> {
+        self.started.get_or_insert_with(Instant::now);
         let root = self.interruptible(self.shared.root()).await??;
         let mut wire = self.shared.wire(root, self.request, self.terms)?;
         if let Some(signer) = self.shared.options.authorization.signer() {
@@ -315,7 +321,7 @@ impl<'c> Call<'c> {
     /// Runs `work` until the statement is cancelled or the call's time is up; dropping `work` aborts it.
     async fn interruptible<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         let deadline = async {
-            match self.deadline() {
+            match self.started.and_then(|started| self.deadline(started)) {
                 Some(deadline) => sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
@@ -332,15 +338,14 @@ impl<'c> Call<'c> {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        self.shared
-            .options
-            .timeout
-            .and_then(|timeout| self.started.checked_add(timeout))
+    fn deadline(&self, started: Instant) -> Option<Instant> {
+        self.shared.options.timeout.and_then(|timeout| started.checked_add(timeout))
     }
 
+    /// Whether waiting until then takes longer than there is time. A silence that the site asks for counts as if the request had begun.
     fn too_late(&self, instant: Instant) -> bool {
-        self.deadline().is_some_and(|deadline| deadline <= instant)
+        let started = self.started.unwrap_or_else(Instant::now);
+        self.deadline(started).is_some_and(|deadline| deadline <= instant)
     }
 
     /// The error as the caller sees it: with its request, its table, and whether the outcome is in doubt.

@@ -112,15 +112,17 @@ pub(super) enum Builder {
 }
 
 impl Builder {
+    /// It grows with its rows: arrow's own defaults are for a thousand of them, and the answer to a write is one.
     pub(super) fn new(kind: Kind) -> Self {
+        let text = || StringBuilder::with_capacity(0, 0);
         match kind {
-            Kind::Text | Kind::Json => Self::Text(StringBuilder::new()),
-            Kind::Boolean => Self::Boolean(BooleanBuilder::new()),
-            Kind::Bigint => Self::Bigint(Int64Builder::new()),
-            Kind::Double => Self::Double(Float64Builder::new()),
-            Kind::Timestamp => Self::Timestamp(TimestampMillisecondBuilder::new().with_timezone("UTC")),
-            Kind::Date => Self::Date(Date32Builder::new()),
-            Kind::List => Self::List(ListBuilder::new(StringBuilder::new())),
+            Kind::Text | Kind::Json => Self::Text(text()),
+            Kind::Boolean => Self::Boolean(BooleanBuilder::with_capacity(0)),
+            Kind::Bigint => Self::Bigint(Int64Builder::with_capacity(0)),
+            Kind::Double => Self::Double(Float64Builder::with_capacity(0)),
+            Kind::Timestamp => Self::Timestamp(TimestampMillisecondBuilder::with_capacity(0).with_timezone("UTC")),
+            Kind::Date => Self::Date(Date32Builder::with_capacity(0)),
+            Kind::List => Self::List(ListBuilder::with_capacity(text(), 0)),
         }
     }
 
@@ -187,4 +189,34 @@ pub(crate) fn arrow_schema(table: &Table, columns: &[usize]) -> SchemaRef {
             .map(|&column| arrow_field(&table.columns[column]))
             .collect::<Vec<_>>(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_one_row_is_small() {
+        for kind in [
+            Kind::Text,
+            Kind::Json,
+            Kind::Boolean,
+            Kind::Bigint,
+            Kind::Double,
+            Kind::Timestamp,
+            Kind::Date,
+            Kind::List,
+        ] {
+            for cell in [Cell::default(), {
+                let mut cell = Cell::default();
+                cell.set_text("Waiting for support");
+                cell
+            }] {
+                let mut builder = Builder::new(kind);
+                builder.append(&cell);
+                let size = builder.finish().get_array_memory_size();
+                assert!(size <= 640, "{kind:?}: {size} bytes");
+            }
+        }
+    }
 }

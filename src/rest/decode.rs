@@ -620,12 +620,16 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
         if let Some((level, label)) = &node.rows {
             state.begin_row(*level, label.as_deref());
         }
-        while let Some(child) = map.next_key_seed(KeySeed { node })? {
+        let mut next = 0;
+        while let Some(child) = map.next_key_seed(KeySeed { node, next })? {
             match child {
-                Some(index) => map.next_value_seed(NodeSeed {
-                    node: &node.children[index].1,
-                    state: &mut *state,
-                })?,
+                Some(index) => {
+                    next = index + 1;
+                    map.next_value_seed(NodeSeed {
+                        node: &node.children[index].1,
+                        state: &mut *state,
+                    })?;
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -714,6 +718,8 @@ impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
 /// Position of a key among the children, without copying the key.
 struct KeySeed<'a> {
     node: &'a Node,
+    /// The child that is expected.
+    next: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
@@ -732,7 +738,7 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok(self.node.children.iter().position(|(name, _)| name == key))
+        Ok(self.node.child(key, self.next))
     }
 }
 

@@ -29,6 +29,7 @@ mod temp;
 mod views;
 mod wildcard;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -37,6 +38,7 @@ use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as SqlStatement;
+use futures::FutureExt;
 use tracing::instrument::WithSubscriber;
 
 use crate::connection::Connection;
@@ -48,7 +50,7 @@ use crate::sign_in::{Prompt, SignIn};
 use crate::table::Calls;
 use call::Procedures;
 pub use check::Findings;
-pub use copy::Copy;
+pub use copy::CopyTo;
 pub use ingest::{Ingest, IngestMode};
 use named::NamedStatements;
 use planner::{Planner, has_effects};
@@ -422,19 +424,15 @@ impl std::fmt::Display for ParsedStatement {
 /// Stack for parsing and planning: both recurse as deep as the statement nests.
 const STACK: usize = 256 << 20;
 
-/// Runs on a thread with a large stack: a long chain of operators would overflow that of a worker and abort the process.
-async fn on_large_stack<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    let handle = tokio::runtime::Handle::current();
-    std::thread::Builder::new()
-        .name("jsmql-plan".into())
-        .stack_size(STACK)
-        .spawn(move || {
-            // Nobody waits any more when the statement was cancelled.
-            let _ = sender.send(handle.block_on(work));
-        })
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot start the planning thread: {error}")))?;
-    receiver
-        .await
-        .map_err(|_| Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement"))?
+/// Runs with a large stack: a deep statement would overflow that of a worker and abort the process.
+///
+/// # Design
+/// The stack is there while the work is polled and not while it waits, so there are never more of them than threads that work, and who
+/// drops the future ends the work. A thread for each statement had neither; threads of our own would be lost in a process that forks.
+async fn on_large_stack<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut work = std::pin::pin!(work);
+    let polled = std::future::poll_fn(|context| stacker::grow(STACK, || work.as_mut().poll(context)));
+    // Also where there is no memory for the stack.
+    let done = AssertUnwindSafe(polled).catch_unwind().await;
+    done.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement")))
 }

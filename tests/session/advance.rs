@@ -79,3 +79,22 @@ async fn how_many_requests_are_needed_is_known_where_the_list_is() {
     let (known, sent) = expected("SELECT issue_key, summary, description FROM issues").await;
     assert!(known > 2 && known == sent, "{known} expected, {sent} sent");
 }
+
+/// Statements that stand in line for the only place are not late: the site was not asked for them yet.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn standing_in_line_is_no_timeout() {
+    let site = DemoSite::start(DemoOptions {
+        latency: Duration::from_millis(200),
+        ..DemoOptions::default()
+    })
+    .await
+    .unwrap();
+    let session = open(&format!(
+        "URL={};User={USER};APIToken={TOKEN};MaxConcurrency=1;Timeout=1",
+        site.url()
+    ));
+    let all = (1..=10).map(|_| rows(&session, "SELECT count(*) FROM service_desks"));
+    for answer in futures::future::join_all(all).await {
+        answer.unwrap();
+    }
+}

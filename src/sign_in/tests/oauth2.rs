@@ -506,7 +506,7 @@ async fn a_login_through_a_browser_on_loopback() {
         crate::sign_in::store::Store::new(&crate::connection::TokenPlace::Memory("login".into()), &url, "client", None).unwrap();
     let user = tokio::spawn(async move {
         let pending = loop {
-            match store.load().unwrap().and_then(|tokens| tokens.pending) {
+            match store.load().await.unwrap().and_then(|tokens| tokens.pending) {
                 Some(pending) => break pending,
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
