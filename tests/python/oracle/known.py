@@ -1,0 +1,18 @@
+"""What is known and why: constructs that are not generated, and errors that only some ways give.
+
+A line here is a debt: it goes when its reason does.
+"""
+
+# Constructs that the generator leaves out, by the name that it asks for.
+SWITCHED_OFF = {
+    "scalar sub-select of a key": "one that finds no row counts as not NULL (A1)",
+}
+
+# Errors that one way may give alone: a fragment, and the reason.
+REFUSALS = {
+    "Physical plan does not support logical expression InSubquery": "IN with a sub-select has a value only in WHERE",
+    "HTTP 404": "a key that the site does not know is an error where a statement names it alone; where a join brings it, until B25",
+    "declared as non-nullable": "a scalar sub-select that finds no row counts as not NULL (A1)",
+    "Cannot access field at argument 1: type List": "a table whose name is that of an inner column cannot be named in a sub-select",
+    "Physical plan does not support logical expression Exists": "EXISTS has a value only in WHERE",
+}
