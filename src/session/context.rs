@@ -15,9 +15,11 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::membership::Membership;
 use super::outer::ForgetConstants;
 use super::sys::SysSchema;
 use super::temp::Scratch;
+use super::totals::ConditionsOnTotals;
 use crate::catalog::SiteSchema;
 use crate::connection::{Connection, Listing};
 use crate::error::Result;
@@ -117,6 +119,8 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_runtime_env(Arc::new(runtime.build().map_err(from_datafusion)?))
         .with_default_features()
         .with_analyzer_rule(Arc::new(WritesAsNodes))
+        .with_analyzer_rule(Arc::new(ConditionsOnTotals))
+        .with_analyzer_rule(Arc::new(Membership))
         .with_optimizer_rule(Arc::new(ComparedInputs))
         .with_query_planner(Arc::new(Planner))
         .with_physical_optimizer_rules(rules)

@@ -17,6 +17,8 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::ParsedStatement;
 use super::copy::query;
+use super::extent::Extent;
+use super::merged::Merged;
 use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
@@ -88,10 +90,16 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
         // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
         return Err(error);
     }
+    if let ControlFlow::Break(error) = inner.visit(&mut Extent::default()) {
+        return Err(error);
+    }
     if let ControlFlow::Break(error) = inner.visit(&mut Distinct) {
         return Err(error);
     }
     if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
+        return Err(error);
+    }
+    if let ControlFlow::Break(error) = inner.visit(&mut Merged) {
         return Err(error);
     }
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);

@@ -4,12 +4,15 @@ mod call;
 mod check;
 mod context;
 mod copy;
+mod extent;
 mod guard;
 mod held;
 mod ingest;
 mod install;
 #[cfg(feature = "flight")]
 pub(crate) mod listing;
+mod membership;
+mod merged;
 mod named;
 mod names;
 mod outer;
@@ -20,6 +23,7 @@ mod prepared;
 mod rows;
 mod sys;
 mod temp;
+mod totals;
 mod views;
 mod wildcard;
 
