@@ -1,5 +1,6 @@
 """Random queries: what stands in FROM, what is selected of it, and sub-selects inside of expressions."""
 
+import dataclasses
 import random
 
 from expressions import FORMS, Scope, Seen, column, constant, literal
@@ -109,7 +110,7 @@ class Maker:
             if left.sql.split(".")[-1] != column.sql:
                 form = "JOIN"
             elif sum(each.sql.split(".")[-1] == column.sql for each in scope) == 1:
-                how = self.random.choice(["JOIN", "LEFT JOIN", "FULL JOIN"])
+                how = self.weighed([("JOIN", 5), ("LEFT JOIN", 5), ("FULL JOIN", 1), ("RIGHT JOIN", 1)])
                 merged = Seen(column.sql, left.type, left.values)
                 rest = [each for each in (*scope, *theirs) if each.sql.split(".")[-1] != column.sql]
                 return node("source", made, f" {how} ", other, f" USING ({column.sql})"), Scope([merged, *rest])
@@ -134,12 +135,22 @@ class Maker:
         right = next(each for each in theirs if each.column == column)
         return made, Scope(theirs, scope), left, right
 
+    def tie(self, scope, theirs):
+        """A predicate that ties rows of a sub-select to those of the outer query by some columns that have values in common."""
+        ties = [(seen, other) for seen in scope if seen.column for other in theirs if (seen.column, other.column) in self.site.common]
+        return node("bool", "{0.sql} = {1.sql}".format(*self.random.choice(ties))) if ties else None
+
     def in_rows(self, scope, depth):
         if depth > 1 or not (found := self.about(scope)):
             return None
         made, theirs, left, right = found
         word = self.random.choice([" IN (", " IN (", " NOT IN ("])
-        query = self.selecting([Item("item", (node(right.type, right.sql),), "c1")], made, self.where(theirs, 2, 0.4))
+        where = self.where(theirs, 2, 0.4)
+        if self.chance(0.2) and (tie := self.tie(scope, theirs)):
+            where = series("where", (tie, *where.parts), joiner=" AND ", prefix=" WHERE ")
+        if self.chance(0.05):
+            left = dataclasses.replace(left, sql=literal(self, left.type, left.values).sql(None))
+        query = self.selecting([Item("item", (node(right.type, right.sql),), "c1")], made, where)
         return node("bool", "(", node(left.type, left.sql), word, query, "))")
 
     def exists(self, scope, depth):

@@ -22,7 +22,7 @@ TYPES = [
 MOST_ROWS = 3000
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Column:
     """A column of a table: what is known of its values."""
 
@@ -46,6 +46,7 @@ class Site:
         self.sizes = {name: rows.num_rows for name, rows in engines.rows.items()}
         self.deletable = [name for name, row in engines.writable.items() if row["deletable"] and self.sizes.get(name)]
         self.joins = self.pairs()
+        self.common = {(one, other) for pairs in self.joins.values() for one, other, _ in pairs}
 
     def columns(self, table, rows, asked):
         found = []
