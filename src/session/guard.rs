@@ -18,6 +18,8 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use super::ParsedStatement;
 use super::copy::query;
 use super::distinct::turn;
+use super::extent::Extent;
+use super::merged::Merged;
 use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
@@ -89,7 +91,13 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
         // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
         return Err(error);
     }
+    if let ControlFlow::Break(error) = inner.visit(&mut Extent::default()) {
+        return Err(error);
+    }
     if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
+        return Err(error);
+    }
+    if let ControlFlow::Break(error) = inner.visit(&mut Merged) {
         return Err(error);
     }
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);

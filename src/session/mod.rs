@@ -7,12 +7,15 @@ mod copy;
 mod distinct;
 pub(crate) mod exit;
 mod fit;
+mod extent;
 mod guard;
 mod held;
 mod ingest;
 mod install;
 #[cfg(feature = "flight")]
 pub(crate) mod listing;
+mod membership;
+mod merged;
 mod named;
 mod names;
 mod outer;
@@ -26,6 +29,7 @@ mod rules;
 mod subquery;
 mod sys;
 mod temp;
+mod totals;
 mod views;
 mod wildcard;
 

@@ -28,6 +28,9 @@ pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
     if error.hint_text().is_some() {
         return error;
     }
+    if let Some(error) = reworded(error.message()) {
+        return error;
+    }
     if let Some(name) = error
         .message()
         .strip_prefix("table '")
@@ -52,4 +55,19 @@ pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
         return error.hint("the statement nests too deeply; use WITH, or IN instead of OR");
     }
     error
+}
+
+/// Errors that the engine takes for its own, or words by its structures.
+fn reworded(message: &str) -> Option<Error> {
+    if let Some(at) = message.find("Failed to coerce types") {
+        let what = message[at..].split(". ").next().unwrap_or_default();
+        return Some(Error::new(ErrorKind::Statement, what).hint("cast one side to the type of the other: CAST(… AS …)"));
+    }
+    for (node, what) in [("InSubquery(", "IN with a subquery"), ("Exists(", "EXISTS")] {
+        if message.contains("does not support logical expression") && message.contains(node) {
+            let hint = "as a value, write (SELECT count(*) FROM … WHERE …) > 0";
+            return Some(Error::new(ErrorKind::Unsupported, format!("{what} stands in WHERE, HAVING and ON only")).hint(hint));
+        }
+    }
+    None
 }

@@ -6,18 +6,22 @@ use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 
+use super::membership::Membership;
 use super::outer::ForgetConstants;
 use super::push::PushFilters;
 use super::subquery::OneValue;
+use super::totals::ConditionsOnTotals;
 use crate::table::{CarryParentFilters, ComparedInputs, PushOrderedLimit};
 
 pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: Arc<dyn AnalyzerRule + Send + Sync> = Arc::new(OneValue);
-    if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {
-        analyzer.rules.push(ours);
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 3] = [Arc::new(OneValue), Arc::new(ConditionsOnTotals), Arc::new(Membership)];
+    for ours in ours {
+        if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {
+            analyzer.rules.push(ours);
+        }
     }
 }
 
