@@ -34,7 +34,6 @@ mod shape;
 pub(crate) mod site;
 mod sweep;
 mod touched;
-#[cfg(any(feature = "adbc", feature = "flight"))]
 mod type_name;
 mod unit;
 pub(crate) mod value;
@@ -42,5 +41,4 @@ pub(crate) mod write;
 
 pub(crate) use cell::{arrow_field, arrow_schema};
 pub(crate) use jql::jql;
-#[cfg(any(feature = "adbc", feature = "flight"))]
 pub(crate) use type_name::type_name;

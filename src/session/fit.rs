@@ -28,6 +28,22 @@ impl Fit {
         Self { target, rows: 0 }
     }
 
+    /// An error where nothing but NULL of a column could become what the table has there: the engine plans no statement for that. The
+    /// rows tell which of them is the first.
+    pub(super) fn impossible(&self, rows: &Schema) -> Option<Error> {
+        let (field, target) = rows.fields().iter().find_map(|field| {
+            let target = self.target.field_with_name(field.name()).ok()?;
+            (!can_cast_types(field.data_type(), target.data_type())).then_some((field, target))
+        })?;
+        let message = format!(
+            "column {}: a value of {} is no {}",
+            field.name(),
+            field.data_type(),
+            type_name(target.data_type())
+        );
+        Some(Error::new(ErrorKind::Invalid, message).hint("leave the column out, or send values of its type"))
+    }
+
     /// Checks the next rows.
     ///
     /// # Errors

@@ -137,6 +137,10 @@ impl Session {
         let named = TableReference::partial(schema, table);
         let provider = with_names(Some(names), self.shared.context.table_provider(named)).await;
         let mut fit = Fit::new(provider.map_err(from_datafusion)?.schema());
+        if let Some(error) = fit.impossible(&columns) {
+            let checked = rows.try_for_each(|batch| std::future::ready(fit.check(&batch).map_err(to_datafusion)));
+            return Err(checked.await.map_or_else(from_datafusion, |()| error));
+        }
         let checked = rows.and_then(move |batch| {
             let fits = fit.check(&batch).map_err(to_datafusion);
             std::future::ready(fits.map(|()| batch))
