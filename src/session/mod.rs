@@ -106,17 +106,19 @@ impl Session {
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
         let catalog = Arc::new(Catalog::load(connection.schema_dir())?);
+        let redactor = Arc::new(crate::log::Redactor::of(&connection));
         #[cfg(feature = "otel")]
-        let reader = crate::http::spans(crate::log::Redactor::of(&connection))?;
+        let reader = crate::http::spans(redactor.clone())?;
         #[cfg(not(feature = "otel"))]
         let reader = None;
-        let log = crate::log::dispatch(&connection, reader)?;
+        let log = crate::log::dispatch(&connection, &redactor, reader)?;
         let views = Views::read(connection.views_file())?;
         for warning in connection.warnings() {
             event(log.as_ref(), || tracing::warn!(target: "jsmql::auth", "{warning}"));
         }
         let options = ClientOptions {
             log: log.clone(),
+            redactor,
             scopes: catalog.scopes().clone(),
             tls: connection.tls().clone().into(),
             route: connection.route().clone(),
