@@ -56,11 +56,12 @@ pub(crate) struct Source {
 impl Catalog {
     /// The embedded schema files, and those of `directory` on top: a file there replaces the embedded one of the same name.
     pub(crate) fn load(directory: Option<&Path>) -> Result<Self> {
-        let mut sources: Vec<(String, String)> = EMBEDDED.iter().map(|&(path, text)| (path.into(), text.into())).collect();
+        let embedded: Vec<(String, String)> = EMBEDDED.iter().map(|&(path, text)| (path.into(), text.into())).collect();
+        let mut own = Vec::new();
         if let Some(directory) = directory {
-            read_directory(directory, "", &mut sources)?;
+            read_directory(directory, "", &mut own)?;
         }
-        compile::compile(&sources)
+        compile::compile(&embedded, &own)
     }
 
     /// Procedures in the order of their names.
