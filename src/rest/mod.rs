@@ -12,6 +12,7 @@ pub(crate) mod clause;
 mod decode;
 mod deliver;
 pub(crate) mod deployment;
+mod described;
 mod dry;
 mod encode;
 mod field;

@@ -27,7 +27,7 @@ pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Bulk, Encoding, Find, Form, Operation, Place};
-pub(crate) use procedure::{Action, Grants, Procedure, Step};
+pub(crate) use procedure::{Action, Expect, Grants, Procedure, Step};
 pub(crate) use scopes::Scopes;
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 

@@ -250,6 +250,7 @@ impl Session {
             tracing::info!(target: "jsmql::sql", number, sql, "statement");
         });
         let cost = Statement::new(number, self.shared.connection.max_requests());
+        self.shared.site.recent.push(cost.clone());
         let planner = self.planner(Some(cost.clone()));
         let max_rows = self.shared.connection.max_rows();
         let catalog = self.shared.catalog.clone();
