@@ -41,6 +41,9 @@ mod unit;
 pub(crate) mod value;
 pub(crate) mod write;
 
+#[cfg(test)]
+pub(crate) use adf::{MARKS, NODES};
+pub(crate) use adf::{from_markdown, to_markdown};
 pub(crate) use cell::{arrow_field, arrow_schema};
 pub(crate) use jql::jql;
 #[cfg(any(feature = "adbc", feature = "flight"))]

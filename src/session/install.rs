@@ -50,6 +50,9 @@ impl Session {
         let own = (self.shared.context.catalog("jsm"))
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the session has no catalog").hint("please report this"))?;
         settle(context.state_ref().write().config_mut().options_mut());
+        for function in super::documents::functions() {
+            context.register_udf(function);
+        }
         // Once, however many sites the context has.
         context.remove_optimizer_rule(ComparedInputs.name());
         context.add_optimizer_rule(Arc::new(ComparedInputs));
