@@ -204,6 +204,13 @@ impl Error {
         }))
     }
 
+    /// The same error with its words as `reworded` makes them.
+    pub(crate) fn reworded(mut self, reworded: impl Fn(&str) -> String) -> Self {
+        self.0.message = reworded(&self.0.message);
+        self.0.hint = self.0.hint.as_deref().map(reworded);
+        self
+    }
+
     /// What kind of failure this is.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind

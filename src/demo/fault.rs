@@ -48,6 +48,8 @@ kinds! {
     StaleSearch "stale-search" "A search does not see changes, except of issues that it is told to reconcile.";
     Nameless "nameless-refusal" "A search that is refused does not say because of what.";
     FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
+    OddFields "odd-fields" "The list of fields has an entry that is null, one without an id, one twice, and fields without a name or a type.";
+    Blocked "blocked" "The conditions of no transition are met.";
     ManyFields "many-fields" "The site has five thousand more custom fields.";
     DataCenter "data-center" "The site is a Data Center, which has no /rest/api/3.";
     Gone "gone" "The children of every third request answer 404, as if it had just been deleted.";

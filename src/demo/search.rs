@@ -339,7 +339,7 @@ pub(super) fn push_transitions(a: &mut Array, state: &State, ticket: &Ticket) {
             });
             o.flag("hasScreen", false);
             o.flag("isGlobal", false);
-            o.flag("isAvailable", true);
+            o.flag("isAvailable", !state.blocked);
         });
     }
 }

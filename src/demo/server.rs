@@ -65,6 +65,8 @@ impl Server {
         let faults = Faults::new(options.faults);
         let mut state = State::new(options.seed, options.requests, zone(&options.time_zone));
         state.gone = faults.include(Kind::FieldGone).then_some("customfield_10301");
+        state.odd_fields = faults.include(Kind::OddFields);
+        state.blocked = faults.include(Kind::Blocked);
         state.more_fields = if faults.include(Kind::ManyFields) { 5_000 } else { 0 };
         Self {
             url,

@@ -9,7 +9,8 @@ use arrow_flight::FlightData;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use futures::{Stream, StreamExt, TryStreamExt};
-use tonic::Status;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Status};
 
 use super::client::{Bound, Running};
 use super::status::in_stream;
@@ -24,6 +25,8 @@ pub(super) struct Run {
     prepared: Prepared,
     values: Values,
     rows: Option<Rows>,
+    /// What is worth knowing about the rows of the runs that have ended.
+    warnings: Vec<String>,
     running: Running,
 }
 
@@ -85,6 +88,7 @@ impl Run {
                 },
             },
             rows: None,
+            warnings: Vec::new(),
             running,
         };
         run.begin().await?;
@@ -123,6 +127,7 @@ impl Run {
                                 .hint("add a LIMIT to the statement, or start the server with a higher MaxRows"),
                         );
                     }
+                    self.warnings.extend(rows.meter().warnings());
                     self.rows = None;
                     self.begin().await?;
                 }
@@ -157,7 +162,7 @@ impl Run {
             let mut run = run?;
             match run.next().await {
                 Ok(Some(batch)) => Some((Ok(batch), Some(run))),
-                Ok(None) => None,
+                Ok(None) => Some((Err(trailer(&run.warnings)?.into()), None)),
                 Err(error) => Some((Err(in_stream(&error)), None)),
             }
         });
@@ -165,7 +170,7 @@ impl Run {
     }
 
     /// Runs to the end: how many rows the statement changed, -1 where it does not say.
-    async fn count(mut self) -> Result<i64> {
+    async fn count(mut self) -> Result<(i64, Vec<String>)> {
         let mut total = None;
         while let Some(batch) = self.next().await? {
             let counted = counted(&batch);
@@ -175,7 +180,8 @@ impl Run {
                 _ => Some(None),
             };
         }
-        Ok(total.flatten().filter(|_| self.prepared.has_effects()).unwrap_or(-1))
+        let count = total.flatten().filter(|_| self.prepared.has_effects()).unwrap_or(-1);
+        Ok((count, self.warnings))
     }
 }
 
@@ -217,14 +223,55 @@ pub(super) async fn within<T>(running: &Running, work: impl Future<Output = T>) 
     }
 }
 
-/// Runs a statement to its end: its columns and rows.
-pub(super) async fn done(statement: Bound, running: Running) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+/// What a statement that ran to its end has answered.
+pub(super) struct Done {
+    pub(super) schema: SchemaRef,
+    rows: Vec<RecordBatch>,
+    warnings: Vec<String>,
+}
+
+impl Done {
+    /// The rows as messages.
+    pub(super) fn stream(self) -> FlightStream {
+        let told = trailer(&self.warnings).map(|status| Err(status.into()));
+        encoded(self.schema, futures::stream::iter(self.rows.into_iter().map(Ok).chain(told)))
+    }
+}
+
+/// Runs a statement to its end.
+pub(super) async fn done(statement: Bound, running: Running) -> Result<Done> {
     let mut run = Run::start(statement, running).await?;
     let (schema, mut rows) = (run.schema(), Vec::new());
     while let Some(batch) = run.next().await? {
         rows.push(batch);
     }
-    Ok((schema, rows))
+    Ok(Done {
+        schema,
+        rows,
+        warnings: run.warnings,
+    })
+}
+
+/// Name of the trailing metadata with what is worth knowing about the rows: UTF-8, a line for each.
+const WARNINGS: &str = "jsmql-warnings-bin";
+
+/// Longest warnings that go into a trailer, in bytes: clients refuse metadata beyond 8 KiB.
+const LONGEST: usize = 4 << 10;
+
+/// The end of a call that went well, with warnings. None: there are none.
+pub(super) fn trailer(warnings: &[String]) -> Option<Status> {
+    let mut text = warnings.join("\n");
+    if text.is_empty() {
+        return None;
+    }
+    if text.len() > LONGEST {
+        let end = text.floor_char_boundary(LONGEST);
+        text.truncate(end);
+        text.push('…');
+    }
+    let mut metadata = MetadataMap::new();
+    metadata.insert_bin(WARNINGS, MetadataValue::from_bytes(text.as_bytes()));
+    Some(Status::with_metadata(Code::Ok, "", metadata))
 }
 
 /// Batches as messages.
@@ -241,7 +288,7 @@ pub(super) fn answer(batch: RecordBatch) -> FlightStream {
     encoded(batch.schema(), futures::stream::iter([Ok(batch)]))
 }
 
-/// Runs a statement to its end.
-pub(super) async fn count(statement: Bound, running: Running) -> Result<i64> {
+/// Runs a statement to its end: how many rows it changed, and what is worth knowing about them.
+pub(super) async fn count(statement: Bound, running: Running) -> Result<(i64, Vec<String>)> {
     Run::start(statement, running).await?.count().await
 }

@@ -1,6 +1,6 @@
 //! The sessions of a server, and how long they live.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -24,14 +24,40 @@ pub(super) enum Key {
 pub(super) struct Sessions {
     limits: Limits,
     clients: Mutex<HashMap<Key, Arc<Client>>>,
+    /// Those that made room for others, the latest last: who comes back is told.
+    pushed_out: Mutex<VecDeque<Key>>,
 }
+
+/// Sessions that are remembered after they made room for another.
+const REMEMBERED: usize = 1_000;
 
 impl Sessions {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
             clients: Mutex::default(),
+            pushed_out: Mutex::default(),
         }
+    }
+
+    /// Whether the session that was known by this made room for another.
+    pub(super) fn was_pushed_out(&self, key: &Key) -> bool {
+        self.pushed_out.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    fn push_out(&self, key: Key, client: &Client) {
+        client.end();
+        let mut pushed_out = self.pushed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if pushed_out.len() == REMEMBERED {
+            pushed_out.pop_front();
+        }
+        pushed_out.push_back(key);
+    }
+
+    /// Notes that a connection has closed: its own session ends, and the others that were used on it may make room.
+    pub(super) fn closed(&self, wire: u64) {
+        self.end(&Key::Wire(wire));
+        self.clients().values().for_each(|client| client.off(wire));
     }
 
     fn clients(&self) -> MutexGuard<'_, HashMap<Key, Arc<Client>>> {
@@ -64,18 +90,33 @@ impl Sessions {
             sessions_per_user: own,
             ..
         } = self.limits;
-        if !make_room(&mut clients, own, |other| other.owner == client.owner) {
+        if !self.make_room(&mut clients, own, |other| other.owner == client.owner) {
             return Err(Error::new(
                 ErrorKind::Limit,
                 format!("{} has {own} sessions, and may have no more", client.owner),
             )
             .hint("close sessions that are not needed, or raise --max-sessions-per-user"));
         }
-        if !make_room(&mut clients, sessions, |_| true) {
+        if !self.make_room(&mut clients, sessions, |_| true) {
             return Err(full(sessions));
         }
         clients.insert(key, client.clone());
         Ok(client)
+    }
+
+    /// Makes room for one more among the sessions that count, by ending that which was not used for longest. Whether there is room.
+    fn make_room(&self, clients: &mut HashMap<Key, Arc<Client>>, most: usize, counts: impl Fn(&Client) -> bool) -> bool {
+        let counted = clients.iter().filter(|(_, client)| counts(client));
+        if counted.clone().count() < most {
+            return true;
+        }
+        let spare = counted.filter(|(key, client)| is_spare(key, client));
+        let oldest = spare.min_by_key(|(_, client)| client.used()).map(|(key, _)| key.clone());
+        let Some((key, client)) = oldest.and_then(|key| clients.remove_entry(&key)) else {
+            return false;
+        };
+        self.push_out(key, &client);
+        true
     }
 
     /// An error if there is no room for another session: better said before a login is tried.
@@ -122,21 +163,7 @@ impl Sessions {
 /// Whether a session can be ended in favour of another: its client, if it is still there, must log in again. One that belongs to a
 /// connection goes with it.
 fn is_spare(key: &Key, client: &Client) -> bool {
-    matches!(key, Key::Token(_)) && client.is_spare()
-}
-
-/// Makes room for one more among the sessions that count, by ending that which was not used for longest. Whether there is room.
-fn make_room(clients: &mut HashMap<Key, Arc<Client>>, most: usize, counts: impl Fn(&Client) -> bool) -> bool {
-    let counted = clients.iter().filter(|(_, client)| counts(client));
-    if counted.clone().count() < most {
-        return true;
-    }
-    let spare = counted.filter(|(key, client)| is_spare(key, client));
-    let oldest = spare.min_by_key(|(_, client)| client.used()).map(|(key, _)| key.clone());
-    oldest
-        .and_then(|key| clients.remove(&key))
-        .inspect(|client| client.end())
-        .is_some()
+    !matches!(key, Key::Wire(_)) && client.is_spare()
 }
 
 fn full(most: usize) -> Error {

@@ -10,12 +10,14 @@ use super::throttle::{Scope, Throttle};
 use super::trace::{trace_answer, trace_attempt};
 use super::transport::{Failure, lost_error, unsent_error};
 use super::unknown::OutcomeUnknown;
-use super::{Proof, Request, Response, Safety, Statement, Terms};
+use super::{ClientOptions, Proof, Request, Response, Safety, Statement, Terms};
 use crate::error::{Error, ErrorKind, RequestContext, Result};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep_until};
+use url::Url;
 
 /// Longest trace id shown; real ones have 32 to 36 characters.
 const LONGEST_TRACE: usize = 64;
@@ -158,20 +160,26 @@ impl<'c> Call<'c> {
             let proof = self.interruptible(signer.proof(self.request.method, wire.url())).await??;
             let (name, value) = proof.header()?;
             wire.headers_mut().insert(name, value);
+            self.shared.options.redactor.learn(&proof.value);
             self.proof = Some(proof);
         }
         self.statement.spend()?;
         self.attempts += 1;
-        let mut entry = self.shared.log.begin(self.request, self.statement, self.attempts);
+        let mut entry = self.shared.begin(self.request, self.statement, self.attempts);
         let exchanged = self.interruptible(exchange(self.shared, wire, self.terms)).await;
         let (status, bytes, judged) = match exchanged {
             Ok(Ok(answer)) => (Some(answer.status), answer.bytes(), self.judge(answer)),
-            Ok(Err(failure)) => self.failed(failure),
+            Ok(Err((place, failure))) => self.failed(place, failure),
             Err(interrupted) => {
                 self.doubt = true;
                 (None, 0, Err(interrupted.into()))
             }
         };
+        // The site may repeat in its words what we have sent it.
+        let judged = judged.map_err(|failed| Failed {
+            error: failed.error.reworded(|words| self.shared.options.redactor.redacted(words)),
+            ..failed
+        });
         let error = judged.as_ref().err().map(|failed| failed.error.message().to_owned());
         let (statement, elapsed) = (self.statement.number(), entry.elapsed());
         trace_attempt(
@@ -192,9 +200,9 @@ impl<'c> Call<'c> {
         trace_answer(&answer);
         self.status = Some(answer.status);
         let trace_id = answer.header("x-arequestid").or_else(|| answer.header("atl-traceid"));
-        self.trace_id = trace_id.map(|id| id.chars().take(LONGEST_TRACE).collect());
-        self.locked = refusal::is_locked(&answer);
         let options = &self.shared.options;
+        self.trace_id = trace_id.map(|id| options.redactor.redacted(id).chars().take(LONGEST_TRACE).collect());
+        self.locked = refusal::is_locked(&answer);
         if (200..300).contains(&answer.status) || self.terms.accepts.contains(&answer.status) {
             if let Some(error) = refusal::unusable(&answer, self.terms, options) {
                 self.doubt = true;
@@ -233,18 +241,26 @@ impl<'c> Call<'c> {
     }
 
     /// Looks at an attempt without a whole answer: its status, bytes and failure.
-    fn failed(&mut self, failure: Failure) -> (Option<u16>, usize, Result<Answer, Failed>) {
-        let options = &self.shared.options;
+    fn failed(&mut self, place: Option<Url>, failure: Failure) -> (Option<u16>, usize, Result<Answer, Failed>) {
+        // The error names the host that failed, not the site that has sent us there.
+        let is_elsewhere = place.is_some();
+        let options = match place {
+            Some(base) => Cow::Owned(ClientOptions {
+                base,
+                ..self.shared.options.clone()
+            }),
+            None => Cow::Borrowed(&self.shared.options),
+        };
         let (status, bytes, outcome, error, cause) = match failure {
             Failure::Unsent(cause) => {
                 let trouble = self.shared.bridge.as_ref().and_then(Bridge::trouble);
-                let error = trouble.unwrap_or_else(|| unsent_error(options, &cause));
+                let error = trouble.unwrap_or_else(|| unsent_error(&options, is_elsewhere, &cause));
                 // A proxy that does not accept an account is not asked again: it may count the failures.
                 let outcome = (error.kind() != ErrorKind::Authentication).then_some(Outcome::Unsent);
                 (None, 0, outcome, error, Some(cause))
             }
             Failure::Lost { status, error: cause } => (status, 0, Some(Outcome::Lost), lost_error(status, &cause), Some(cause)),
-            Failure::TooLarge { status, bytes } => (Some(status), bytes, None, refusal::too_large(options), None),
+            Failure::TooLarge { status, bytes } => (Some(status), bytes, None, refusal::too_large(&options), None),
             Failure::Unkept(error) => (Some(200), 0, None, error, None),
         };
         self.status = status;

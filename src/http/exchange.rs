@@ -12,6 +12,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, LOCATION};
 use std::path::Path;
 use tokio::io::AsyncWriteExt;
+use url::Url;
 
 /// Redirects that lead to a file at most.
 const MOST_HOPS: usize = 3;
@@ -65,10 +66,23 @@ impl Answer {
 
 /// Sends `request` and reads the answer: of a 2xx into the file that the terms name, or at most as many decompressed bytes as the
 /// options allow.
-pub(super) async fn exchange(shared: &Shared, request: reqwest::Request, terms: &Terms) -> Result<Answer, Failure> {
+///
+/// # Errors
+/// With the address of another host, where it is that which failed.
+pub(super) async fn exchange(
+    shared: &Shared,
+    request: reqwest::Request,
+    terms: &Terms,
+) -> Result<Answer, (Option<Url>, Failure)> {
+    let mut place = None;
+    let answer = carried(shared, request, terms, &mut place).await;
+    answer.map_err(|failure| (place, failure))
+}
+
+async fn carried(shared: &Shared, request: reqwest::Request, terms: &Terms, place: &mut Option<Url>) -> Result<Answer, Failure> {
     let response = shared.http.execute(request).await.map_err(Failure::sending)?;
     let response = match &terms.save {
-        Some(_) => elsewhere(shared, response).await?,
+        Some(_) => elsewhere(shared, response, place).await?,
         None => response,
     };
     let status = response.status().as_u16();
@@ -92,14 +106,19 @@ pub(super) async fn exchange(shared: &Shared, request: reqwest::Request, terms: 
 
 /// Follows the way to where the site keeps a file. Another origin hears nothing of our credentials, and is never asked in the clear
 /// where the site is not; what is not followed is an answer like any other.
-async fn elsewhere(shared: &Shared, mut response: reqwest::Response) -> Result<reqwest::Response, Failure> {
+async fn elsewhere(
+    shared: &Shared,
+    mut response: reqwest::Response,
+    place: &mut Option<Url>,
+) -> Result<reqwest::Response, Failure> {
     for _ in 0..MOST_HOPS {
         let target = response
             .headers()
             .get(LOCATION)
             .filter(|_| response.status().is_redirection())
             .and_then(|value| response.url().join(value.to_str().ok()?).ok());
-        let Some(target) = target.filter(|target| !refusal::is_login(target)) else {
+        // Files have names of any kind, so the path says nothing about what will come.
+        let Some(target) = target.filter(|target| !target.host_str().is_some_and(refusal::is_login_host)) else {
             break;
         };
         let base = &shared.options.base;
@@ -111,6 +130,7 @@ async fn elsewhere(shared: &Shared, mut response: reqwest::Response) -> Result<r
         if target.scheme() != "https" && target.scheme() != base.scheme() || !target.username().is_empty() {
             break;
         }
+        *place = (target.origin() != base.origin()).then(|| target.clone());
         let request = reqwest::Request::new(reqwest::Method::GET, target);
         response = http.execute(request).await.map_err(Failure::sending)?;
     }

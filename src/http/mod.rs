@@ -24,6 +24,7 @@ mod log;
 mod options;
 #[cfg(feature = "otel")]
 mod otlp;
+mod recent;
 mod refusal;
 mod request;
 mod response;
@@ -50,11 +51,12 @@ pub use log::LoggedRequest;
 pub(crate) use options::{ClientOptions, Locator};
 #[cfg(feature = "otel")]
 pub(crate) use otlp::spans;
+pub(crate) use recent::Recent;
 pub(crate) use refusal::is_scope_error;
 pub(crate) use request::{Method, Request, Safety};
 pub(crate) use response::Response;
 pub(crate) use retry::RetryPolicy;
-pub(crate) use statement::{OpenEnd, Statement};
+pub(crate) use statement::{Misfit, OpenEnd, Statement};
 pub(crate) use terms::{Content, Terms, Upload};
 pub(crate) use unknown::is_outcome_unknown;
 pub(crate) use wire::{Wire, WireAnswer, WireRequest};

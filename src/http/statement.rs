@@ -7,6 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// A value of a row that was read and did not fit its column, so that it is NULL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// The values of the key of the row, as far as they were read.
+    pub(crate) key: String,
+    pub(crate) column: String,
+    /// What the answer had, in words.
+    pub(crate) what: String,
+}
+
 /// The budget, counters and cancellation of one statement; shared by all its requests.
 #[derive(Debug)]
 pub(crate) struct Statement {
@@ -22,6 +32,8 @@ pub(crate) struct Statement {
     waited_micros: AtomicU64,
     rows: AtomicU64,
     warnings: Mutex<BTreeMap<String, u64>>,
+    /// By table; `None` where nobody asks for them.
+    misfits: Mutex<Option<BTreeMap<String, Vec<Misfit>>>>,
 }
 
 impl Statement {
@@ -40,6 +52,7 @@ impl Statement {
             waited_micros: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             warnings: Mutex::default(),
+            misfits: Mutex::default(),
         })
     }
 
@@ -121,6 +134,30 @@ impl Statement {
             .iter()
             .map(|(text, count)| text.replacen("{}", &count.to_string(), 1))
             .collect()
+    }
+
+    /// Keeps which rows had a value that did not fit, from now on: the statement writes what it reads.
+    pub(crate) fn keep_misfits(&self) {
+        self.misfits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_default();
+    }
+
+    /// Notes rows of a table with values that did not fit.
+    pub(crate) fn note_misfits(&self, table: &str, rows: Vec<Misfit>) {
+        if let (Some(kept), false) = (
+            self.misfits.lock().unwrap_or_else(PoisonError::into_inner).as_mut(),
+            rows.is_empty(),
+        ) {
+            kept.entry(table.to_owned()).or_default().extend(rows);
+        }
+    }
+
+    /// The values that did not fit, by table.
+    pub(crate) fn misfits(&self) -> BTreeMap<String, Vec<Misfit>> {
+        let kept = self.misfits.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clone().unwrap_or_default()
     }
 
     /// Cancels it: requests in flight are aborted, later ones are refused. For ever.

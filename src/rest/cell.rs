@@ -16,9 +16,22 @@ use crate::schema::{Column, Kind, Table};
 pub(crate) struct Cell {
     state: State,
     text: String,
-    list: Vec<String>,
+    list: Vec<Option<String>>,
     /// Position of the path that gave the value, where a column has several.
     pub(super) preference: usize,
+    /// What the answer had in its place, where that did not fit the column.
+    misfit: Option<(Odd, Box<str>)>,
+}
+
+/// What of a value is odd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Odd {
+    /// It is of another type than its column, and NULL.
+    Value,
+    /// So are elements of it.
+    Element,
+    /// Parts of it cannot be shown.
+    Part,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -36,6 +49,16 @@ impl Cell {
     pub(super) fn clear(&mut self) {
         self.state = State::Null;
         self.preference = usize::MAX;
+        self.misfit = None;
+    }
+
+    /// Remembers that something of the value is odd: what the answer had, in words.
+    pub(super) fn note_misfit(&mut self, odd: Odd, what: &str) {
+        self.misfit = Some((odd, what.into()));
+    }
+
+    pub(super) fn misfit(&self) -> Option<(Odd, &str)> {
+        self.misfit.as_ref().map(|(odd, what)| (*odd, what.as_ref()))
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -60,7 +83,7 @@ impl Cell {
         self.state = State::Boolean(value);
     }
 
-    pub(super) fn set_list(&mut self) -> &mut Vec<String> {
+    pub(super) fn set_list(&mut self) -> &mut Vec<Option<String>> {
         self.list.clear();
         self.state = State::List;
         &mut self.list
@@ -83,7 +106,7 @@ impl Cell {
     }
 
     /// Values of a list.
-    pub(super) fn items(&self) -> &[String] {
+    pub(super) fn items(&self) -> &[Option<String>] {
         if self.state == State::List { &self.list } else { &[] }
     }
 
@@ -142,7 +165,9 @@ impl Builder {
             (Self::Date(builder), State::Integer(value)) => builder.append_option(i32::try_from(value).ok()),
             (Self::Date(builder), _) => builder.append_null(),
             (Self::List(builder), State::List) => {
-                cell.list.iter().for_each(|item| builder.values().append_value(item));
+                cell.list
+                    .iter()
+                    .for_each(|item| builder.values().append_option(item.as_ref()));
                 builder.append(true);
             }
             (Self::List(builder), _) => builder.append_null(),

@@ -12,6 +12,7 @@ pub(crate) mod clause;
 mod decode;
 mod deliver;
 pub(crate) mod deployment;
+mod described;
 mod dry;
 mod encode;
 mod field;
@@ -39,6 +40,9 @@ mod unit;
 pub(crate) mod value;
 pub(crate) mod write;
 
+#[cfg(test)]
+pub(crate) use adf::{MARKS, NODES};
+pub(crate) use adf::{from_markdown, to_markdown};
 pub(crate) use cell::{arrow_field, arrow_schema};
 pub(crate) use jql::jql;
 pub(crate) use type_name::type_name;

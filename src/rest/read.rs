@@ -13,6 +13,7 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::cell::Odd;
 use super::decode::{Check, Cut, Decoder, PageInfo};
 use super::deployment;
 use super::pages::{self, Next};
@@ -416,14 +417,21 @@ impl Reader {
 
     /// Says which values could not be read.
     pub(super) fn note_misfits(&self, page: &mut PageInfo) {
-        for (column, count) in std::mem::take(&mut page.misfits) {
+        for ((column, odd), count) in std::mem::take(&mut page.misfits) {
             self.scope.stats.misfits.fetch_add(count, Relaxed);
-            let text = format!(
-                "{}: {{}} values of {column} are of another type than the column, and NULL",
-                self.read.table.name
-            );
+            let table = &self.read.table.name;
+            let text = match odd {
+                Odd::Value => format!("{table}: {{}} values of {column} are of another type than the column, and NULL"),
+                Odd::Element => {
+                    format!("{table}: {{}} values of {column} have elements of another type than the column, which are NULL")
+                }
+                Odd::Part => format!("{table}: {{}} values of {column} have parts that cannot be shown; the JSON has them"),
+            };
             self.scope.statement.warn(text, count);
         }
+        self.scope
+            .statement
+            .note_misfits(&self.read.table.name, std::mem::take(&mut page.odd));
     }
 
     async fn decode(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo, Stop> {

@@ -15,7 +15,7 @@ use super::pace::Paces;
 use super::plan::{Call, Context, Sizes};
 use super::touched::Touched;
 use super::value::Value;
-use crate::http::{Client, Granting};
+use crate::http::{Client, Granting, Recent};
 use crate::schema::{Column, Format, Table};
 
 /// What the connection says about writing.
@@ -58,6 +58,8 @@ pub(crate) struct Site {
     pub(crate) writing: Writing,
     /// What became of the rows of the last write.
     pub(crate) writes: WriteLog,
+    /// The newest statements.
+    pub(crate) recent: Recent,
     paces: Mutex<Paces>,
     touched: Mutex<Touched>,
     sizes: Mutex<HashMap<String, usize>>,
@@ -86,6 +88,7 @@ impl Site {
             desks,
             writing,
             writes: WriteLog::default(),
+            recent: Recent::default(),
             paces: Mutex::default(),
             touched: Mutex::default(),
             sizes: Mutex::default(),

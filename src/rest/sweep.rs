@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::decode::{Check, Cut, Decoder, PageInfo};
+use super::field;
 use super::jql::{Condition, Unknown, among, clause_of, jql, literal};
 use super::plan::{Known, Question, plan};
 use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open};
@@ -40,14 +41,15 @@ const FEW_CUT: usize = 2;
 #[serde(rename_all = "camelCase")]
 pub(super) struct IdPage {
     pub(super) issues: Vec<IdAndKey>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::word")]
     next_page_token: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::truth")]
     is_last: Option<bool>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct IdAndKey {
+    #[serde(deserialize_with = "field::id")]
     pub(super) id: String,
     pub(super) key: String,
 }

@@ -2,8 +2,8 @@
 //!
 //! All rows are known and checked before the first request: a write never reads what it has written, a wrong value spoils nothing, and
 //! limits are kept or the statement fails before it starts. Then requests go out one by one in the order of the rows
-//! (`OnRowError=stop`), or to several parents at a time and in order for each of them (`continue`). Every row ends in one of four
-//! outcomes; see [`outcome`](super::outcome).
+//! (`OnRowError=stop`), or to several parents at a time and in order for each of them (`continue`). Every row ends in one
+//! outcome; see [`outcome`](super::outcome).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -54,6 +54,8 @@ pub(crate) struct Write {
     /// Those of them that are set, where rows are changed.
     pub(crate) set: Vec<usize>,
     pub(crate) output: Output,
+    /// Nothing but the rows themselves is read: no other rows, and no other tables.
+    pub(crate) alone: bool,
 }
 
 impl Write {
@@ -173,6 +175,7 @@ impl<'a> Writer<'a> {
         let table = &self.write.table;
         let mut given = vec![None; table.columns.len()];
         let mut problem = wrong.cloned();
+        let mut hint = "correct the value and write the row again".to_owned();
         for (position, &index) in self.write.columns.iter().enumerate() {
             let column = &table.columns[index];
             let value = Value::read(column, batch.column(position), row);
@@ -194,10 +197,14 @@ impl<'a> Writer<'a> {
         }
         if problem.is_none() {
             problem = self.missing(&given);
+            if let Some((along, wanted)) = problem.as_ref().and_then(|_| self.wants(&given)) {
+                problem = Some(format!("{along} is set only along with {wanted}, which is not given"));
+                hint = format!("add {wanted} to SET, or leave {along} out");
+            }
         }
         Row {
             given,
-            problem: problem.map(|what| Error::new(ErrorKind::Statement, what).hint("correct the value and write the row again")),
+            problem: problem.map(|what| Error::new(ErrorKind::Statement, what).hint(hint)),
         }
     }
 
@@ -232,6 +239,17 @@ impl<'a> Writer<'a> {
             }
         }
         None
+    }
+
+    /// A column that is set, and the one that the site wants along with it and that is not set.
+    fn wants(&self, given: &[Option<Value>]) -> Option<(&str, &str)> {
+        let name = |column: usize| self.write.table.columns[column].name.as_str();
+        let is_update = self.write.change == Change::Update;
+        self.operations.iter().filter(|_| is_update).find_map(|operation| {
+            let wanted = operation.required.iter().find(|&&column| given[column].is_none())?;
+            let along = self.write.set.iter().find(|&&column| operation.sets(column))?;
+            Some((name(*along), name(*wanted)))
+        })
     }
 
     /// A row that was read several times is written once.
@@ -344,21 +362,43 @@ impl<'a> Writer<'a> {
                 if let (Some(error), Output::Rows) = (unread, self.write.output) {
                     self.trouble(rows[0], error);
                 }
-                if let (Some(answer), [row]) = (answer, rows) {
-                    self.touch_answered(&answer);
-                    if let Some(key) = self.new_key(&answer) {
-                        self.ledger.note_key(*row, key);
-                    }
-                    self.answers
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(*row, answer);
-                }
-                return;
+                return self.keep(rows, answer);
             }
             Fate::Gone => {
                 for &row in rows {
                     self.note(row, Outcome::Gone, None);
+                }
+                return;
+            }
+            Fate::Existed(answer) => {
+                let text = format!(
+                    "{}: {{}} rows were there already, and the site made nothing",
+                    self.write.table.name
+                );
+                self.scope.statement.warn(text, rows.len() as u64);
+                for &row in rows {
+                    self.note(row, Outcome::Existed, None);
+                }
+                return self.keep(rows, answer);
+            }
+            Fate::Shown(contradicted) => {
+                for &row in rows {
+                    self.note(row, Outcome::Applied, None);
+                }
+                if !contradicted.is_empty() {
+                    let shows = match self.write.change {
+                        Change::Delete => "still shows",
+                        Change::Insert | Change::Update => "does not show",
+                    };
+                    let what = format!("the site accepted the request, and its answer {shows} the row");
+                    let text = format!(
+                        "{}: {{}} rows were accepted by the site, whose answer {shows} them",
+                        self.write.table.name
+                    );
+                    self.scope.statement.warn(text, contradicted.len() as u64);
+                    for row in contradicted {
+                        self.ledger.note(row, Outcome::Contradicted, Some(what.clone()));
+                    }
                 }
                 return;
             }
@@ -373,6 +413,17 @@ impl<'a> Writer<'a> {
             self.stopped.store(true, Relaxed);
         }
         self.trouble(rows[0], error);
+    }
+
+    /// Remembers what the site answered to a row.
+    fn keep(&self, rows: &[usize], answer: Option<RecordBatch>) {
+        let (Some(answer), [row]) = (answer, rows) else { return };
+        self.touch_answered(&answer);
+        if let Some(key) = self.new_key(&answer) {
+            self.ledger.note_key(*row, key);
+        }
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.insert(*row, answer);
     }
 
     fn new_key(&self, answer: &RecordBatch) -> Option<String> {
@@ -434,6 +485,7 @@ impl<'a> Writer<'a> {
             let all: Vec<usize> = (0..self.write.table.columns.len()).collect();
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             let rows: Vec<RecordBatch> = (0..self.rows.len())
+                .filter(|&row| !self.ledger.is_contradicted(row))
                 .map(|row| {
                     let batch = match answers.remove(&row) {
                         Some(batch) => batch,

@@ -68,6 +68,9 @@ impl Session {
         let mut state = builder.build();
         settle(state.config_mut().options_mut());
         *context.state_ref().write() = state;
+        for function in super::documents::functions() {
+            context.register_udf(function);
+        }
         context.register_catalog(catalog, Arc::clone(&own));
         Ok(())
     }

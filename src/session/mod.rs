@@ -8,6 +8,7 @@ mod distinct;
 pub(crate) mod exit;
 mod extent;
 mod fit;
+mod documents;
 mod guard;
 mod held;
 mod ingest;
@@ -118,17 +119,19 @@ impl Session {
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
         let catalog = Arc::new(Catalog::load(connection.schema_dir())?);
+        let redactor = Arc::new(crate::log::Redactor::of(&connection));
         #[cfg(feature = "otel")]
-        let reader = crate::http::spans(crate::log::Redactor::of(&connection))?;
+        let reader = crate::http::spans(redactor.clone())?;
         #[cfg(not(feature = "otel"))]
         let reader = None;
-        let log = crate::log::dispatch(&connection, reader)?;
+        let log = crate::log::dispatch(&connection, &redactor, reader)?;
         let views = Views::read(connection.views_file())?;
         for warning in connection.warnings() {
             event(log.as_ref(), || tracing::warn!(target: "jsmql::auth", "{warning}"));
         }
         let options = ClientOptions {
             log: log.clone(),
+            redactor,
             scopes: catalog.scopes().clone(),
             tls: connection.tls().clone().into(),
             route: connection.route().clone(),
@@ -269,6 +272,7 @@ impl Session {
             tracing::info!(target: "jsmql::sql", number, sql, "statement");
         });
         let cost = Statement::new(number, caps.requests);
+        self.shared.site.recent.push(cost.clone());
         let planner = self.planner(Some(cost.clone()));
         let catalog = self.shared.catalog.clone();
         let ending = self.ending(&statement, &cost);

@@ -69,7 +69,7 @@ impl Planner {
                 statement => procedures.plan(state, statement).await,
             }
         };
-        let plan = with_names(names, planned).await?;
+        let plan = with_names(names, self.state.config().get_extension::<Statement>(), planned).await?;
         match plan {
             LogicalPlan::Statement(statement) if self.procedures.site.writing.served && sets_runtime(&statement) => {
                 let error = Error::new(ErrorKind::Permission, "the server's limits are not set by its clients");

@@ -32,7 +32,7 @@ impl Views {
             Error::new(ErrorKind::Option, format!("UserDefinedViews: {}: {what}", path.display()))
                 .hint("the file holds views: {\"my_view\": {\"query\": \"SELECT …\"}}")
         };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let text = crate::profile::text::read(path).map_err(wrong)?;
         let views: IndexMap<String, View> = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let plain = |name: &str| {
             let word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
