@@ -15,9 +15,12 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::lengths::IntervalsByLength;
+use super::moments::{MomentsInTheirUnit, Now};
 use super::outer::ForgetConstants;
 use super::sys::SysSchema;
 use super::temp::Scratch;
+use super::to_char;
 use crate::catalog::SiteSchema;
 use crate::connection::{Connection, Listing};
 use crate::error::Result;
@@ -116,6 +119,8 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_config(config)
         .with_runtime_env(Arc::new(runtime.build().map_err(from_datafusion)?))
         .with_default_features()
+        .with_analyzer_rule(Arc::new(MomentsInTheirUnit))
+        .with_analyzer_rule(Arc::new(IntervalsByLength))
         .with_analyzer_rule(Arc::new(WritesAsNodes))
         .with_optimizer_rule(Arc::new(ComparedInputs))
         .with_query_planner(Arc::new(Planner))
@@ -124,6 +129,8 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_physical_optimizer_rule(Arc::new(PushOrderedLimit))
         .build();
     let context = SessionContext::new_with_state(state);
+    context.register_udf(Now::function());
+    context.register_udf(to_char::function());
     let jsm = Schemas {
         all: MemoryCatalogProvider::new(),
         listing: connection.listing().clone(),

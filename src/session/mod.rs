@@ -8,18 +8,24 @@ mod guard;
 mod held;
 mod ingest;
 mod install;
+mod lengths;
+mod listed;
 #[cfg(feature = "flight")]
 pub(crate) mod listing;
+mod moments;
 mod named;
 mod names;
 mod outer;
+mod pattern;
 mod placeholder;
 mod planner;
 mod planning;
 mod prepared;
 mod rows;
+mod spelling;
 mod sys;
 mod temp;
+mod to_char;
 mod views;
 mod wildcard;
 
