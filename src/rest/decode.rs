@@ -469,7 +469,7 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
             return input.deserialize_any(ObjectVisitor { node, state });
         }
         let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
-        let direct = |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail));
+        let direct = |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail | Codec::LowerCase));
         match &node.leaves[..] {
             [] => input.deserialize_any(ObjectVisitor { node, state }),
             // What is taken from the place of rows is taken from each of them.
@@ -513,7 +513,7 @@ fn read_leaves(leaves: &[(usize, usize)], raw: &RawValue, state: &mut Decoder) -
             continue;
         }
         match codec {
-            None | Some(Codec::UrlTail) => {
+            None | Some(Codec::UrlTail | Codec::LowerCase) => {
                 serde_json::Deserializer::from_str(raw.get()).deserialize_any(LeafVisitor {
                     slot,
                     preference,
@@ -870,6 +870,7 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
         match slot.kind {
             Kind::Text => match slot.codec {
                 Some(Codec::UrlTail) => cell.set_text(url_tail(value)),
+                Some(Codec::LowerCase) => cell.set_text(&value.to_lowercase()),
                 _ => cell.set_text(value),
             },
             Kind::List => cell.set_list().push(Some(value.to_owned())),

@@ -16,7 +16,7 @@ use crate::schema::{Codec, Kind, SlaPart};
 /// Fills a cell by a codec; false when the value is not of the form that the codec reads. Parts of it that are not are noted in the cell.
 pub(super) fn read(cell: &mut Cell, kind: Kind, codec: &Codec, json: &str) -> bool {
     match codec {
-        Codec::UrlTail => false,
+        Codec::UrlTail | Codec::LowerCase => false,
         Codec::Adf => match serde_json::from_str::<Cow<'_, str>>(json) {
             Ok(text) => {
                 cell.set_text(&text);

@@ -697,6 +697,7 @@ fn codec_of(file: &ColumnFile) -> Result<Option<Codec>, String> {
     }
     Ok(file.codec.map(|codec| match codec {
         CodecFile::UrlTail => Codec::UrlTail,
+        CodecFile::LowerCase => Codec::LowerCase,
         CodecFile::Adf => Codec::Adf,
         CodecFile::Epoch => Codec::Epoch,
         CodecFile::Cascade => Codec::Cascade,

@@ -329,6 +329,8 @@ pub(super) enum FormatFile {
 pub(super) enum CodecFile {
     /// The last segment of a URL: ids that the API only gives inside links.
     UrlTail,
+    /// In lower case: keys that another API of the site writes so.
+    LowerCase,
     /// A document in the Atlassian Document Format as plain text.
     Adf,
     /// A moment as text, or as a number of milliseconds or, below 10¹¹, of seconds since 1970. For moments after 1973 alone.

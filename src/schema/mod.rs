@@ -387,6 +387,8 @@ impl Format {
 pub(crate) enum Codec {
     /// Last segment of a URL.
     UrlTail,
+    /// In lower case.
+    LowerCase,
     /// Text of a document.
     Adf,
     /// A moment as text, in milliseconds, or in seconds.

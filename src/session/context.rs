@@ -16,7 +16,6 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
-use super::documents;
 use super::rules;
 use super::sys::SysSchema;
 use super::temp::Scratch;
@@ -146,9 +145,7 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
     .map_err(from_datafusion)?;
     jsm.register_schema("temp", scratch.tables()).map_err(from_datafusion)?;
     context.register_catalog("jsm", Arc::new(jsm));
-    for function in documents::functions() {
-        context.register_udf(function);
-    }
+    rules::functions(&context);
     let shared = Arc::new(catalog.clone());
     for procedure in catalog.procedures() {
         let function = ProcedureFunction {

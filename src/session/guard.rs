@@ -11,7 +11,8 @@ use std::ops::ControlFlow;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{
-    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, Statement, TableFactor, Update, VisitMut, VisitorMut,
+    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, Ident, ObjectName, Set, Statement, TableFactor, Update, Value,
+    VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
@@ -23,6 +24,7 @@ use super::merged::Merged;
 use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
+use super::spelling::Spelling;
 use super::wildcard::Wildcards;
 use crate::connection::PseudoColumns;
 use crate::error::{Error, ErrorKind, Result};
@@ -87,6 +89,17 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
         return Err(Error::new(ErrorKind::Unsupported, "EXPLAIN of an EXPLAIN says nothing").hint("explain the statement itself"));
     }
     refuse(inner)?;
+    if let Statement::Set(set @ Set::SetTimeZone { .. }) = inner {
+        *set = Set::SingleAssignment {
+            scope: None,
+            hivevar: false,
+            variable: ObjectName::from(vec![Ident::new("timezone")]),
+            values: vec![Expr::value(Value::SingleQuotedString("UTC".into()))],
+        };
+    }
+    if let ControlFlow::Break(error) = inner.visit(&mut Spelling) {
+        return Err(error);
+    }
     if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
         // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
         return Err(error);
@@ -153,10 +166,42 @@ fn refuse(statement: &Statement) -> Result<()> {
             ),
             statement => return refuse(statement),
         },
+        Statement::Set(set) => return refuse_set(set),
         Statement::Query(query) if !query.locks.is_empty() => ("the site has no row locks", "leave out FOR UPDATE or FOR SHARE"),
         _ => return Ok(()),
     };
     Err(Error::new(ErrorKind::Unsupported, what).hint(hint))
+}
+
+/// Settings that the engine does not know, and the zone of the session: the columns of the site are in UTC, and texts that they are compared
+/// with are read so.
+fn refuse_set(set: &Set) -> Result<()> {
+    let zone = |value: &Expr| {
+        let value = value.to_string();
+        let name = value.trim_matches('\'').to_ascii_uppercase();
+        match name.as_str() {
+            "UTC" | "Z" | "GMT" | "ETC/UTC" | "+00:00" | "DEFAULT" | "LOCAL" => Ok(()),
+            _ => Err(
+                Error::new(ErrorKind::Unsupported, "the session is in UTC, as the site is").hint(format!(
+                    "write the zone where a moment is shown: created AT TIME ZONE {value}"
+                )),
+            ),
+        }
+    };
+    match set {
+        Set::SetTimeZone { value, .. } => zone(value),
+        Set::SingleAssignment { variable, values, .. } => {
+            let variable = variable.to_string().to_ascii_lowercase();
+            match matches!(variable.as_str(), "timezone" | "time.zone" | "datafusion.execution.time_zone") {
+                true => values.iter().try_for_each(zone),
+                false => Ok(()),
+            }
+        }
+        other => Err(
+            Error::new(ErrorKind::Unsupported, format!("the session has no such setting: {other}"))
+                .hint("SHOW ALL lists the settings; leave the statement out"),
+        ),
+    }
 }
 
 /// Why a definition is refused.

@@ -25,7 +25,7 @@ struct CommandLine {
     #[command(flatten)]
     site: SiteArgs,
     /// Run this SQL; may be repeated.
-    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    #[arg(short = 'c', long = "command", value_name = "SQL", allow_hyphen_values = true)]
     command: Vec<String>,
     /// Run the SQL of this file; may be repeated.
     #[arg(short = 'f', long = "file", value_name = "FILE")]
