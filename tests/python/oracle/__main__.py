@@ -125,7 +125,7 @@ def main():
         failed, with_rows, answered = [], 0, 0
         for number, tree, asked in made(make, given.count, oracle):
             if given.verbose:
-                print(number, tree.sql(oracle.engines.pushed.dialect), flush=True)
+                print(number, f"{time.monotonic() - begun:.0f} s", tree.sql(oracle.engines.pushed.dialect), flush=True)
             answers = oracle.answers(tree, asked)
             what = oracle.judge(tree, answers)
             if what == "refused":
