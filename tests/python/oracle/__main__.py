@@ -96,9 +96,9 @@ def requests(answer):
         if method == "PUT":
             rows.append((path, json.loads(body)["fields"]["summary"]))
         else:
-            # Rows that share a request stand in it in any order.
-            body = json.loads(body) if body else {}
-            rows.append((method, path, query, json.dumps({place: sorted(values) for place, values in body.items()})))
+            # Rows share requests in any order: each value of a list is a row of its own.
+            listed = [(place, value) for place, values in (json.loads(body) if body else {"": [None]}).items() for value in values]
+            rows.extend((method, path, query, *each) for each in listed)
     return Answer(rows=sorted(rows, key=str))
 
 
