@@ -97,8 +97,8 @@ def requests(answer):
             rows.append((path, json.loads(body)["fields"]["summary"]))
         else:
             # Rows share requests in any order: each value of a list is a row of its own.
-            listed = [(place, value) for place, values in (json.loads(body) if body else {"": [None]}).items() for value in values]
-            rows.extend((method, path, query, *each) for each in listed)
+            for place, values in (json.loads(body) if body else {"": None}).items():
+                rows.extend((method, path, query, place, value) for value in (values if isinstance(values, list) else [values]))
     return Answer(rows=sorted(rows, key=str))
 
 
