@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{
-    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, Ident, ObjectName, Set, Statement, TableFactor, Update, Value,
-    VisitMut, VisitorMut,
+    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, Ident, ObjectName, Query, Set, SetExpr, SetOperator,
+    SetQuantifier, Statement, TableFactor, Update, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
@@ -105,6 +105,9 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
         return Err(error);
     }
     if let ControlFlow::Break(error) = inner.visit(&mut Extent::default()) {
+        return Err(error);
+    }
+    if let ControlFlow::Break(error) = inner.visit(&mut Counted) {
         return Err(error);
     }
     if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
@@ -228,6 +231,34 @@ fn has_alias(delete: &Delete) -> bool {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
     from.iter()
         .any(|table| matches!(&table.relation, TableFactor::Table { alias: Some(_), .. }))
+}
+
+/// INTERSECT ALL and EXCEPT ALL, of which the engine counts only whether there is such a row.
+struct Counted;
+
+impl VisitorMut for Counted {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let mut bodies = vec![query.body.as_ref()];
+        while let Some(body) = bodies.pop() {
+            let SetExpr::SetOperation {
+                op,
+                set_quantifier,
+                left,
+                right,
+            } = body
+            else {
+                continue;
+            };
+            if *op != SetOperator::Union && matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName) {
+                let hint = "number equal rows on both sides by row_number() OVER (PARTITION BY …), and leave ALL out";
+                return ControlFlow::Break(Error::new(ErrorKind::Unsupported, format!("{op} ALL is not supported")).hint(hint));
+            }
+            bodies.extend([left.as_ref(), right.as_ref()]);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// Comparisons with the rows of a subquery. The engine mistakes a column of the subquery for one of the outer table where both have the

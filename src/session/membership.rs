@@ -36,6 +36,12 @@ impl AnalyzerRule for Membership {
                     filter.input,
                 )?)))
             }
+            LogicalPlan::Join(mut join) if join.filter.as_ref().map_or(Ok(false), has_membership)? => {
+                let rows = join.left.schema().join(join.right.schema())?;
+                let filter = join.filter.take();
+                join.filter = filter.map(|filter| condition(filter, &rows, true)).transpose()?;
+                Ok(Transformed::yes(LogicalPlan::Join(join)))
+            }
             plan => Ok(Transformed::no(plan)),
         })
         .data()
@@ -67,10 +73,11 @@ fn condition(expression: Expr, rows: &DFSchema, alone: bool) -> Result<Expr> {
             }
             inner => value(not(inner), rows),
         },
-        Expr::InSubquery(member) if !member.negated || is_joined(&member, alone) || !may_be_null(&member, rows)? => {
-            Ok(Expr::InSubquery(member))
-        }
-        Expr::InSubquery(member) => exists(&member, rows, true, Expr::is_not_false),
+        Expr::InSubquery(member) if !member.negated || is_joined(&member, alone) => Ok(Expr::InSubquery(member)),
+        Expr::InSubquery(member) if may_be_null(&member, rows)? => exists(&member, rows, true, Expr::is_not_false),
+        // The engine would ask whether what ties the rows to those outside may be NULL, which does not matter.
+        Expr::InSubquery(member) if alone => exists(&member, rows, true, |equal| equal),
+        Expr::InSubquery(member) => Ok(Expr::InSubquery(member)),
         other => value(other, rows),
     }
 }

@@ -110,7 +110,13 @@ fn reworded(message: &str) -> Option<Error> {
     for (node, what) in [("InSubquery(", "IN with a subquery"), ("Exists(", "EXISTS")] {
         if message.contains("does not support logical expression") && message.contains(node) {
             let hint = "as a value, write (SELECT count(*) FROM … WHERE …) > 0";
-            return Some(Error::new(ErrorKind::Unsupported, format!("{what} stands in WHERE, HAVING and ON only")).hint(hint));
+            return Some(
+                Error::new(
+                    ErrorKind::Unsupported,
+                    format!("{what} is a condition of WHERE or HAVING only"),
+                )
+                .hint(hint),
+            );
         }
     }
     None

@@ -93,7 +93,12 @@ def requests(answer):
         return answer
     rows = []
     for _, _, method, path, query, body in answer.rows:
-        rows.append((path, json.loads(body)["fields"]["summary"]) if method == "PUT" else (method, path, query, body))
+        if method == "PUT":
+            rows.append((path, json.loads(body)["fields"]["summary"]))
+        else:
+            # Rows share requests in any order: each value of a list is a row of its own.
+            for place, values in (json.loads(body) if body else {"": None}).items():
+                rows.extend((method, path, query, place, value) for value in (values if isinstance(values, list) else [values]))
     return Answer(rows=sorted(rows, key=str))
 
 
@@ -125,7 +130,7 @@ def main():
         failed, with_rows, answered = [], 0, 0
         for number, tree, asked in made(make, given.count, oracle):
             if given.verbose:
-                print(number, tree.sql(oracle.engines.pushed.dialect), flush=True)
+                print(number, f"{time.monotonic() - begun:.0f} s", tree.sql(oracle.engines.pushed.dialect), flush=True)
             answers = oracle.answers(tree, asked)
             what = oracle.judge(tree, answers)
             if what == "refused":

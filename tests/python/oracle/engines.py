@@ -74,7 +74,7 @@ class Jsmql:
 
     def __init__(self, name, url, tables=None):
         self.name = name
-        options = {f"adbc.flight.sql.rpc.timeout_seconds.{call}": "60" for call in ("fetch", "query", "update")}
+        options = {f"adbc.flight.sql.rpc.timeout_seconds.{call}": "30" for call in ("fetch", "query", "update")}
         self.connection = flight_sql.connect(url, db_kwargs=options, autocommit=True)
         self.dialect = Dialect(tables or {}, WORDS["jsmql"])
 

@@ -105,7 +105,8 @@ class Maker:
         other, theirs = self.table(column.table)
         right = next(each for each in theirs if each.column == column)
         form = self.weighed([("JOIN", 5), ("LEFT JOIN", 4), ("RIGHT JOIN", 2), ("FULL JOIN", 2), ("semi", 1.5), ("anti", 1.5), ("USING", 1.5)])
-        equal = node("bool", f"{left.sql} = {right.sql}")
+        # Of a kind of its own: a join that is made smaller must not become a cross product.
+        equal = node("tie", f"{left.sql} = {right.sql}")
         if form == "USING":
             if left.sql.split(".")[-1] != column.sql:
                 form = "JOIN"
@@ -117,8 +118,8 @@ class Maker:
             else:
                 form = "JOIN"
         both = Scope([*scope, *theirs])
-        terms = [equal] + ([self.predicate(both, 2)] if self.chance(0.25) else [])
-        on = series("on", terms, joiner=" AND ", prefix=" ON ", least=1)
+        terms = [self.predicate(both, 2)] if self.chance(0.25) else []
+        on = node("on", " ON ", equal, series("terms", terms, joiner=" AND ", prefix=" AND "))
         if form in ("semi", "anti"):
             return node("source", made, " ", Word(form), " ", other, on), scope
         return node("source", made, f" {form} ", other, on), both
