@@ -1,6 +1,7 @@
 //! Atlassian's gateway: the root under which it serves one site, by the site's cloud id.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -11,6 +12,8 @@ use crate::connection::{Gateway, Secret};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Locator, Method, Wire, WireAnswer, WireRequest};
 
+/// What is said of a token that the gateway does not take.
+const REFUSED: &str = "the gateway does not accept the OAuth token";
 const GATEWAY: &str = "https://api.atlassian.com/";
 
 /// Finds the root of a site at the gateway.
@@ -25,12 +28,22 @@ pub(crate) struct Cloud {
     gateway: String,
 }
 
+/// Times that the gateway or the site is asked where its service is unavailable, and the pause between them.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// A site that an OAuth token was granted for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Resource {
     id: String,
-    #[serde(default)]
     url: String,
+}
+
+/// The same as it is told; an entry that lacks something is none.
+#[derive(Deserialize)]
+struct Told {
+    id: Option<String>,
+    url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -71,12 +84,19 @@ impl Cloud {
             )
             .await?;
         let resources: Vec<Resource> = match answer.status {
-            200 => serde_json::from_slice(&answer.body).map_err(|_| unexpected("the gateway"))?,
+            200 => {
+                let told: Vec<Option<Told>> = serde_json::from_slice(&answer.body).map_err(|_| unexpected("the gateway"))?;
+                let resource = |Told { id, url }| {
+                    Some(Resource {
+                        id: id?,
+                        url: url.unwrap_or_default(),
+                    })
+                };
+                told.into_iter().flatten().filter_map(resource).collect()
+            }
             401 => {
-                return Err(
-                    Error::new(ErrorKind::Authentication, "the gateway does not accept the OAuth token")
-                        .hint("run jsmql login, or check OAuthAccessToken: it may have expired"),
-                );
+                return Err(Error::new(ErrorKind::Authentication, REFUSED)
+                    .hint("run jsmql login, or check OAuthAccessToken: it may have expired"));
             }
             status => return Err(failed("the gateway", status)),
         };
@@ -128,14 +148,36 @@ impl Cloud {
     async fn get(&self, url: &str, mut headers: Vec<(String, Secret)>) -> Result<WireAnswer> {
         headers.push(("accept".to_owned(), "application/json".into()));
         let url = Url::parse(url).map_err(|_| unexpected("the gateway"))?;
-        self.wire
-            .send(WireRequest {
+        let ask = || {
+            self.wire.send(WireRequest {
                 method: Method::Get,
-                url,
-                headers,
+                url: url.clone(),
+                headers: headers.clone(),
                 body: None,
             })
-            .await
+        };
+        for tried in 1..TRIES {
+            match ask().await {
+                Ok(answer) if matches!(answer.status, 429 | 500 | 502..=504) => tokio::time::sleep(PAUSE * tried).await,
+                other => return other,
+            }
+        }
+        ask().await
+    }
+
+    /// The id, from what the token was granted for. A token that the gateway refuses is exchanged for another, once.
+    async fn id_by(&self, oauth: &Arc<OAuth2>) -> Result<String> {
+        let token = oauth.access().await?;
+        match self.granted_id(&token).await {
+            Err(error) if error.kind() == ErrorKind::Authentication && error.message().contains(REFUSED) => {
+                match oauth.access_instead_of(&token).await {
+                    Ok(Some(token)) => self.granted_id(&token).await,
+                    Err(other) if other.kind() != ErrorKind::Authentication => Err(other),
+                    Ok(None) | Err(_) => Err(error),
+                }
+            }
+            other => other,
+        }
     }
 }
 
@@ -144,7 +186,7 @@ impl Locator for Cloud {
     async fn root(&self) -> Result<Url> {
         let id = match (&self.known, &self.granted) {
             (Gateway::Known(id), _) => id.clone(),
-            (Gateway::Unknown, Some(oauth)) => self.granted_id(&oauth.access().await?).await?,
+            (Gateway::Unknown, Some(oauth)) => self.id_by(oauth).await?,
             (Gateway::Unknown, None) => self.site_id().await?,
         };
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
