@@ -15,6 +15,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::exists::OneRowExists;
 use super::outer::ForgetConstants;
 use super::sys::SysSchema;
 use super::temp::Scratch;
@@ -116,6 +117,7 @@ pub(super) fn context(connection: &Connection, catalog: &Catalog, site: &Arc<Sit
         .with_config(config)
         .with_runtime_env(Arc::new(runtime.build().map_err(from_datafusion)?))
         .with_default_features()
+        .with_analyzer_rule(Arc::new(OneRowExists))
         .with_analyzer_rule(Arc::new(WritesAsNodes))
         .with_optimizer_rule(Arc::new(ComparedInputs))
         .with_query_planner(Arc::new(Planner))

@@ -7,6 +7,7 @@ use datafusion::prelude::SessionContext;
 
 use super::Session;
 use super::context::settle;
+use super::exists::OneRowExists;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::ComparedInputs;
 
@@ -53,6 +54,7 @@ impl Session {
         // Once, however many sites the context has.
         context.remove_optimizer_rule(ComparedInputs.name());
         context.add_optimizer_rule(Arc::new(ComparedInputs));
+        context.add_analyzer_rule(Arc::new(OneRowExists));
         context.register_catalog(catalog, Arc::clone(&own));
         Ok(())
     }

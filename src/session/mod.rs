@@ -4,6 +4,7 @@ mod call;
 mod check;
 mod context;
 mod copy;
+mod exists;
 mod guard;
 mod held;
 mod ingest;
