@@ -314,7 +314,7 @@ impl Reader {
             let response = match arrived(first).await {
                 Ok(response) => response,
                 Err(error) if self.is_no_row(&error, &listing.table, &call, fan).await? => continue,
-                Err(error) => return Err(of_whom(error, &listing.table, &call).into()),
+                Err(error) => return Err(of_whom(error, &listing.table, &call, self.has_several(fan)).into()),
             };
             self.scope.stats.add(&response);
             listing.begin(&call)?;
@@ -354,7 +354,8 @@ impl Reader {
         let pages = site.context().sizes.pages(table, call);
         match pages.filter(|_| table.page.style == PageStyle::Offset && self.read.limit.is_none()) {
             Some(pages) => {
-                statement.expect(pages.saturating_sub(1) as u64);
+                let front = usize::from(pages > 1 && table.page.latest_first);
+                statement.expect((pages.saturating_sub(1) + front) as u64);
                 None
             }
             None => Some(statement.open_end()),
@@ -401,6 +402,11 @@ impl Reader {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         unknown.insert(of_call(table, call).trim_start_matches(" of ").to_owned());
         Ok(true)
+    }
+
+    /// Whether the parents were not named alone, so that others of them may have rows.
+    fn has_several(&self, fan: Option<&Fan>) -> bool {
+        fan.is_some() || self.read.gathered || matches!(&self.read.path, Path::Calls(calls) if calls.len() > 1)
     }
 
     /// Whether the site does not know the parent of what a call asks for.
@@ -957,7 +963,7 @@ fn of_call(table: &Table, call: &Call) -> String {
 }
 
 /// An error that says whom it is about, where the request was about one of several, and how to do without.
-fn of_whom(error: Error, table: &Table, call: &Call) -> Error {
+fn of_whom(error: Error, table: &Table, call: &Call, is_one_of_several: bool) -> Error {
     let status = error.request_context().and_then(|request| request.status);
     let whom = of_call(table, call);
     if whom.is_empty() || !matches!(status, Some(403 | 404)) {
@@ -967,7 +973,7 @@ fn of_whom(error: Error, table: &Table, call: &Call) -> Error {
     let way = first.and_then(|column| Some((&table.columns[column].name, call.values.get(&column)?)));
     let hint = error.hint_text().unwrap_or_default().to_owned();
     let error = error.about(whom.trim_start_matches(" of "));
-    match way {
+    match way.filter(|_| is_one_of_several) {
         Some((name, value)) => error.hint(format!(
             "{hint}; to leave it out: AND {name} <> '{}'",
             value.replace('\'', "''")

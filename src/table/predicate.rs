@@ -69,10 +69,14 @@ pub(crate) fn meaning(table: &Table, predicate: &Expr) -> Result<Meaning> {
     }
     if table.search.is_none()
         && input.is_none()
-        && let Some((column, Test::Without(values))) = filter::test(table, predicate)
+        && let Some(Clause::Values {
+            column,
+            values,
+            negated: true,
+        }) = filter::clause(table, predicate)
         && is_bindable(table, column)
     {
-        return Ok(Meaning::Without(column, values));
+        return Ok(Meaning::Without(column, values.into_iter().collect()));
     }
     match input {
         Some(input) if !nullness => Err(Error::new(

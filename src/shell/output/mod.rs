@@ -166,7 +166,11 @@ impl Output {
 
     /// Writes some rows.
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(batch));
+        let mut outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(batch));
+        if self.file.is_none() && outcome.is_ok() {
+            // Whoever reads a pipe has the first rows while the others are still asked for.
+            outcome = self.sink.flush().map_err(ArrowError::from);
+        }
         self.heed(outcome)
     }
 
