@@ -165,6 +165,12 @@ impl Error {
         self
     }
 
+    /// Says in the message whom it is about.
+    pub(crate) fn about(mut self, whom: &str) -> Self {
+        self.0.message = format!("{} ({whom})", self.0.message);
+        self
+    }
+
     /// Names the table; the innermost name wins.
     pub fn table(mut self, table: impl Into<String>) -> Self {
         self.0.table.get_or_insert(table.into());

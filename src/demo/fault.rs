@@ -42,6 +42,12 @@ kinds! {
     Endless "endless" "The last page does not say so.";
     Foreign "foreign-next" "The link to the next page leads to another host.";
     Reorder "reorder" "With every page of the request list, a request of a later page moves to the front.";
+    Deleted "deleted-meanwhile" "With every further page of the request list, a request of an earlier page is deleted.";
+    Swapped "swapped-meanwhile" "The same, and one of a later page moves to the front.";
+    LastWithNext "last-with-next" "Every page says that it is the last, and names the next all the same.";
+    Stranger "expired-login" "The login has expired: a search knows no values, and whoever asks who they are is refused.";
+    BrokenIssue "broken-issue" "The site fails whenever one certain issue is among those that are fetched.";
+    ForbiddenParent "forbidden-parent" "What belongs to ITSM-6, or to organization 2, is for others.";
     TokenExpired "token-expired" "The token of the next page of a search has expired.";
     NarrowRefused "narrow-refused" "Issues are given a hundred at a time, however few fields are asked for.";
     Vanish "vanish" "Every seventh issue of a search is deleted before it is fetched.";

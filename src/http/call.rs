@@ -19,6 +19,8 @@ use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
+/// Attempts where the site is well and only says when to come back: others may have taken the turn meanwhile.
+const MOST_TURNS: u32 = 20;
 /// Longest trace id shown; real ones have 32 to 36 characters.
 const LONGEST_TRACE: usize = 64;
 
@@ -36,6 +38,8 @@ pub(super) struct Call<'c> {
     started: Option<Instant>,
     waited: Duration,
     attempts: u32,
+    /// Requests of the endpoint that were answered by the time of the last refusal.
+    granted: u64,
     /// Tokens its retries took from the budget.
     spent: u32,
     /// Whether some attempt may have been carried out although no usable answer came back.
@@ -81,6 +85,7 @@ impl<'c> Call<'c> {
             started: None,
             waited: Duration::ZERO,
             attempts: 0,
+            granted: 0,
             spent: 0,
             doubt: false,
             status: None,
@@ -293,12 +298,20 @@ impl<'c> Call<'c> {
     }
 
     /// When to send again and what that costs, if at all. Tells the gate what the site asked for.
-    fn retry(&self, failed: &Failed) -> Option<(Instant, u32)> {
+    fn retry(&mut self, failed: &Failed) -> Option<(Instant, u32)> {
         let outcome = failed.outcome?;
         let policy = &self.shared.options.retry;
+        // A site that lets others through meanwhile keeps its word: whoever waits has lost no attempt.
+        let granted = self.shared.gate.granted(&self.endpoint);
+        let waits = matches!(outcome, Outcome::Refused { status: 429, throttle } if throttle.after.is_some());
+        let attempts = match waits && granted > self.granted && self.attempts < MOST_TURNS {
+            true => 1,
+            false => self.attempts,
+        };
+        self.granted = granted;
         let decision = decide(
             self.request.safety,
-            self.attempts,
+            attempts,
             outcome,
             policy,
             self.shared.budget.tokens(),
@@ -315,7 +328,10 @@ impl<'c> Call<'c> {
                 Scope::Quota => self.shared.gate.close_client(now + pause),
                 // So long a silence is no matter of one endpoint.
                 Scope::Unknown if pause > policy.max_wait => self.shared.gate.close_client(now + pause),
-                Scope::Burst | Scope::Unknown => self.shared.gate.close_endpoint(&self.endpoint, now, now + pause),
+                Scope::Burst | Scope::Unknown => self
+                    .shared
+                    .gate
+                    .close_endpoint(&self.endpoint, now, now + pause, throttle.pace),
             }
         }
         match decision {

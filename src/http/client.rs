@@ -127,6 +127,11 @@ impl Client {
         self.0.options.redactor.redacted(words)
     }
 
+    /// Whether requests carry credentials.
+    pub(crate) fn signs_in(&self) -> bool {
+        !self.0.options.authorization.is_none()
+    }
+
     /// Most requests in flight at a time.
     pub(crate) fn max_concurrency(&self) -> usize {
         self.0.options.max_concurrency

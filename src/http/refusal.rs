@@ -267,6 +267,7 @@ mod tests {
         let throttle = Throttle {
             after: after.map(Duration::from_secs),
             scope: Scope::Unknown,
+            pace: None,
         };
         status_error(answer, &throttle, &known(), SystemTime::UNIX_EPOCH)
     }

@@ -40,6 +40,8 @@ pub(crate) struct PageInfo {
     pub(crate) fresh: usize,
     /// Elements that were seen before in the same pass over the list.
     pub(crate) repeated: usize,
+    /// What the elements are known by, in order; empty where nothing tells them apart.
+    pub(super) identities: Vec<u64>,
     /// Objects whose embedded page was cut or missing.
     pub(super) cut: Vec<Cut>,
 }
@@ -182,6 +184,11 @@ impl Decoder {
     /// Whether an element of level 1 with this identity was seen.
     pub(super) fn has_seen(&self, identity: &str) -> bool {
         self.seen.contains(identity)
+    }
+
+    /// Elements of the list so far.
+    pub(super) fn elements(&self) -> usize {
+        self.seen.len()
     }
 
     /// Whether the elements of a page can be told apart.
@@ -360,6 +367,7 @@ impl Decoder {
         let first = self.seen.insert(&self.key);
         let first_in_pass = self.pass.as_mut().map_or(first, |pass| pass.insert(&self.key));
         self.page.repeated += usize::from(!first_in_pass);
+        self.page.identities.push(self.seen.number(&self.key));
         first
     }
 

@@ -20,9 +20,11 @@ mod files;
 mod find;
 pub(crate) mod invoke;
 mod jql;
+mod login;
 #[doc(hidden)]
 pub mod measure;
 mod metadata;
+mod moving;
 pub(crate) mod outcome;
 mod pace;
 mod pages;

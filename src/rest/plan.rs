@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::clause::Test;
 use super::search::{Filter, Search};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Column, Endpoint, Origin, Table};
+use crate::schema::{Endpoint, Origin, Table};
 
 /// More combinations of values than this are no plan: most of them do not exist, and the memory for so many calls ends a process.
 const MOST_COMBINATIONS: usize = 100_000;
@@ -133,6 +133,10 @@ pub(crate) struct Read {
     pub(crate) checks: Known,
     /// Rows whose values do not pass these are dropped.
     pub(crate) tests: Vec<(usize, Test)>,
+    /// Rows with these values do not matter: what is bound to them is not asked.
+    pub(crate) without: Vec<(usize, BTreeSet<String>)>,
+    /// Whether the values that are bound come from elsewhere than a comparison with one: what the site does not know of them is a row less.
+    pub(crate) gathered: bool,
     /// No more rows than this are needed.
     pub(crate) limit: Option<usize>,
     /// Where to ask for the keys that the list does not show: a list may hold only the caller's own rows, a key reaches every visible one.
@@ -186,7 +190,12 @@ pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read
     let mut known = Known::default();
     for column in question.known.columns() {
         let values = question.known.get(column).into_iter().flat_map(|values| values.iter());
-        known.restrict(column, values.filter(|value| table.columns[column].possible(value)).cloned());
+        let matters = |value: &&String| {
+            let mut out = question.filter.into_iter().flat_map(|filter| filter.out_of(column));
+            out.all(|values| !values.contains(*value))
+        };
+        let values = values.filter(|value| table.columns[column].possible(value)).filter(matters);
+        known.restrict(column, values.cloned());
     }
     for (index, column) in table.columns.iter().enumerate() {
         if column.desk && !context.desks.is_empty() && known.get(index).is_none() {
@@ -213,6 +222,8 @@ pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read
         path,
         checks,
         tests: question.filter.map(|filter| filter.tests.clone()).unwrap_or_default(),
+        without: question.filter.map(|filter| filter.without.clone()).unwrap_or_default(),
+        gathered: false,
         limit,
         unlisted,
     })
@@ -541,18 +552,22 @@ fn calls(table: &Table, endpoint: EndpointRef, known: &Known, pushed: &[usize]) 
             }
         }
     }
-    for column in &table.columns {
-        if let Some(Column { push: Some(push), .. }) = Some(column).filter(|_| matches!(endpoint, EndpointRef::List(_)))
-            && let (Some(parameter), Some(default)) = (&push.query, &push.default)
+    calls.iter_mut().for_each(|call| insist(table, call));
+    calls
+}
+
+/// Adds the parameters that the site insists on, where nothing was said about them.
+fn insist(table: &Table, call: &mut Call) {
+    if !matches!(call.endpoint, EndpointRef::List(_)) {
+        return;
+    }
+    for push in table.columns.iter().filter_map(|column| column.push.as_ref()) {
+        if let (Some(parameter), Some(default)) = (&push.query, &push.default)
+            && !call.query.iter().any(|(name, _)| name == parameter)
         {
-            for call in &mut calls {
-                if !call.query.iter().any(|(name, _)| name == parameter) {
-                    call.query.push((parameter.clone(), default.clone()));
-                }
-            }
+            call.query.push((parameter.clone(), default.clone()));
         }
     }
-    calls
 }
 
 fn combine(calls: &[Call], known: &Known, column: usize, mut set: impl FnMut(&mut Call, &str)) -> Vec<Call> {
@@ -652,13 +667,22 @@ fn through_parent(question: &Question<'_>, context: Context<'_>) -> Result<Path>
         .map(|&(_, there)| there)
         .chain(table.unless.iter().map(|(there, _)| *there))
         .collect();
+    let mut matters = Filter::default();
+    for &(here, there) in &parent.columns {
+        for values in question.filter.into_iter().flat_map(|filter| filter.out_of(here)) {
+            match parent.table.search {
+                Some(_) => matters.tests.push((there, Test::Without(values.clone()))),
+                None => matters.without.push((there, values.clone())),
+            }
+        }
+    }
     let source = plan(
         &Question {
             table: &parent.table,
             columns: &source_columns,
             known: &above,
             parent_known: None,
-            filter: None,
+            filter: Some(&matters),
             limit: None,
         },
         context,
@@ -701,6 +725,7 @@ fn through_parent(question: &Question<'_>, context: Context<'_>) -> Result<Path>
         call.values
             .insert(column, known.single(column).unwrap_or_default().to_owned());
     }
+    insist(table, &mut call);
     let bind = parent
         .columns
         .iter()

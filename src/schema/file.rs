@@ -154,6 +154,8 @@ pub(super) struct PageFile {
     pub total: Option<String>,
     /// How many rows to ask for at most.
     pub max: Option<usize>,
+    /// Whether a row that changes moves to the front of the list.
+    pub latest_first: Option<bool>,
 }
 
 /// The ways to get the next page.

@@ -422,6 +422,8 @@ pub(crate) struct Page {
     /// Number of all rows, where the page says that.
     pub(crate) total: Option<JsonPath>,
     pub(crate) max: usize,
+    /// A row that changes moves to the front.
+    pub(crate) latest_first: bool,
 }
 
 /// A documented statement.

@@ -216,6 +216,7 @@ impl Procedure {
                 next: Vec::new(),
                 total: None,
                 max: 1,
+                latest_first: false,
             },
             query: Vec::new(),
             each,

@@ -9,6 +9,7 @@ pub(crate) mod exit;
 mod extent;
 mod fit;
 mod documents;
+mod exists;
 mod guard;
 mod held;
 mod ingest;

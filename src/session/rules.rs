@@ -8,6 +8,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionContext;
 
 use super::documents;
+use super::exists::OneRowExists;
 use super::lengths::IntervalsByLength;
 use super::membership::Membership;
 use super::moments::{MomentsInTheirUnit, Now};
@@ -31,12 +32,13 @@ pub(super) fn functions(context: &SessionContext) {
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 5] = [
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 6] = [
         Arc::new(MomentsInTheirUnit),
         Arc::new(IntervalsByLength),
         Arc::new(OneValue),
         Arc::new(ConditionsOnTotals),
         Arc::new(Membership),
+        Arc::new(OneRowExists),
     ];
     for ours in ours {
         if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {

@@ -12,6 +12,8 @@ use crate::connection::{Gateway, Secret};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Locator, Method, Wire, WireAnswer, WireRequest};
 
+/// What is said of a token that the gateway does not take.
+const REFUSED: &str = "the gateway does not accept the OAuth token";
 const GATEWAY: &str = "https://api.atlassian.com/";
 
 /// Finds the root of a site at the gateway.
@@ -90,10 +92,8 @@ impl Cloud {
         let resources: Vec<Resource> = match answer.status {
             200 => Resource::list(&answer.body).ok_or_else(|| unexpected("the gateway"))?,
             401 => {
-                return Err(
-                    Error::new(ErrorKind::Authentication, "the gateway does not accept the OAuth token")
-                        .hint("run jsmql login, or check OAuthAccessToken: it may have expired"),
-                );
+                return Err(Error::new(ErrorKind::Authentication, REFUSED)
+                    .hint("run jsmql login, or check OAuthAccessToken: it may have expired"));
             }
             status => return Err(failed("the gateway", status)),
         };
@@ -167,6 +167,21 @@ impl Cloud {
         }
         self.wire.send(request).await
     }
+
+    /// The id, from what the token was granted for. A token that the gateway refuses is exchanged for another, once.
+    async fn id_by(&self, oauth: &Arc<OAuth2>) -> Result<String> {
+        let token = oauth.access().await?;
+        match self.granted_id(&token).await {
+            Err(error) if error.kind() == ErrorKind::Authentication && error.message().contains(REFUSED) => {
+                match oauth.access_instead_of(&token).await {
+                    Ok(Some(token)) => self.granted_id(&token).await,
+                    Err(other) if other.kind() != ErrorKind::Authentication => Err(other),
+                    Ok(None) | Err(_) => Err(error),
+                }
+            }
+            other => other,
+        }
+    }
 }
 
 #[async_trait]
@@ -174,7 +189,7 @@ impl Locator for Cloud {
     async fn root(&self) -> Result<Url> {
         let id = match (&self.known, &self.granted) {
             (Gateway::Known(id), _) => id.clone(),
-            (Gateway::Unknown, Some(oauth)) => self.granted_id(&oauth.access().await?).await?,
+            (Gateway::Unknown, Some(oauth)) => self.id_by(oauth).await?,
             (Gateway::Unknown, None) => self.site_id().await?,
         };
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {

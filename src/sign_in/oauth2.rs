@@ -150,6 +150,12 @@ impl OAuth2 {
         self.detached(None).await
     }
 
+    /// A token in place of one that was refused; `None` where there is no other.
+    pub(super) async fn access_instead_of(self: &Arc<Self>, refused: &Secret) -> Result<Option<Secret>> {
+        let token = self.detached(Some(refused.clone())).await?;
+        Ok((token != *refused).then_some(token))
+    }
+
     /// Gets a usable token in a task that nobody can cancel. `refused` is a token that the site did not accept.
     async fn detached(self: &Arc<Self>, refused: Option<Secret>) -> Result<Secret> {
         let this = Arc::clone(self);

@@ -183,7 +183,11 @@ impl Output {
         if !self.format.is_binary() {
             values::check(&batch)?;
         }
-        let outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(&batch));
+        let mut outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(&batch));
+        if self.file.is_none() && outcome.is_ok() {
+            // Whoever reads a pipe has the first rows while the others are still asked for.
+            outcome = self.sink.flush().map_err(ArrowError::from);
+        }
         self.heed(outcome)
     }
 
