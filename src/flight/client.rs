@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::handle::{Digest, digest, unguessable};
 use super::limits::Limits;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Held;
 use crate::session::{Prepared, Session};
 
 /// How long after the last call of a client the rows of a planned statement are waited for.
@@ -58,7 +59,21 @@ pub(super) struct Client {
 #[derive(Clone)]
 pub(super) struct Bound {
     pub(super) prepared: Prepared,
-    pub(super) values: Option<Vec<RecordBatch>>,
+    pub(super) values: Option<Sent>,
+}
+
+/// Rows of values that a client has sent, and what they take of the memory of its session.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub(super) batches: Vec<RecordBatch>,
+    _held: Arc<Held>,
+}
+
+impl Sent {
+    pub(super) fn new(batches: Vec<RecordBatch>, held: Held) -> Self {
+        let _held = Arc::new(held);
+        Self { batches, _held }
+    }
 }
 
 /// What a ticket stands for.
@@ -66,7 +81,15 @@ pub(super) enum Planned {
     /// A statement that runs when its rows are asked for.
     Statement(Box<Bound>),
     /// What a statement that changes something has answered: it ran when it was sent, since clients that want no rows never ask for them.
-    Done(SchemaRef, Vec<RecordBatch>),
+    Done(Answer),
+}
+
+/// What a statement has answered, as long as it waits to be fetched.
+pub(super) struct Answer {
+    pub(super) columns: SchemaRef,
+    pub(super) rows: Vec<RecordBatch>,
+    /// What the rows take of the memory of the session.
+    pub(super) held: Held,
 }
 
 /// Statements by the digest of their handle.
@@ -294,7 +317,7 @@ impl Client {
     }
 
     /// Binds values to a prepared statement, in place of those before.
-    pub(super) fn bind(&self, handle: &[u8], values: Vec<RecordBatch>) -> Result<()> {
+    pub(super) fn bind(&self, handle: &[u8], values: Sent) -> Result<()> {
         let mut statements = self.statements();
         let statement = statements.prepared.get_mut(&key(handle));
         statement.ok_or_else(|| unknown("prepared statement"))?.values = Some(values);

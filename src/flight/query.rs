@@ -11,9 +11,10 @@ use arrow_flight::error::FlightError;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tonic::Status;
 
-use super::client::{Bound, Running};
+use super::client::{Answer, Bound, Running, Sent};
 use super::status::in_stream;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Held;
 use crate::session::{Parameters, Prepared, Rows};
 
 /// What `DoGet` answers.
@@ -33,7 +34,7 @@ enum Values {
     Nothing { done: bool },
     /// A row of these batches for each run.
     Bound {
-        batches: Vec<RecordBatch>,
+        sent: Sent,
         batch: usize,
         row: usize,
         done: usize,
@@ -44,12 +45,8 @@ impl Values {
     fn next(&mut self) -> Option<Result<Parameters>> {
         match self {
             Self::Nothing { done } => (!std::mem::replace(done, true)).then_some(Ok(Parameters::None)),
-            Self::Bound {
-                batches,
-                batch,
-                row,
-                done,
-            } => {
+            Self::Bound { sent, batch, row, done } => {
+                let batches = &sent.batches;
                 while batches.get(*batch).is_some_and(|values| *row >= values.num_rows()) {
                     (*batch, *row) = (*batch + 1, 0);
                 }
@@ -77,8 +74,8 @@ impl Run {
             prepared: statement.prepared,
             values: match statement.values {
                 None => Values::Nothing { done: false },
-                Some(batches) => Values::Bound {
-                    batches,
+                Some(sent) => Values::Bound {
+                    sent,
                     batch: 0,
                     row: 0,
                     done: 0,
@@ -217,14 +214,22 @@ pub(super) async fn within<T>(running: &Running, work: impl Future<Output = T>) 
     }
 }
 
-/// Runs a statement to its end: its columns and rows.
-pub(super) async fn done(statement: Bound, running: Running) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+/// Runs a statement that changes something to its end: its rows are kept until they are fetched.
+pub(super) async fn done(statement: Bound, running: Running, mut held: Held) -> Result<Answer> {
     let mut run = Run::start(statement, running).await?;
-    let (schema, mut rows) = (run.schema(), Vec::new());
+    let (columns, mut rows) = (run.schema(), Vec::new());
     while let Some(batch) = run.next().await? {
+        held.grow(batch.get_array_memory_size()).map_err(|error| {
+            let message = format!("the statement took effect, but {}", error.message());
+            let look = "do not run it again to see its rows: sys.writes lists what was written";
+            let hint = error
+                .hint_text()
+                .map_or_else(|| look.to_owned(), |hint| format!("{look}; {hint}"));
+            Error::new(error.kind(), message).hint(hint)
+        })?;
         rows.push(batch);
     }
-    Ok((schema, rows))
+    Ok(Answer { columns, rows, held })
 }
 
 /// Batches as messages.
@@ -234,6 +239,16 @@ pub(super) fn encoded(
 ) -> FlightStream {
     let messages = FlightDataEncoderBuilder::new().with_schema(schema).build(batches);
     Box::pin(messages.map_err(Status::from))
+}
+
+/// Rows that were kept. They are counted until the last was sent.
+pub(super) fn fetched(answer: Answer) -> FlightStream {
+    let Answer { columns, rows, held } = answer;
+    let rows = futures::stream::iter(rows).map(move |batch| {
+        let _ = &held;
+        Ok(batch)
+    });
+    encoded(columns, rows)
 }
 
 /// One batch as an answer.

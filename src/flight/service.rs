@@ -22,7 +22,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::action::{self, Outcome};
-use super::client::{Bound, Client, Owner, Planned};
+use super::client::{Bound, Client, Owner, Planned, Sent};
 use super::handle::{digest, unguessable};
 use super::info;
 use super::limits::Limits;
@@ -165,9 +165,9 @@ impl Service {
                 let planned = match statement.prepared.has_effects() {
                     false => Planned::Statement(Box::new(statement)),
                     true => {
-                        let (columns, rows) = query::done(statement, client.run()?).await?;
-                        schema = Some(columns.clone());
-                        Planned::Done(columns, rows)
+                        let answer = query::done(statement, client.run()?, client.session.memory()).await?;
+                        schema = Some(answer.columns.clone());
+                        Planned::Done(answer)
                     }
                 };
                 let statement_handle = client.plan(planned)?;
@@ -192,7 +192,7 @@ impl Service {
             Command::TicketStatementQuery(ticket) => {
                 return Ok(match client.redeem(&ticket.statement_handle)? {
                     (Planned::Statement(statement), running) => Run::start(*statement, running).await?.stream(),
-                    (Planned::Done(schema, rows), _) => query::encoded(schema, futures::stream::iter(rows.into_iter().map(Ok))),
+                    (Planned::Done(answer), _) => query::fetched(answer),
                 });
             }
             Command::CommandGetCatalogs(command) => metadata::catalogs(command)?,
@@ -239,7 +239,10 @@ impl Service {
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;
                 let values = put::values(client, put::batches(first, messages)).await?;
-                client.bind(&handle, values.unwrap_or_default())?;
+                client.bind(
+                    &handle,
+                    values.unwrap_or_else(|| Sent::new(Vec::new(), client.session.memory())),
+                )?;
                 let bound = DoPutPreparedStatementResult {
                     prepared_statement_handle: Some(handle),
                 };

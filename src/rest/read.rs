@@ -308,6 +308,8 @@ impl Reader {
             self.scope.stats.add(&response);
             listing.begin(&call)?;
             let page = self.decode(listing, &response).await?;
+            // Its body is done with, and the further pages need the room.
+            drop(response);
             if matches!(call.endpoint, EndpointRef::List(_)) {
                 self.further_pages(listing, &call, (span, page), further, end).await?;
             }

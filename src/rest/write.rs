@@ -23,6 +23,7 @@ use super::unit::{self, Unit};
 use super::value::Value;
 use super::{answer, arrow_field, bulk};
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Held, Request};
 use crate::schema::{Operation, Table};
 
 /// What is done to rows.
@@ -96,6 +97,15 @@ pub(crate) struct Lot {
     pub(crate) wrong: BTreeMap<usize, String>,
 }
 
+/// The error of rows for which there was no room.
+pub(crate) fn unsent(error: &Error) -> Error {
+    let unsent = Error::new(error.kind(), format!("{}; nothing was sent", error.message()));
+    match error.hint_text() {
+        Some(hint) => unsent.hint(hint),
+        None => unsent,
+    }
+}
+
 /// Writes rows.
 ///
 /// # Errors
@@ -120,6 +130,8 @@ pub(super) struct Writer<'a> {
     pub(super) rows: Vec<Row>,
     ledger: Arc<Ledger>,
     pub(super) stopped: AtomicBool,
+    /// What the rows, their answers and the requests that are shown take of the memory of the statement.
+    held: Mutex<Held>,
     /// The first row that was not applied, and why.
     trouble: Mutex<Option<(usize, Error)>>,
     answers: Mutex<HashMap<usize, RecordBatch>>,
@@ -134,6 +146,7 @@ impl<'a> Writer<'a> {
                 "a table that is not written to is to be written to",
             ));
         }
+        let held = scope.statement.memory();
         let mut writer = Self {
             scope,
             write,
@@ -142,6 +155,7 @@ impl<'a> Writer<'a> {
             rows: Vec::new(),
             ledger: Arc::default(),
             stopped: AtomicBool::new(false),
+            held: Mutex::new(held),
             trouble: Mutex::default(),
             answers: Mutex::default(),
         };
@@ -155,6 +169,10 @@ impl<'a> Writer<'a> {
             )
             .hint("narrow the WHERE clause, or raise option MaxWriteRows"));
         }
+        // The values of a row, and the texts in them, once more.
+        let size = count * write.table.columns.len() * size_of::<Option<Value>>();
+        let texts: usize = lots.iter().map(|lot| lot.rows.get_array_memory_size()).sum();
+        writer.hold(size + texts).map_err(|error| unsent(&error))?;
         for lot in lots {
             for row in 0..lot.rows.num_rows() {
                 let row = writer.row(&lot.rows, row, lot.wrong.get(&row));
@@ -167,6 +185,10 @@ impl<'a> Writer<'a> {
         let keys = writer.rows.iter().map(|row| writer.key(&row.given));
         writer.ledger = Arc::new(Ledger::new(writer.scope.statement.number(), keys));
         Ok(writer)
+    }
+
+    fn hold(&self, bytes: usize) -> Result<()> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).grow(bytes)
     }
 
     fn row(&self, batch: &RecordBatch, row: usize, wrong: Option<&String>) -> Row {
@@ -349,10 +371,7 @@ impl<'a> Writer<'a> {
                     if let Some(key) = self.new_key(&answer) {
                         self.ledger.note_key(*row, key);
                     }
-                    self.answers
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(*row, answer);
+                    self.keep(*row, answer);
                 }
                 return;
             }
@@ -373,6 +392,23 @@ impl<'a> Writer<'a> {
             self.stopped.store(true, Relaxed);
         }
         self.trouble(rows[0], error);
+    }
+
+    /// Keeps an answer for those who asked for rows. Where there is no room, the rows so far are written, and no others.
+    fn keep(&self, row: usize, answer: RecordBatch) {
+        if self.write.output != Output::Rows {
+            return;
+        }
+        match self.hold(answer.get_array_memory_size()) {
+            Ok(()) => {
+                let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+                answers.insert(row, answer);
+            }
+            Err(error) => {
+                self.stopped.store(true, Relaxed);
+                self.trouble(row, error);
+            }
+        }
     }
 
     fn new_key(&self, answer: &RecordBatch) -> Option<String> {
@@ -450,7 +486,16 @@ impl<'a> Writer<'a> {
 
     async fn show(&self, units: &[Unit]) -> Result<RecordBatch> {
         let mut requests = Vec::new();
+        let mut counted = 0;
         for unit in units {
+            // What was made for the units before: once as it is kept, and once as it will be shown.
+            let size = |(_, _, request): &(usize, usize, Request)| {
+                let body = request.body.as_ref().map_or(0, Bytes::len);
+                size_of::<Request>() + request.path.len() + 2 * body
+            };
+            let made: usize = requests[counted..].iter().map(size).sum();
+            counted = requests.len();
+            self.hold(made).map_err(|error| unsent(&error))?;
             let first = unit.rows[0];
             if let (Some(bulk), [_, _, ..]) = (&self.operations[0].bulk, &unit.rows[..]) {
                 let body = |&row: &usize| {

@@ -10,6 +10,7 @@ mod ingest;
 mod install;
 #[cfg(feature = "flight")]
 pub(crate) mod listing;
+mod memory;
 mod named;
 mod names;
 mod outer;
@@ -37,7 +38,7 @@ use tracing::instrument::WithSubscriber;
 
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Client, ClientOptions, LoggedRequest, Statement};
+use crate::http::{Client, ClientOptions, LoggedRequest, Memory, Statement};
 use crate::rest::site::{Site, Writing};
 use crate::schema::Catalog;
 use crate::sign_in::{Prompt, SignIn};
@@ -46,6 +47,7 @@ use call::Procedures;
 pub use check::Findings;
 pub use copy::CopyTo;
 pub use ingest::{Ingest, IngestMode};
+use memory::Pooled;
 use named::NamedStatements;
 use planner::{Planner, has_effects};
 use planning::planning;
@@ -71,6 +73,7 @@ struct Shared {
     sign_in: SignIn,
     log: Option<tracing::Dispatch>,
     context: SessionContext,
+    memory: Arc<dyn Memory>,
     scratch: Arc<Scratch>,
     named: Arc<NamedStatements>,
     views: Views,
@@ -141,6 +144,7 @@ impl Session {
         let site = Arc::new(site.with_granting(sign_in.granting.clone()));
         let scratch = Arc::new(Scratch::new(catalog.clone()));
         let context = context::context(&connection, &catalog, &site, &scratch)?;
+        let memory = Pooled::new(&context.runtime_env().memory_pool);
         Ok(Self {
             shared: Arc::new(Shared {
                 connection,
@@ -149,6 +153,7 @@ impl Session {
                 sign_in,
                 log,
                 context,
+                memory,
                 scratch,
                 named: Arc::default(),
                 views,
@@ -249,7 +254,8 @@ impl Session {
             let sql = call::shown(&statement.statement, &self.shared.catalog);
             tracing::info!(target: "jsmql::sql", number, sql, "statement");
         });
-        let cost = Statement::new(number, self.shared.connection.max_requests());
+        let memory = self.shared.memory.clone();
+        let cost = Statement::within(number, self.shared.connection.max_requests(), Some(memory));
         let planner = self.planner(Some(cost.clone()));
         let max_rows = self.shared.connection.max_rows();
         let catalog = self.shared.catalog.clone();
@@ -346,6 +352,12 @@ impl Session {
         call::with_secrets(&self.shared.catalog)
             .map(|procedure| procedure.name.clone())
             .collect()
+    }
+
+    /// Memory of this session for what is kept of its statements: nothing yet.
+    #[cfg(feature = "flight")]
+    pub(crate) fn memory(&self) -> crate::http::Held {
+        crate::http::Held::new(Some(self.shared.memory.clone()))
     }
 
     pub(crate) fn client(&self) -> &Client {
