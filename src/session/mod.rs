@@ -34,6 +34,7 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as SqlStatement;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tracing::instrument::WithSubscriber;
 
 use crate::connection::Connection;
@@ -410,10 +411,15 @@ const STACK: usize = 256 << 20;
 /// # Design
 /// The stack is there while the work is polled and not while it waits, so there are never more of them than threads that work, and who
 /// drops the future ends the work. A thread for each statement had neither; threads of our own would be lost in a process that forks.
-async fn on_large_stack<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut work = std::pin::pin!(work);
-    let polled = std::future::poll_fn(|context| stacker::grow(STACK, || work.as_mut().poll(context)));
+fn on_large_stack<'w, T>(work: impl Future<Output = Result<T>> + Send + 'w) -> impl Future<Output = Result<T>> + Send + 'w
+where
+    T: Send + 'w,
+{
+    // On the heap: as a part of its callers' futures it would fill the stacks that those are on.
+    let mut work: BoxFuture<'w, Result<T>> = work.boxed();
+    let polled = std::future::poll_fn(move |context| stacker::grow(STACK, || work.as_mut().poll(context)));
     // Also where there is no memory for the stack.
-    let done = AssertUnwindSafe(polled).catch_unwind().await;
-    done.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement")))
+    AssertUnwindSafe(polled).catch_unwind().map(|done| {
+        done.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement")))
+    })
 }
