@@ -535,3 +535,46 @@ impl<'a> Writer<'a> {
         show(&requests)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringArray;
+
+    use super::*;
+    use crate::http::{Client, ClientOptions, Statement};
+    use crate::rest::arrow_schema;
+    use crate::rest::site::{Site, Writing};
+    use crate::schema::Catalog;
+
+    #[test]
+    fn answers_are_kept_only_for_those_who_read_them() {
+        let client = Client::new(ClientOptions::site("http://127.0.0.1:9".parse().unwrap())).unwrap();
+        let site = Arc::new(Site::new(client, None, None, Vec::new(), Writing::default()));
+        let catalog = Catalog::load(None).unwrap();
+        let table = catalog.table("request_comments").unwrap();
+        let columns: Vec<usize> = ["issue_key", "body"].map(|name| table.column(name).unwrap()).into();
+        let values = ["ITSM-1", "Hello"].map(|text| Arc::new(StringArray::from(vec![text])) as _);
+        let rows = RecordBatch::try_new(arrow_schema(table, &columns), values.into()).unwrap();
+        let wrong = BTreeMap::new();
+        let lots = [Lot { rows, wrong }];
+        for (output, kept) in [(Output::Count, 0), (Output::Rows, 1)] {
+            let write = Write {
+                table: table.clone(),
+                change: Change::Insert,
+                columns: columns.clone(),
+                set: Vec::new(),
+                output,
+            };
+            let scope = Scope {
+                site: site.clone(),
+                statement: Statement::new(1, None),
+                stats: Arc::default(),
+            };
+            let writer = Writer::new(scope, &write, &lots).unwrap();
+            let answer = answer::of_values(table, &columns, &writer.rows[0].given).unwrap();
+            writer.settle(&[0], Fate::Applied(Some(answer), None));
+            assert_eq!(writer.answers.lock().unwrap().len(), kept, "{output:?}");
+            assert_eq!(writer.ledger.counts().applied, 1);
+        }
+    }
+}
