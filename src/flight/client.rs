@@ -17,6 +17,7 @@ use super::handle::{Digest, digest, unguessable};
 use super::limits::Limits;
 use super::query::Done;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Held;
 use crate::session::{Prepared, Session};
 
 /// How long after the last call of a client the rows of a planned statement are waited for.
@@ -63,7 +64,21 @@ pub(super) struct Client {
 #[derive(Clone)]
 pub(super) struct Bound {
     pub(super) prepared: Prepared,
-    pub(super) values: Option<Vec<RecordBatch>>,
+    pub(super) values: Option<Sent>,
+}
+
+/// Rows of values that a client has sent, and what they take of the memory of its session.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub(super) batches: Vec<RecordBatch>,
+    _held: Arc<Held>,
+}
+
+impl Sent {
+    pub(super) fn new(batches: Vec<RecordBatch>, held: Held) -> Self {
+        let _held = Arc::new(held);
+        Self { batches, _held }
+    }
 }
 
 /// What a ticket stands for.
@@ -331,7 +346,7 @@ impl Client {
     }
 
     /// Binds values to a prepared statement, in place of those before.
-    pub(super) fn bind(&self, handle: &[u8], values: Vec<RecordBatch>) -> Result<()> {
+    pub(super) fn bind(&self, handle: &[u8], values: Sent) -> Result<()> {
         let mut statements = self.statements();
         self.used_again(&mut statements, handle)?.values = Some(values);
         Ok(())

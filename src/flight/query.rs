@@ -12,9 +12,10 @@ use futures::{Stream, StreamExt, TryStreamExt};
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Code, Status};
 
-use super::client::{Bound, Running};
+use super::client::{Bound, Running, Sent};
 use super::status::in_stream;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Held;
 use crate::session::{Parameters, Prepared, Rows};
 
 /// What `DoGet` answers.
@@ -36,7 +37,7 @@ enum Values {
     Nothing { done: bool },
     /// A row of these batches for each run.
     Bound {
-        batches: Vec<RecordBatch>,
+        sent: Sent,
         batch: usize,
         row: usize,
         done: usize,
@@ -47,12 +48,8 @@ impl Values {
     fn next(&mut self) -> Option<Result<Parameters>> {
         match self {
             Self::Nothing { done } => (!std::mem::replace(done, true)).then_some(Ok(Parameters::None)),
-            Self::Bound {
-                batches,
-                batch,
-                row,
-                done,
-            } => {
+            Self::Bound { sent, batch, row, done } => {
+                let batches = &sent.batches;
                 while batches.get(*batch).is_some_and(|values| *row >= values.num_rows()) {
                     (*batch, *row) = (*batch + 1, 0);
                 }
@@ -80,8 +77,8 @@ impl Run {
             prepared: statement.prepared,
             values: match statement.values {
                 None => Values::Nothing { done: false },
-                Some(batches) => Values::Bound {
-                    batches,
+                Some(sent) => Values::Bound {
+                    sent,
                     batch: 0,
                     row: 0,
                     done: 0,
@@ -223,32 +220,48 @@ pub(super) async fn within<T>(running: &Running, work: impl Future<Output = T>) 
     }
 }
 
-/// What a statement that ran to its end has answered.
+/// What a statement that ran to its end has answered, as long as it waits to be fetched.
 pub(super) struct Done {
     pub(super) schema: SchemaRef,
     rows: Vec<RecordBatch>,
     warnings: Vec<String>,
+    /// What the rows take of the memory of the session.
+    held: Held,
 }
 
 impl Done {
     /// The rows as messages.
     pub(super) fn stream(self) -> FlightStream {
+        let held = self.held;
         let told = trailer(&self.warnings).map(|status| Err(status.into()));
-        encoded(self.schema, futures::stream::iter(self.rows.into_iter().map(Ok).chain(told)))
+        let rows = futures::stream::iter(self.rows.into_iter().map(Ok).chain(told)).map(move |batch| {
+            let _ = &held;
+            batch
+        });
+        encoded(self.schema, rows)
     }
 }
 
-/// Runs a statement to its end.
-pub(super) async fn done(statement: Bound, running: Running) -> Result<Done> {
+/// Runs a statement that changes something to its end: its rows are kept until they are fetched.
+pub(super) async fn done(statement: Bound, running: Running, mut held: Held) -> Result<Done> {
     let mut run = Run::start(statement, running).await?;
-    let (schema, mut rows) = (run.schema(), Vec::new());
+    let (columns, mut rows) = (run.schema(), Vec::new());
     while let Some(batch) = run.next().await? {
+        held.grow(batch.get_array_memory_size()).map_err(|error| {
+            let message = format!("the statement took effect, but {}", error.message());
+            let look = "do not run it again to see its rows: sys.writes lists what was written";
+            let hint = error
+                .hint_text()
+                .map_or_else(|| look.to_owned(), |hint| format!("{look}; {hint}"));
+            Error::new(error.kind(), message).hint(hint)
+        })?;
         rows.push(batch);
     }
     Ok(Done {
-        schema,
+        schema: columns,
         rows,
         warnings: run.warnings,
+        held,
     })
 }
 

@@ -22,7 +22,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::action::{self, Outcome};
-use super::client::{Bound, Client, Owner, Planned};
+use super::client::{Bound, Client, Owner, Planned, Sent};
 use super::handle::{digest, unguessable};
 use super::info;
 use super::limits::Limits;
@@ -168,7 +168,7 @@ impl Service {
                 let planned = match statement.prepared.has_effects() {
                     false => Planned::Statement(Box::new(statement)),
                     true => {
-                        let done = query::done(statement, client.run()?).await?;
+                        let done = query::done(statement, client.run()?, client.session.memory()).await?;
                         schema = Some(done.schema.clone());
                         Planned::Done(done)
                     }
@@ -243,7 +243,10 @@ impl Service {
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;
                 let values = put::values(client, put::batches(first, messages)).await?;
-                client.bind(&handle, values.unwrap_or_default())?;
+                client.bind(
+                    &handle,
+                    values.unwrap_or_else(|| Sent::new(Vec::new(), client.session.memory())),
+                )?;
                 let bound = DoPutPreparedStatementResult {
                     prepared_statement_handle: Some(handle),
                 };

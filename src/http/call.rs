@@ -106,6 +106,7 @@ impl<'c> Call<'c> {
                 disposition: answer.disposition(),
                 saved: answer.saved,
                 body: answer.body,
+                held: answer.held,
                 attempts: self.attempts,
                 elapsed: self.began.elapsed(),
                 waited: self.waited,
@@ -171,7 +172,9 @@ impl<'c> Call<'c> {
         self.statement.spend()?;
         self.attempts += 1;
         let mut entry = self.shared.begin(self.request, self.statement, self.attempts);
-        let exchanged = self.interruptible(exchange(self.shared, wire, self.terms)).await;
+        let exchanged = self
+            .interruptible(exchange(self.shared, wire, self.terms, self.statement))
+            .await;
         let (status, bytes, judged) = match exchanged {
             Ok(Ok(answer)) => (Some(answer.status), answer.bytes(), self.judge(answer)),
             Ok(Err((place, failure))) => self.failed(place, failure),
@@ -266,6 +269,7 @@ impl<'c> Call<'c> {
             }
             Failure::Lost { status, error: cause } => (status, 0, Some(Outcome::Lost), lost_error(status, &cause), Some(cause)),
             Failure::TooLarge { status, bytes } => (Some(status), bytes, None, refusal::too_large(&options), None),
+            Failure::NoRoom { status, error } => (Some(status), 0, None, error, None),
             Failure::Unkept(error) => (Some(200), 0, None, error, None),
         };
         self.status = status;

@@ -1,10 +1,11 @@
 //! One attempt: a request out, an answer in. The thin edge to reqwest; decides nothing.
 
-use super::Terms;
 use super::client::Shared;
 use super::envelope::strip_bom;
+use super::memory::Held;
 use super::refusal;
 use super::transport::Failure;
+use super::{Statement, Terms};
 use crate::error::{Error, ErrorKind};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -28,6 +29,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// Bytes of the body that went to a file instead.
     pub(super) saved: u64,
+    /// What the body takes of the memory of the statement.
+    pub(super) held: Held,
 }
 
 impl Answer {
@@ -65,7 +68,7 @@ impl Answer {
 }
 
 /// Sends `request` and reads the answer: of a 2xx into the file that the terms name, or at most as many decompressed bytes as the
-/// options allow.
+/// options allow, and the memory of the statement has room for.
 ///
 /// # Errors
 /// With the address of another host, where it is that which failed.
@@ -73,13 +76,20 @@ pub(super) async fn exchange(
     shared: &Shared,
     request: reqwest::Request,
     terms: &Terms,
+    statement: &Statement,
 ) -> Result<Answer, (Option<Url>, Failure)> {
     let mut place = None;
-    let answer = carried(shared, request, terms, &mut place).await;
+    let answer = carried(shared, request, terms, statement, &mut place).await;
     answer.map_err(|failure| (place, failure))
 }
 
-async fn carried(shared: &Shared, request: reqwest::Request, terms: &Terms, place: &mut Option<Url>) -> Result<Answer, Failure> {
+async fn carried(
+    shared: &Shared,
+    request: reqwest::Request,
+    terms: &Terms,
+    statement: &Statement,
+    place: &mut Option<Url>,
+) -> Result<Answer, Failure> {
     let response = shared.http.execute(request).await.map_err(Failure::sending)?;
     let response = match &terms.save {
         Some(_) => elsewhere(shared, response, place).await?,
@@ -87,11 +97,11 @@ async fn carried(shared: &Shared, request: reqwest::Request, terms: &Terms, plac
     };
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let (mut body, mut saved) = (Bytes::new(), 0);
+    let (mut body, mut saved, mut held) = (Bytes::new(), 0, statement.memory());
     match &terms.save {
         Some(path) if response.status().is_success() => saved = keep(response, path).await?,
         _ if response.status().is_success() || terms.accepts.contains(&status) => {
-            body = read(response, shared.options.max_body_bytes).await?;
+            body = read(response, shared.options.max_body_bytes, &mut held).await?;
         }
         // The status alone says enough: an error answer that breaks off or is too long is still that error.
         _ => body = read_start(response).await,
@@ -101,6 +111,7 @@ async fn carried(shared: &Shared, request: reqwest::Request, terms: &Terms, plac
         headers,
         body,
         saved,
+        held,
     })
 }
 
@@ -161,7 +172,7 @@ async fn keep(response: reqwest::Response, path: &Path) -> Result<u64, Failure> 
 }
 
 /// The whole body. Counts what comes out of the decompressor: `Content-Length` is what went in.
-async fn read(response: reqwest::Response, most: usize) -> Result<Bytes, Failure> {
+async fn read(response: reqwest::Response, most: usize, held: &mut Held) -> Result<Bytes, Failure> {
     let status = response.status().as_u16();
     let mut stream = response.bytes_stream();
     let mut body = BytesMut::new();
@@ -177,6 +188,8 @@ async fn read(response: reqwest::Response, most: usize) -> Result<Bytes, Failure
             });
         }
         body.extend_from_slice(&chunk);
+        held.reach(body.capacity())
+            .map_err(|error| Failure::NoRoom { status, error })?;
     }
     let body = body.freeze();
     Ok(body.slice_ref(strip_bom(&body)))

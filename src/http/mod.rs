@@ -21,6 +21,7 @@ mod grants;
 mod jitter;
 mod link;
 mod log;
+mod memory;
 mod options;
 #[cfg(feature = "otel")]
 mod otlp;
@@ -48,6 +49,7 @@ use bridge::Bridge;
 pub(crate) use client::Client;
 pub(crate) use grants::{Asking, Consent, Grant, Granting};
 pub use log::LoggedRequest;
+pub(crate) use memory::{Held, Memory};
 pub(crate) use options::{ClientOptions, Locator};
 #[cfg(feature = "otel")]
 pub(crate) use otlp::spans;

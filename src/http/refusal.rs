@@ -245,6 +245,7 @@ mod tests {
             .into_iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         Answer {
+            held: crate::http::Held::new(None),
             status,
             headers: pairs.collect::<HeaderMap>(),
             body: body.into(),

@@ -1,5 +1,6 @@
 //! One SQL statement as HTTP sees it: what it may spend, what it spent, and whether it was cancelled.
 
+use super::memory::{Held, Memory};
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -22,6 +23,7 @@ pub(crate) struct Misfit {
 pub(crate) struct Statement {
     number: u64,
     max_requests: Option<u64>,
+    memory: Option<Arc<dyn Memory>>,
     cancelled: CancellationToken,
     requests: AtomicU64,
     expected: AtomicU64,
@@ -39,9 +41,15 @@ pub(crate) struct Statement {
 impl Statement {
     /// Statement number `number` of a session, allowed to send `max_requests` requests; `None` is no limit.
     pub(crate) fn new(number: u64, max_requests: Option<u64>) -> Arc<Self> {
+        Self::within(number, max_requests, None)
+    }
+
+    /// The same, with what its answers and rows take counted.
+    pub(crate) fn within(number: u64, max_requests: Option<u64>, memory: Option<Arc<dyn Memory>>) -> Arc<Self> {
         Arc::new(Self {
             number,
             max_requests,
+            memory,
             cancelled: CancellationToken::new(),
             requests: AtomicU64::new(0),
             expected: AtomicU64::new(0),
@@ -73,6 +81,11 @@ impl Statement {
     pub(crate) fn expected(&self) -> u64 {
         let (expected, is_open) = (self.expected.load(Relaxed), self.open_ends.load(Relaxed) > 0);
         if is_open || expected < self.requests() { 0 } else { expected }
+    }
+
+    /// Memory for something of this statement: nothing yet.
+    pub(crate) fn memory(&self) -> Held {
+        Held::new(self.memory.clone())
     }
 
     /// Its number in the session.

@@ -26,6 +26,13 @@ pub(super) enum Failure {
         /// Bytes read until then.
         bytes: usize,
     },
+    /// The memory of the statement has no room for the body of the answer.
+    NoRoom {
+        /// Status of the answer.
+        status: u16,
+        /// What there is no room in, and what to do.
+        error: Error,
+    },
     /// The answer came, but not into the file that was to take it.
     Unkept(Error),
 }

@@ -321,7 +321,11 @@ impl Reader {
             listing.begin(&call)?;
             let page = self.decode(listing, &response).await?;
             match call.endpoint {
-                EndpointRef::List(_) => self.further_pages(listing, &call, (span, page), further, end).await?,
+                EndpointRef::List(_) => {
+                    // Its body is done with, and the further pages need the room.
+                    drop(response);
+                    self.further_pages(listing, &call, (span, page), further, end).await?;
+                }
                 EndpointRef::Get(_) => self.note_moved(listing, &call, &response),
             }
         }

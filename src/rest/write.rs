@@ -23,6 +23,7 @@ use super::unit::{self, Unit};
 use super::value::Value;
 use super::{answer, arrow_field, bulk};
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Held, Request};
 use crate::schema::{Operation, Table};
 
 /// What is done to rows.
@@ -98,6 +99,15 @@ pub(crate) struct Lot {
     pub(crate) wrong: BTreeMap<usize, String>,
 }
 
+/// The error of rows for which there was no room.
+pub(crate) fn unsent(error: &Error) -> Error {
+    let unsent = Error::new(error.kind(), format!("{}; nothing was sent", error.message()));
+    match error.hint_text() {
+        Some(hint) => unsent.hint(hint),
+        None => unsent,
+    }
+}
+
 /// Writes rows.
 ///
 /// # Errors
@@ -122,6 +132,8 @@ pub(super) struct Writer<'a> {
     pub(super) rows: Vec<Row>,
     ledger: Arc<Ledger>,
     pub(super) stopped: AtomicBool,
+    /// What the rows, their answers and the requests that are shown take of the memory of the statement.
+    held: Mutex<Held>,
     /// The first row that was not applied, and why.
     trouble: Mutex<Option<(usize, Error)>>,
     answers: Mutex<HashMap<usize, RecordBatch>>,
@@ -136,6 +148,7 @@ impl<'a> Writer<'a> {
                 "a table that is not written to is to be written to",
             ));
         }
+        let held = scope.statement.memory();
         let mut writer = Self {
             scope,
             write,
@@ -144,6 +157,7 @@ impl<'a> Writer<'a> {
             rows: Vec::new(),
             ledger: Arc::default(),
             stopped: AtomicBool::new(false),
+            held: Mutex::new(held),
             trouble: Mutex::default(),
             answers: Mutex::default(),
         };
@@ -157,6 +171,10 @@ impl<'a> Writer<'a> {
             )
             .hint("narrow the WHERE clause, or raise option MaxWriteRows"));
         }
+        // The values of a row, and the texts in them, once more.
+        let size = count * write.table.columns.len() * size_of::<Option<Value>>();
+        let texts: usize = lots.iter().map(|lot| lot.rows.get_array_memory_size()).sum();
+        writer.hold(size + texts).map_err(|error| unsent(&error))?;
         for lot in lots {
             for row in 0..lot.rows.num_rows() {
                 let row = writer.row(&lot.rows, row, lot.wrong.get(&row));
@@ -169,6 +187,10 @@ impl<'a> Writer<'a> {
         let keys = writer.rows.iter().map(|row| writer.key(&row.given));
         writer.ledger = Arc::new(Ledger::new(writer.scope.statement.number(), keys));
         Ok(writer)
+    }
+
+    fn hold(&self, bytes: usize) -> Result<()> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).grow(bytes)
     }
 
     fn row(&self, batch: &RecordBatch, row: usize, wrong: Option<&String>) -> Row {
@@ -415,15 +437,27 @@ impl<'a> Writer<'a> {
         self.trouble(rows[0], error);
     }
 
-    /// Remembers what the site answered to a row.
+    /// Notes what the site answered to a row, and keeps it for those who asked for rows. Where there is no room, the rows so far are
+    /// written, and no others.
     fn keep(&self, rows: &[usize], answer: Option<RecordBatch>) {
-        let (Some(answer), [row]) = (answer, rows) else { return };
+        let (Some(answer), &[row]) = (answer, rows) else { return };
         self.touch_answered(&answer);
         if let Some(key) = self.new_key(&answer) {
-            self.ledger.note_key(*row, key);
+            self.ledger.note_key(row, key);
         }
-        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.insert(*row, answer);
+        if self.write.output != Output::Rows {
+            return;
+        }
+        match self.hold(answer.get_array_memory_size()) {
+            Ok(()) => {
+                let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+                answers.insert(row, answer);
+            }
+            Err(error) => {
+                self.stopped.store(true, Relaxed);
+                self.trouble(row, error);
+            }
+        }
     }
 
     fn new_key(&self, answer: &RecordBatch) -> Option<String> {
@@ -502,7 +536,16 @@ impl<'a> Writer<'a> {
 
     async fn show(&self, units: &[Unit]) -> Result<RecordBatch> {
         let mut requests = Vec::new();
+        let mut counted = 0;
         for unit in units {
+            // What was made for the units before: once as it is kept, and once as it will be shown.
+            let size = |(_, _, request): &(usize, usize, Request)| {
+                let body = request.body.as_ref().map_or(0, Bytes::len);
+                size_of::<Request>() + request.path.len() + 2 * body
+            };
+            let made: usize = requests[counted..].iter().map(size).sum();
+            counted = requests.len();
+            self.hold(made).map_err(|error| unsent(&error))?;
             let first = unit.rows[0];
             if let (Some(bulk), [_, _, ..]) = (&self.operations[0].bulk, &unit.rows[..]) {
                 let body = |&row: &usize| {
@@ -540,5 +583,48 @@ impl<'a> Writer<'a> {
             })
             .collect();
         show(&requests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringArray;
+
+    use super::*;
+    use crate::http::{Client, ClientOptions, Statement};
+    use crate::rest::arrow_schema;
+    use crate::rest::site::{Site, Writing};
+    use crate::schema::Catalog;
+
+    #[test]
+    fn answers_are_kept_only_for_those_who_read_them() {
+        let client = Client::new(ClientOptions::site("http://127.0.0.1:9".parse().unwrap())).unwrap();
+        let site = Arc::new(Site::new(client, None, None, Vec::new(), Writing::default()));
+        let catalog = Catalog::load(None).unwrap();
+        let table = catalog.table("request_comments").unwrap();
+        let columns: Vec<usize> = ["issue_key", "body"].map(|name| table.column(name).unwrap()).into();
+        let values = ["ITSM-1", "Hello"].map(|text| Arc::new(StringArray::from(vec![text])) as _);
+        let rows = RecordBatch::try_new(arrow_schema(table, &columns), values.into()).unwrap();
+        let wrong = BTreeMap::new();
+        let lots = [Lot { rows, wrong }];
+        for (output, kept) in [(Output::Count, 0), (Output::Rows, 1)] {
+            let write = Write {
+                table: table.clone(),
+                change: Change::Insert,
+                columns: columns.clone(),
+                set: Vec::new(),
+                output,
+            };
+            let scope = Scope {
+                site: site.clone(),
+                statement: Statement::new(1, None),
+                stats: Arc::default(),
+            };
+            let writer = Writer::new(scope, &write, &lots).unwrap();
+            let answer = answer::of_values(table, &columns, &writer.rows[0].given).unwrap();
+            writer.settle(&[0], Fate::Applied(Some(answer), None));
+            assert_eq!(writer.answers.lock().unwrap().len(), kept, "{output:?}");
+            assert_eq!(writer.ledger.counts().applied, 1);
+        }
     }
 }

@@ -19,6 +19,7 @@ mod listed;
 #[cfg(feature = "flight")]
 pub(crate) mod listing;
 mod membership;
+mod memory;
 mod merged;
 mod moments;
 mod named;
@@ -51,11 +52,12 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as SqlStatement;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use tracing::instrument::WithSubscriber;
 
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Client, ClientOptions, LoggedRequest, Statement};
+use crate::http::{Client, ClientOptions, LoggedRequest, Memory, Statement};
 use crate::rest::site::{Site, Writing};
 use crate::schema::Catalog;
 use crate::sign_in::{Prompt, SignIn};
@@ -64,6 +66,7 @@ use call::Procedures;
 pub use check::Findings;
 pub use copy::CopyTo;
 pub use ingest::{Ingest, IngestMode};
+use memory::Pooled;
 use named::NamedStatements;
 use planner::{Planner, has_effects};
 use planning::planning;
@@ -89,6 +92,7 @@ struct Shared {
     sign_in: SignIn,
     log: Option<tracing::Dispatch>,
     context: SessionContext,
+    memory: Arc<dyn Memory>,
     scratch: Arc<Scratch>,
     named: Arc<NamedStatements>,
     views: Views,
@@ -161,6 +165,7 @@ impl Session {
         let site = Arc::new(site.with_granting(sign_in.granting.clone()));
         let scratch = Arc::new(Scratch::new(catalog.clone()));
         let context = context::context(&connection, &catalog, &site, &scratch)?;
+        let memory = Pooled::new(&context.runtime_env().memory_pool);
         Ok(Self {
             shared: Arc::new(Shared {
                 connection,
@@ -169,6 +174,7 @@ impl Session {
                 sign_in,
                 log,
                 context,
+                memory,
                 scratch,
                 named: Arc::default(),
                 views,
@@ -278,7 +284,8 @@ impl Session {
             let sql = call::shown(&statement.statement, &self.shared.catalog);
             tracing::info!(target: "jsmql::sql", number, sql, "statement");
         });
-        let cost = Statement::new(number, caps.requests);
+        let memory = self.shared.memory.clone();
+        let cost = Statement::within(number, caps.requests, Some(memory));
         self.shared.site.recent.push(cost.clone());
         let planner = self.planner(Some(cost.clone()));
         let catalog = self.shared.catalog.clone();
@@ -377,6 +384,12 @@ impl Session {
             .collect()
     }
 
+    /// Memory of this session for what is kept of its statements: nothing yet.
+    #[cfg(feature = "flight")]
+    pub(crate) fn memory(&self) -> crate::http::Held {
+        crate::http::Held::new(Some(self.shared.memory.clone()))
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.shared.site.client
     }
@@ -444,10 +457,15 @@ const STACK: usize = 256 << 20;
 /// # Design
 /// The stack is there while the work is polled and not while it waits, so there are never more of them than threads that work, and who
 /// drops the future ends the work. A thread for each statement had neither; threads of our own would be lost in a process that forks.
-async fn on_large_stack<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let mut work = std::pin::pin!(work);
-    let polled = std::future::poll_fn(|context| stacker::grow(STACK, || work.as_mut().poll(context)));
+fn on_large_stack<'w, T>(work: impl Future<Output = Result<T>> + Send + 'w) -> impl Future<Output = Result<T>> + Send + 'w
+where
+    T: Send + 'w,
+{
+    // On the heap: as a part of its callers' futures it would fill the stacks that those are on.
+    let mut work: BoxFuture<'w, Result<T>> = work.boxed();
+    let polled = std::future::poll_fn(move |context| stacker::grow(STACK, || work.as_mut().poll(context)));
     // Also where there is no memory for the stack.
-    let done = AssertUnwindSafe(polled).catch_unwind().await;
-    done.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement")))
+    AssertUnwindSafe(polled).catch_unwind().map(|done| {
+        done.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement")))
+    })
 }

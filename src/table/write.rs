@@ -31,7 +31,7 @@ use crate::http::{Misfit, Statement};
 use crate::rest::arrow_schema;
 use crate::rest::read::Scope;
 use crate::rest::site::Site;
-use crate::rest::write::{Change, Lot, Output, Write, run};
+use crate::rest::write::{Change, Lot, Output, Write, run, unsent};
 
 /// Rows of a plan that are written to a table of the site.
 #[derive(Debug, Clone)]
@@ -304,14 +304,16 @@ impl ExecutionPlan for WriteExec {
             stats: Arc::default(),
         };
         let write = self.write.clone();
-        let input = self.input.execute(0, context)?;
+        let mut input = self.input.execute(0, context)?;
         let done = async move {
             // The whole input is there before the first request: see `rest::write`.
-            let batches: Vec<RecordBatch> = input.try_collect().await.map_err(|error| unread(&write, error))?;
-            let lots = batches
-                .into_iter()
-                .map(|batch| typed(&write, &batch))
-                .collect::<Result<Vec<_>>>()?;
+            let (mut lots, mut held) = (Vec::new(), scope.statement.memory());
+            while let Some(batch) = input.try_next().await.map_err(|error| unread(&write, error))? {
+                let lot = typed(&write, &batch)?;
+                let fits = held.grow(lot.rows.get_array_memory_size());
+                fits.map_err(|error| to_datafusion(unsent(&error).table(&write.table.name)))?;
+                lots.push(lot);
+            }
             let lots = without_misfits(&write, lots, scope.statement.misfits())?;
             run(scope, &write, &lots).await.map_err(to_datafusion)
         };

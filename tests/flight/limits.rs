@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jsmql::demo::DemoOptions;
-use jsmql::flight::Limits;
+use jsmql::flight::{Access, Limits, ServeOptions};
 use tonic::Code;
 
 use super::support::*;
@@ -125,6 +125,78 @@ async fn a_statement_that_needs_too_much_memory_is_refused() {
         cell(&mut client, "SELECT count(*) FROM generate_series(1, 1000)").await,
         "1000"
     );
+}
+
+#[tokio::test]
+async fn answers_count_against_the_memory_of_a_session() {
+    let limits = Limits {
+        memory: 64 << 10,
+        ..Limits::default()
+    };
+    let served = with_limits(DemoOptions::default(), limits).await;
+    let mut client = served.client().await;
+    refused(
+        query(&mut client, "SELECT issue_key, summary FROM requests").await,
+        Code::ResourceExhausted,
+        "no memory left",
+    );
+    assert_eq!(served.asked(), 1, "an answer that does not fit is not asked for again");
+    assert_eq!(cell(&mut client, "SELECT count(*) FROM service_desks").await, "3");
+}
+
+/// A server that shows what it would write.
+async fn dry(memory: usize) -> Served {
+    let access = Access::Own {
+        writes: true,
+        users: None,
+    };
+    let limits = Limits {
+        memory,
+        ..Limits::default()
+    };
+    let options = ServeOptions {
+        access,
+        limits,
+        ..ServeOptions::default()
+    };
+    serve_with(DemoOptions::default(), options, "DryRun=true").await
+}
+
+#[tokio::test]
+async fn rows_to_write_and_requests_to_show_count_against_it() {
+    for (rows, length) in [(200_000, 1), (2_000, 3_000)] {
+        let served = dry(16 << 20).await;
+        let mut client = served.client().await;
+        let sql = format!(
+            "INSERT INTO request_comments (issue_key, body) \
+             SELECT 'ITSM-1', repeat('x', {length}) FROM generate_series(1, {rows})"
+        );
+        refused(query(&mut client, &sql).await, Code::ResourceExhausted, "nothing was sent");
+        assert_eq!(served.written(), 0);
+        assert_eq!(cell(&mut client, "SELECT 1").await, "1");
+    }
+}
+
+#[tokio::test]
+async fn results_that_nobody_fetches_count_against_it() {
+    let served = dry(8 << 20).await;
+    let mut client = served.client().await;
+    let sql = "INSERT INTO request_comments (issue_key, body) SELECT 'ITSM-1', repeat('x', 1000) FROM generate_series(1, 500)";
+    let mut kept = Vec::new();
+    let full = loop {
+        match client.execute(sql.into(), None).await {
+            Ok(info) => kept.push(info),
+            Err(error) => break status(error),
+        }
+        assert!(kept.len() < 20, "they are kept without end");
+    };
+    assert_eq!(full.code(), Code::ResourceExhausted, "{full:?}");
+    assert!(full.message().contains("no memory left"), "{full:?}");
+    assert!(!kept.is_empty());
+    for info in &kept {
+        fetch(&mut client, info).await.unwrap();
+    }
+    client.execute(sql.into(), None).await.expect("what was fetched makes room");
 }
 
 #[tokio::test]

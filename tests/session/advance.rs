@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use jsmql::demo::{DemoOptions, DemoSite, TOKEN, USER};
 
-use super::open;
+use super::{open, rows};
 
 /// Long enough that all requests are sent before the first answer comes.
 const LATENCY: Duration = Duration::from_secs(1);
@@ -105,4 +105,39 @@ async fn standing_in_line_is_no_timeout() {
     for answer in futures::future::join_all(all).await {
         answer.unwrap();
     }
+}
+
+/// Planning asks the site for its fields; who gives up the statement gives up that request.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planning_ends_with_its_caller() {
+    let site = DemoSite::start(DemoOptions {
+        latency: Duration::from_secs(60),
+        ..DemoOptions::default()
+    })
+    .await
+    .unwrap();
+    let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
+    let planned = tokio::time::timeout(Duration::from_secs(2), session.sql("SELECT * FROM issues")).await;
+    assert!(planned.is_err(), "the site answers in a minute");
+    let requests = session.requests();
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0].was_cancelled(), "{requests:?}");
+}
+
+/// 500 threads with a stack of 256 MiB would be 125 GiB of addresses.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn planning_needs_no_stack_for_each_statement() {
+    let session = open("URL=http://127.0.0.1:9;User=a;APIToken=b");
+    let tasks = (0..500).map(|number| {
+        let session = session.clone();
+        tokio::spawn(async move { session.statements(&format!("SELECT {number}")).await.map(|all| all.len()) })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        assert_eq!(task.await.unwrap().unwrap(), 1);
+    }
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).unwrap();
+    let most: u64 = most.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(most < 64 << 20, "{most} kB of addresses");
 }
