@@ -477,7 +477,8 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
             return input.deserialize_any(ObjectVisitor { node, state });
         }
         let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
-        let direct = |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail | Codec::LowerCase));
+        let direct =
+            |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail | Codec::LowerCase));
         match &node.leaves[..] {
             [] => input.deserialize_any(ObjectVisitor { node, state }),
             // What is taken from the place of rows is taken from each of them.

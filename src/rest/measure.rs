@@ -25,7 +25,7 @@ impl Decode {
     /// # Errors
     /// There is no such table or column, or the fields are no fields.
     pub fn on_site(table: &str, fields: &str, columns: &[&str]) -> Result<Self> {
-        let fields: Vec<FieldMetadata> = serde_json::from_str(fields)
+        let (fields, _) = FieldMetadata::list(fields.as_bytes())
             .map_err(|error| Error::new(ErrorKind::Decode, format!("these are no fields: {error}")))?;
         let unknown = |name: &str| Error::new(ErrorKind::Statement, format!("there is no {name}"));
         let catalog = Catalog::load(None)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::clause::Test;
 use super::search::{Filter, Search};
 use crate::error::{Error, ErrorKind, Result};
-use crate::schema::{Endpoint, Origin, Table};
+use crate::schema::{Column, Endpoint, Origin, Table};
 
 /// More combinations of values than this are no plan: most of them do not exist, and the memory for so many calls ends a process.
 const MOST_COMBINATIONS: usize = 100_000;

@@ -135,7 +135,7 @@ impl Session {
         let columns = rows.schema();
         let names = columns.fields().iter().map(|field| field.name().clone()).collect();
         let named = TableReference::partial(schema, table);
-        let provider = with_names(Some(names), self.shared.context.table_provider(named)).await;
+        let provider = with_names(Some(names), None, self.shared.context.table_provider(named)).await;
         let mut fit = Fit::new(provider.map_err(from_datafusion)?.schema());
         if let Some(error) = fit.impossible(&columns) {
             let checked = rows.try_for_each(|batch| std::future::ready(fit.check(&batch).map_err(to_datafusion)));
