@@ -72,6 +72,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::http::Held;
 
     #[test]
     fn a_page_in_place_of_a_file_is_no_file() {
@@ -108,6 +109,7 @@ mod tests {
                 media_type: Some(came.to_owned()),
                 disposition: None,
                 saved,
+                held: Held::new(None),
             };
             let found = check(&described, &response).err();
             assert_eq!(found.as_ref().map(Error::kind), expected, "{status} {came} {saved}");

@@ -614,6 +614,7 @@ mod tests {
                 columns: columns.clone(),
                 set: Vec::new(),
                 output,
+                alone: false,
             };
             let scope = Scope {
                 site: site.clone(),
