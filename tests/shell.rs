@@ -300,7 +300,7 @@ fn a_server_that_clients_pass_through_takes_all_but_the_account_from_the_environ
 
 #[test]
 fn a_text_that_a_column_never_is_is_told() {
-    let ask = |sql| run(&["--demo", "--format", "csv", "-c", sql]);
+    let ask = |sql: &str| run(&["--demo", "--format", "csv", "-c", sql]);
     let told = "warning: issues: status_category is never 'Done'; it is one of new, indeterminate, done, undefined\n";
     for (condition, count, told) in [
         ("status_category <> 'Done'", 300, told),
@@ -308,7 +308,8 @@ fn a_text_that_a_column_never_is_is_told() {
         ("CASE status_category WHEN 'Done' THEN true ELSE false END", 0, told),
         ("status_category <> 'done'", 74, ""),
     ] {
-        let (status, out, err) = ask(&format!("SELECT count(*) AS n FROM issues i WHERE {condition}"));
+        let statement = format!("SELECT count(*) AS n FROM issues i WHERE {condition}");
+        let (status, out, err) = ask(&statement);
         assert_eq!((status, out, err.as_str()), (0, format!("n\n{count}\n"), told), "{condition}");
     }
 }

@@ -13,7 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use async_trait::async_trait;
 use futures::TryStreamExt;
@@ -68,15 +69,21 @@ impl AsyncDB for Database {
         let rows = self.session.sql(sql).await.map_err(Failure)?;
         let schema = rows.schema();
         let batches: Vec<RecordBatch> = rows.try_collect().await.map_err(Failure)?;
-        let options = FormatOptions::default()
-            .with_null("NULL")
-            .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.3fZ"));
+        let options = |column: &ArrayRef| {
+            let moment = match column.data_type() {
+                DataType::Timestamp(_, Some(zone)) if zone.as_ref() != "UTC" => "%Y-%m-%dT%H:%M:%S%.3f%:z",
+                _ => "%Y-%m-%dT%H:%M:%S%.3fZ",
+            };
+            FormatOptions::default()
+                .with_null("NULL")
+                .with_timestamp_tz_format(Some(moment))
+        };
         let mut cells = Vec::new();
         for batch in &batches {
             let columns: Vec<_> = batch
                 .columns()
                 .iter()
-                .map(|column| ArrayFormatter::try_new(column, &options).unwrap())
+                .map(|column| ArrayFormatter::try_new(column, &options(column)).unwrap())
                 .collect();
             for row in 0..batch.num_rows() {
                 cells.push(

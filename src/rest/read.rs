@@ -476,7 +476,7 @@ impl Reader {
                 .try_fold(&body, |at, member| at.get(member))
                 .and_then(|now| now.as_str())
         };
-        if let Some(now) = paths.iter().find_map(found) {
+        if let Some(now) = paths.iter().find_map(found).filter(|now| now != asked) {
             self.say_moved(table, asked, now);
         }
     }

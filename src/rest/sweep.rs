@@ -303,8 +303,7 @@ impl Reader {
                             known: &known,
                             parent_known: None,
                             filter: None,
-                            // An id is that of one row, and those who come after it need not be asked.
-                            limit: Some(1),
+                            limit: None,
                         };
                         let mut rows = open(self.scope.clone(), plan(&question, self.scope.site.context())?);
                         while let Some(batch) = rows.next().await {
