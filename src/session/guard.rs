@@ -18,9 +18,11 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use super::ParsedStatement;
 use super::copy::query;
 use super::distinct::turn;
+use super::heading::Headings;
 use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
+use super::unnest::Unnested;
 use super::wildcard::Wildcards;
 use crate::connection::PseudoColumns;
 use crate::error::{Error, ErrorKind, Result};
@@ -92,7 +94,9 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
     if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
         return Err(error);
     }
+    let ControlFlow::Continue(()) = inner.visit(&mut Unnested);
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
+    let ControlFlow::Continue(()) = inner.visit(&mut Headings);
     parameters(inner)
 }
 

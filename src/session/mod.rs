@@ -6,6 +6,7 @@ mod context;
 mod copy;
 mod distinct;
 mod guard;
+mod heading;
 mod held;
 mod ingest;
 mod install;
@@ -24,6 +25,7 @@ mod rules;
 mod subquery;
 mod sys;
 mod temp;
+mod unnest;
 mod views;
 mod wildcard;
 

@@ -10,6 +10,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use super::heading::shown;
 use super::{ParsedStatement, Rows, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::from_datafusion;
@@ -99,7 +100,7 @@ impl Prepared {
         let schema = match plan {
             // The plan has the columns of what is defined; running it gives nothing.
             LogicalPlan::Ddl(_) => Arc::new(Schema::empty()),
-            plan => plan.schema().inner().clone(),
+            plan => shown(plan.schema().inner()),
         };
         Ok(Self {
             schema,

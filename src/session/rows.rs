@@ -10,6 +10,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 
+use super::heading::{renamed, shown};
 use crate::error::{Error, Result};
 use crate::http::Statement;
 use crate::table::from_datafusion;
@@ -17,6 +18,7 @@ use crate::table::from_datafusion;
 /// The rows of a statement as a stream of batches. Dropping it cancels the statement and its requests.
 pub struct Rows {
     stream: SendableRecordBatchStream,
+    schema: SchemaRef,
     statement: Arc<Statement>,
     /// Rows that may still be given, where `MaxRows` caps them.
     left: Option<usize>,
@@ -85,6 +87,7 @@ impl Meter {
 impl Rows {
     pub(super) fn new(stream: SendableRecordBatchStream, statement: Arc<Statement>, max_rows: Option<usize>) -> Self {
         Self {
+            schema: shown(&stream.schema()),
             stream,
             statement,
             left: max_rows,
@@ -100,7 +103,7 @@ impl Rows {
 
     /// Columns of the rows.
     pub fn schema(&self) -> SchemaRef {
-        self.stream.schema()
+        self.schema.clone()
     }
 
     /// Reads the cost of the statement while it runs.
@@ -149,13 +152,13 @@ impl Stream for Rows {
                         self.capped = true;
                         self.statement.warn("the rows end at MaxRows; there are more", 1);
                     }
-                    Some(Ok(batch.slice(0, left)))
+                    Some(renamed(batch.slice(0, left)))
                 }
                 Some(left) => {
                     self.left = Some(left - batch.num_rows());
-                    Some(Ok(batch))
+                    Some(renamed(batch))
                 }
-                None => Some(Ok(batch)),
+                None => Some(renamed(batch)),
             },
         })
     }
