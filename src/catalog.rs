@@ -13,7 +13,7 @@ use datafusion::error::Result;
 use tokio::sync::OnceCell;
 
 use crate::connection::Listing;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::http::Statement;
 use crate::rest::deployment::explain;
 use crate::rest::site::Site;
@@ -23,11 +23,17 @@ use crate::table::{SiteTable, to_datafusion};
 tokio::task_local! {
     /// Names in the statement that is being planned; `None` where it may mean any column.
     static NAMES: Option<Arc<HashSet<String>>>;
+    /// What the statement that is being planned is told; `None` where nobody runs it.
+    static TOLD: Option<Arc<Statement>>;
 }
 
-/// Plans a statement that can mean no other columns than these.
-pub(crate) async fn with_names<T>(names: Option<HashSet<String>>, work: impl Future<Output = T>) -> T {
-    NAMES.scope(names.map(Arc::new), work).await
+/// Plans a statement that can mean no other columns than these; what is worth knowing about them is told to `told`.
+pub(crate) async fn with_names<T>(
+    names: Option<HashSet<String>>,
+    told: Option<Arc<Statement>>,
+    work: impl Future<Output = T>,
+) -> T {
+    NAMES.scope(names.map(Arc::new), TOLD.scope(told, work)).await
 }
 
 /// Schema `public` of catalog `jsm`.
@@ -90,8 +96,25 @@ impl SiteSchema {
         let fields = self.site.metadata.fields(&self.site, &custom.fields, &statement).await;
         let fields = match fields {
             Ok(fields) => fields,
-            Err(error) => return Err(explain(error.table(&table.name), &self.site, table, &statement).await),
+            Err(error) => {
+                let error = explain(error.table(&table.name), &self.site, table, &statement).await;
+                // The way round is another one than for rows that may not be seen.
+                return Err(match error.kind() {
+                    ErrorKind::Permission => error.hint(
+                        "the list of fields, which says what the columns of the site are, may not be read; name the columns that every site has instead of *",
+                    ),
+                    ErrorKind::NotFound => error.hint(
+                        "the site has no such list of fields, as a Data Center has none: connect with IncludeCustomFields=false, or name the columns that every site has instead of *",
+                    ),
+                    _ => error,
+                });
+            }
         };
+        let _ = TOLD.try_with(|told| {
+            if let Some(told) = told {
+                statement.warnings().into_iter().for_each(|warning| told.warn(warning, 1));
+            }
+        });
         Ok(Arc::new(resolve(table, &fields, include)))
     }
 }

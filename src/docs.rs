@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::connection::docs::options_markdown;
 use crate::error::KINDS;
+use crate::rest::{MARKS, NODES};
 use crate::schema::{Catalog, procedures_markdown, schema_json, tables_markdown};
 use crate::table::{Delivery, delivery};
 
@@ -28,6 +29,9 @@ fn generated_pages_are_current() {
         ("docs/procedures.md", procedures_markdown(&catalog)),
         ("docs/options.md", options_markdown()),
         ("docs/errors.md", errors_markdown()),
+        #[cfg(feature = "shell")]
+        ("docs/types.md", crate::shell::types_markdown()),
+        ("docs/documents.md", documents_markdown()),
         ("schemas/schema.json", schema_json()),
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -119,6 +123,27 @@ fn errors_markdown() -> String {
             "| {} | `{}` | `{}` | `{}` | {} | {} |",
             row.name, row.sqlstate, row.adbc, row.grpc, row.exit, row.doc
         );
+    }
+    text
+}
+
+fn documents_markdown() -> String {
+    let mut text = String::from(
+        "# Documents\n\nGenerated from `src/rest/adf/node.rs`; do not edit. Descriptions, comments and other rich text are documents in the Atlassian \
+         Document Format (ADF). Columns such as `description` hold their text, columns such as `description_adf` the document itself, \
+         `adf_to_markdown(description_adf)` gives Markdown, and `markdown_to_adf('…')` makes a document of Markdown to be written.\n\n\
+         ```sql\nSELECT issue_key, adf_to_markdown(description_adf) FROM issues WHERE project_key = 'ITSM' LIMIT 10;\n\
+         UPDATE issues SET description_adf = markdown_to_adf('# Plan\n\n- [ ] **first**') WHERE issue_key = 'ITSM-1';\n```\n\n\
+         Nothing that somebody wrote is lost on the way. A node that nobody has heard of gives what is inside of it; one that cannot be shown \
+         is counted in a warning, and is a comment in Markdown. A text that is written becomes a paragraph for each line; control characters \
+         are refused.\n\n## Nodes\n\n| node | as text | as Markdown |\n|---|---|---|\n",
+    );
+    for row in NODES {
+        let _ = writeln!(text, "| `{}` | {} | {} |", row.name, row.text, row.markdown);
+    }
+    text.push_str("\n## Marks\n\n| mark | in text | in Markdown |\n|---|---|---|\n");
+    for (name, plain, markdown) in MARKS {
+        let _ = writeln!(text, "| `{name}` | {plain} | {markdown} |");
     }
     text
 }

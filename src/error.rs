@@ -165,6 +165,12 @@ impl Error {
         self
     }
 
+    /// Says in the message whom it is about.
+    pub(crate) fn about(mut self, whom: &str) -> Self {
+        self.0.message = format!("{} ({whom})", self.0.message);
+        self
+    }
+
     /// Names the table; the innermost name wins.
     pub fn table(mut self, table: impl Into<String>) -> Self {
         self.0.table.get_or_insert(table.into());
@@ -202,6 +208,13 @@ impl Error {
             request,
             source: None,
         }))
+    }
+
+    /// The same error with its words as `reworded` makes them.
+    pub(crate) fn reworded(mut self, reworded: impl Fn(&str) -> String) -> Self {
+        self.0.message = reworded(&self.0.message);
+        self.0.hint = self.0.hint.as_deref().map(reworded);
+        self
     }
 
     /// What kind of failure this is.

@@ -38,9 +38,17 @@ pub mod shell;
 mod sign_in;
 mod table;
 
-pub use connection::Connection;
+/// Schemas, arrays and batches: what rows are made of.
+pub use arrow;
+pub use connection::{
+    Category as OptionCategory, Connection, OptionKind, OptionRow, OptionState, PseudoColumns, Source as OptionSource,
+    Status as OptionStatus,
+};
+/// The engine, in the version whose contexts, values and streams this library takes and gives.
+pub use datafusion;
 pub use error::{Error, ErrorKind, KINDS, KindRow, RequestContext, Result};
 pub use http::LoggedRequest;
 #[doc(hidden)]
 pub use rest::measure;
-pub use session::{Copy, Findings, Ingest, IngestMode, Meter, Parameters, ParsedStatement, Prepared, Progress, Rows, Session};
+pub use session::{CopyTo, Findings, Ingest, IngestMode, Meter, Parameters, ParsedStatement, Prepared, Progress, Rows, Session};
+pub use url::Url;

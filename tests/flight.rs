@@ -19,3 +19,5 @@ mod session;
 mod statement;
 #[path = "flight/tls.rs"]
 mod tls;
+#[path = "flight/types.rs"]
+mod types;

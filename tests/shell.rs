@@ -299,6 +299,27 @@ fn a_server_that_clients_pass_through_takes_all_but_the_account_from_the_environ
 }
 
 #[test]
+fn a_text_that_a_column_never_is_is_told() {
+    let ask = |sql| run(&["--demo", "--format", "csv", "-c", sql]);
+    let told = "warning: issues: status_category is never 'Done'; it is one of new, indeterminate, done, undefined\n";
+    for (condition, count, told) in [
+        ("status_category <> 'Done'", 300, told),
+        ("status_category IN ('Done', 'done')", 226, told),
+        ("CASE status_category WHEN 'Done' THEN true ELSE false END", 0, told),
+        ("status_category <> 'done'", 74, ""),
+    ] {
+        let (status, out, err) = ask(&format!("SELECT count(*) AS n FROM issues i WHERE {condition}"));
+        assert_eq!((status, out, err.as_str()), (0, format!("n\n{count}\n"), told), "{condition}");
+    }
+}
+
+#[test]
+fn sql_may_begin_with_a_comment() {
+    let (status, out, _) = run(&["--demo", "--format", "csv", "-c", "-- a note\nSELECT 1 AS one"]);
+    assert_eq!((status, out.as_str()), (0, "one\n1\n"));
+}
+
+#[test]
 fn rows_that_end_at_max_rows_say_so() {
     let asked = ["--demo", "--connection", "MaxRows=2", "--format", "csv", "-c"];
     let ask = |sql| run(&[asked.as_slice(), &[sql]].concat());
@@ -625,5 +646,7 @@ fn hints_name_what_can_be_done_here() {
     );
 }
 
+#[path = "shell/exits.rs"]
+mod exits;
 #[path = "shell/prompt.rs"]
 mod prompt;

@@ -1,12 +1,9 @@
 //! What is bound to a statement: rows of parameters, one execution each, or rows to ingest.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use adbc_core::error::Result as AdbcResult;
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, RecordBatchReader};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
@@ -85,7 +82,7 @@ impl Rows {
             let Some(batch) = pull(&mut self.bound)? else {
                 return Ok(None);
             };
-            self.batch = Some(plain(&batch)?);
+            self.batch = Some(batch);
             self.next = 0;
         }
     }
@@ -129,46 +126,17 @@ pub(super) fn stream(bound: Bound) -> Result<SendableRecordBatchStream> {
     Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
 }
 
-/// The batch with columns of plain types: dictionaries and the large and view variants of text say the same in other ways, and the site is
-/// asked for values, not for ways to write them.
-fn plain(batch: &RecordBatch) -> Result<RecordBatch> {
-    let columns: Vec<ArrayRef> = batch.columns().iter().map(plain_column).collect::<Result<_>>()?;
-    let fields = batch.schema_ref().fields().iter().zip(&columns);
-    let fields: Vec<Field> = fields
-        .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
-        .collect();
-    let schema: SchemaRef = Arc::new(Schema::new(fields));
-    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(schema, columns, &options).map_err(unfit)
-}
-
-fn plain_column(column: &ArrayRef) -> Result<ArrayRef> {
-    let to = match column.data_type() {
-        DataType::Dictionary(_, value) => value.as_ref().clone(),
-        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
-        DataType::LargeBinary | DataType::BinaryView => DataType::Binary,
-        _ => return Ok(column.clone()),
-    };
-    plain_column(&cast(column, &to).map_err(unfit)?)
-}
-
 fn unreadable(error: ArrowError) -> Error {
     Error::new(ErrorKind::Io, format!("the bound rows cannot be read: {error}"))
         .hint("the program that binds them hands them over as they are read")
 }
 
-fn unfit(error: ArrowError) -> Error {
-    Error::new(
-        ErrorKind::Statement,
-        format!("the bound values cannot be parameters: {error}"),
-    )
-    .hint("bind numbers, text, dates and the like")
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may fail")]
 mod tests {
-    use arrow::array::{DictionaryArray, Int64Array, LargeStringArray};
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, DictionaryArray, Int64Array, LargeStringArray};
     use arrow::datatypes::Int8Type;
 
     use super::*;

@@ -17,7 +17,7 @@ use super::pattern::{exact, wants};
 use super::tree::{CatalogNode, ColumnNode, ConstraintNode, FOREIGN, PRIMARY, SchemaNode, TableNode};
 use crate::error::{Error, ErrorKind, Result};
 use crate::rest::type_name;
-use crate::session::{Prepared, Session};
+use crate::session::{Prepared, Rows, Session};
 
 /// The one catalog.
 pub(super) const CATALOG: &str = "jsm";
@@ -27,6 +27,8 @@ pub(super) const SCHEMA: &str = "public";
 pub(super) const SCRATCH: &str = "temp";
 
 const TABLE: &str = "TABLE";
+/// The same in the words of `information_schema`, in which some clients ask.
+const BASE_TABLE: &str = "BASE TABLE";
 const VIEW: &str = "VIEW";
 const TEMPORARY: &str = "LOCAL TEMPORARY";
 const SYSTEM: &str = "SYSTEM TABLE";
@@ -122,7 +124,12 @@ impl<'c> Metadata<'c> {
                 _ => SYSTEM,
             };
             let wanted = wants(filter.schema, schema) && wants(filter.table, name);
-            if wanted && filter.types.is_none_or(|types| types.contains(&kind)) {
+            let is_asked_for = |types: &[&str]| {
+                types
+                    .iter()
+                    .any(|asked| *asked == kind || (*asked, kind) == (BASE_TABLE, TABLE))
+            };
+            if wanted && filter.types.is_none_or(is_asked_for) {
                 tables.entry(schema.clone()).or_default().push(TableNode {
                     name: name.clone(),
                     kind,
@@ -245,7 +252,8 @@ impl<'c> Metadata<'c> {
                 };
                 if worth_it {
                     let sql = format!("SELECT count(*) FROM {}", quoted(Some(schema), &table.name));
-                    let rows = self.rows(&sql).map_err(exported)?;
+                    // This one reads the table, which its user has limited.
+                    let rows = self.read(self.session.sql(&sql)).map_err(exported)?;
                     let rows = rows.into_iter().next().and_then(|mut row| row.swap_remove(0)?.parse().ok());
                     counts.extend(rows.map(|rows| Count {
                         schema: schema.to_owned(),
@@ -264,8 +272,12 @@ impl<'c> Metadata<'c> {
     }
 
     fn rows(&self, sql: &str) -> Result<Vec<Row>> {
+        self.read(self.session.ask(sql))
+    }
+
+    fn read(&self, asked: impl Future<Output = Result<Rows>>) -> Result<Vec<Row>> {
         let read = async {
-            let rows = self.session.sql(sql).await?;
+            let rows = asked.await?;
             self.execution.reads(rows.meter());
             rows.try_collect::<Vec<RecordBatch>>().await
         };

@@ -146,8 +146,12 @@ impl Statement {
         match ingested {
             Ok(count) => Ok(count.try_into().unwrap_or(i64::MAX)),
             Err(error) => {
-                // In the words of the specification: the table exists, or exists with other columns.
-                let status = matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Statement).then_some(Status::AlreadyExists);
+                // In the words of the specification: the table exists, or exists with other columns; and a value that does not fit.
+                let status = match error.kind() {
+                    ErrorKind::Conflict | ErrorKind::Statement => Some(Status::AlreadyExists),
+                    ErrorKind::Invalid => Some(Status::InvalidData),
+                    _ => None,
+                };
                 let error = stopped(error);
                 Err(match status {
                     Some(status) => with_status(error, status),

@@ -45,16 +45,17 @@ pub(crate) use credentials::{Credentials, Gateway};
 pub(crate) use listing::Listing;
 pub(crate) use logging::{LogOptions, LogPlace};
 pub(crate) use oauth::{Initiate, OAuth1Options, OAuth2Options, Signing, TokenPlace};
-pub(crate) use option::{OptionKind, OptionRow, Status};
+pub use option::{Category, OptionKind, OptionRow, Status};
 #[cfg(any(feature = "adbc", feature = "shell", test))]
 pub(crate) use parse::ConnectionString;
-pub(crate) use pseudo::PseudoColumns;
+pub use pseudo::PseudoColumns;
 pub(crate) use registry::OPTIONS;
 pub(crate) use route::{Hop, Protocol, Route};
 pub(crate) use secret::Secret;
 #[cfg(feature = "adbc")]
 pub(crate) use site::is_cloud;
-pub(crate) use sources::{SecretPlace, Source};
+pub(crate) use sources::SecretPlace;
+pub use sources::Source;
 pub(crate) use sso::{Provider, SsoOptions};
 pub(crate) use store::{StoreFormat, StoreOptions, StorePlace};
 pub(crate) use suggest::closest;

@@ -161,7 +161,7 @@ options! {
         Refused(METADATA) "CacheMetadata": Boolean, "false", "Whether to keep what the site says about its fields.";
     }
     Reading {
-        Works "Timeout": Integer { min: 0, max: 86_400 }, "60", "Seconds one request may take, its retries and waits included. 0: no end.", "30";
+        Works "Timeout": Integer { min: 0, max: 86_400 }, "60", "Seconds one request may take from its first attempt on, retries and waits included. 0: no end.", "30";
         Works "MaxRows": Integer { min: -1, max: i64::MAX }, "-1", "Most rows a query returns. -1: all. Writes and calls tell all their rows.", "1000";
         Works "MaxRequests": COUNT, "0", "Most requests one statement may send; the statement fails before it exceeds them. 0: no limit.", "500";
         Works "MaxConcurrency": Integer { min: 1, max: 64 }, "8", "Most requests under way at the same time.", "16";

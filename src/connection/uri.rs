@@ -2,6 +2,7 @@
 //!
 //! It knows no options: host, port and path become URL, the query becomes the other pairs. No error quotes the text.
 
+use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::parse::ConnectionString;
@@ -32,11 +33,14 @@ fn pairs(scheme: &str, rest: &str) -> Result<ConnectionString> {
     root.set_query(None);
     let mut string = ConnectionString::default();
     string.push("URL", root.as_str())?;
-    for (key, value) in url.query_pairs() {
-        // As everywhere in URIs, `+` is a blank.
-        string
-            .push(&key, value.into_owned())
-            .map_err(|_| wrong("holds a pair without a name"))?;
+    // `+` is a plus and `%20` a blank: addresses such as ann+sql@acme.example are written as they are.
+    for pair in url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned);
+        let (Ok(key), Ok(value)) = (decoded(key), decoded(value)) else {
+            return Err(wrong("holds percent-encoded bytes that are not UTF-8"));
+        };
+        string.push(&key, value).map_err(|_| wrong("holds a pair without a name"))?;
     }
     Ok(string)
 }
@@ -58,6 +62,11 @@ mod tests {
             pairs,
             ["URL=https://acme.atlassian.net/", "User=ann@acme.example", "APIToken=a;b+"]
         );
+        let string = parse("jsm://acme.example?User=ann+sql@acme.example&Password=a%20b+c%2B")
+            .unwrap()
+            .unwrap();
+        let values: Vec<_> = string.pairs().skip(1).map(|(_, value)| value.expose().to_owned()).collect();
+        assert_eq!(values, ["ann+sql@acme.example", "a b+c+"]);
         let string = parse("jsm+http://localhost:8080/jira").unwrap().unwrap();
         assert_eq!(string.pairs().next().unwrap().1.expose(), "http://localhost:8080/jira");
         assert!(parse("URL=jsm://x").is_none());
@@ -66,6 +75,7 @@ mod tests {
             ("jsm://acme.example?=c4n4ry", "without a name"),
             ("jsm://", "cannot be read"),
             ("jsm://a.example#c4n4ry", "holds `#`"),
+            ("jsm://a.example?Password=c4n4ry%ff", "not UTF-8"),
         ] {
             let error = parse(text).unwrap().unwrap_err();
             assert!(error.message().contains(message), "{text}: {error}");

@@ -26,7 +26,7 @@ const FILTERS: &[(&str, &str, &str)] = &[
 /// Answers `/rest/api/{version}/…`; `rest` are the segments after the version.
 pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
     match rest {
-        ["field"] => field::list(state.more_fields),
+        ["field"] => field::list(state.more_fields, state.odd_fields),
         ["project", "search"] => platform_page(asked, state.desks.len(), 50, "values", true, |a, row| {
             a.object(|o| fill_project(o, state, &state.desks[row], asked))
         }),

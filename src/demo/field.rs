@@ -469,8 +469,21 @@ pub(super) fn by_clause(name: &str) -> Vec<&'static Field> {
 }
 
 /// `GET /rest/api/3/field`: a bare array. `more` made-up text fields follow.
-pub(super) fn list(more: usize) -> Answer {
+pub(super) fn list(more: usize, odd: bool) -> Answer {
     Answer::json(super::json::list(|a| {
+        if odd {
+            a.raw("null");
+            a.object(|o| o.text("name", "Of an app that is gone"));
+            a.object(|o| {
+                o.text("id", "customfield_10398");
+                o.raw("name", "null");
+                o.object("schema", |o| {
+                    o.raw("type", "null");
+                    o.text("customId", "10398");
+                });
+            });
+            FIELDS.iter().rev().take(1).for_each(|field| a.object(|o| fill(o, field)));
+        }
         for field in FIELDS {
             a.object(|o| fill(o, field));
         }

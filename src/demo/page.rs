@@ -20,6 +20,12 @@ pub(super) struct Quirks {
     pub(super) endless: bool,
     /// The link to the next page leads to another host.
     pub(super) foreign: bool,
+    /// Every page says that it is the last, also where it names the next.
+    pub(super) torn: bool,
+    /// The login has expired.
+    pub(super) stranger: bool,
+    /// One issue cannot be fetched.
+    pub(super) broken_issue: bool,
     /// A token of a next page has expired.
     pub(super) expired: bool,
     /// A hundred issues at a time, however little is asked of each.
@@ -77,7 +83,7 @@ pub(super) fn page(asked: &Asked, total: usize, cap: usize, mut write: impl FnMu
         o.int("size", shown.len() as i64);
         o.int("start", start as i64);
         o.int("limit", limit.min(cap) as i64);
-        o.flag("isLastPage", last);
+        o.flag("isLastPage", last || quirks.torn);
         o.object("_links", |o| {
             o.text("self", link(asked, start, limit.min(cap)));
             o.text("base", format_args!("{}/rest/servicedeskapi", asked.base));
@@ -118,7 +124,13 @@ pub(super) fn platform_page(
         o.int("startAt", start as i64);
         o.int("total", total as i64);
         if last {
-            o.flag("isLast", end >= total);
+            o.flag("isLast", end >= total || asked.paging.torn);
+        }
+        if asked.paging.torn && end < total {
+            o.text(
+                "nextPage",
+                format_args!("{}{}?startAt={end}&maxResults={many}", asked.base, asked.path),
+            );
         }
         o.array(rows, |a| (start..end).for_each(|row| write(a, row)));
     }))

@@ -88,6 +88,22 @@ fn person(chance: Chance, index: usize) -> Person {
 }
 
 impl Person {
+    /// Address of a picture. Those of real sites lie elsewhere, and are most of what they say of a person.
+    fn avatar(&self, size: &str) -> String {
+        let id = self.account_id.trim_start_matches("qm:").replace([':', '-'], "");
+        let initials: String = self
+            .name
+            .split(' ')
+            .filter_map(|word| word.chars().next())
+            .filter(char::is_ascii)
+            .collect();
+        format!(
+            "https://secure.gravatar.com/avatar/{id:0>32}?d=https%3A%2F%2Favatar-management--avatars.us-west-2.prod.public.atl-paas.net\
+             %2Finitials%2F{initials}-{}.png&size={size}&s={size}",
+            id.len() % 7
+        )
+    }
+
     /// The fields of a `UserDTO`.
     pub(super) fn fill(&self, o: &mut Object, asked: &Asked) {
         let base = &asked.base;
@@ -101,10 +117,7 @@ impl Person {
             o.text("jiraRest", &address);
             o.object("avatarUrls", |o| {
                 for size in ["48x48", "24x24", "16x16", "32x32"] {
-                    o.text(
-                        size,
-                        format_args!("{base}/secure/useravatar?size={size}&ownerId={}", self.account_id.len()),
-                    );
+                    o.text(size, self.avatar(size));
                 }
             });
             o.text("self", &address);

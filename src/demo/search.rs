@@ -21,6 +21,8 @@ const MOST_LIGHT: usize = 5_000;
 /// Issues of a batch, and of one that asks for little.
 const BATCH: usize = 100;
 const BATCH_NARROW: usize = 1_000;
+/// The issue that cannot be fetched, on request of a fault.
+const BROKEN: usize = 5;
 /// Issues that a search may be told to reconcile.
 const MOST_RECONCILED: usize = 50;
 
@@ -110,6 +112,9 @@ fn found(state: &State, asked: &Asked, words: &Words) -> Result<std::sync::Arc<V
     if reconcile.len() > MOST_RECONCILED {
         return Err(vec![format!("reconcileIssues takes at most {MOST_RECONCILED} issues.")]);
     }
+    if let Some((field, value)) = asked.paging.stranger.then(|| first_value(jql)).flatten() {
+        return Err(vec![format!("The value '{value}' does not exist for the field '{field}'.")]);
+    }
     let query = compile(state, jql).map_err(|said| match asked.paging.nameless {
         true => vec!["The JQL query is not valid.".to_owned()],
         false => said,
@@ -130,6 +135,17 @@ fn found(state: &State, asked: &Asked, words: &Words) -> Result<std::sync::Arc<V
         issues.sort_by(|(_, a), (_, b)| query.compare(state, a, b));
         issues.into_iter().map(|(index, _)| index).collect()
     }))
+}
+
+/// The first value that a query names, and its field.
+fn first_value(jql: &str) -> Option<(&str, &str)> {
+    let (before, after) = jql.split_once(" = ").or_else(|| jql.split_once(" IN ("))?;
+    let field = before.rsplit([' ', '(']).next()?;
+    let value = match after.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?,
+        None => after.split([' ', ',', ')']).next()?,
+    };
+    Some((field, value))
 }
 
 fn search(state: &State, asked: &Asked, words: &Words) -> Answer {
@@ -163,7 +179,7 @@ fn search(state: &State, asked: &Asked, words: &Words) -> Answer {
     let (expand, properties) = (words.list("expand"), words.list("properties"));
     let expand: Vec<&str> = expand.iter().map(String::as_str).collect();
     Answer::json(json::document(|o| {
-        o.flag("isLast", last);
+        o.flag("isLast", last || asked.paging.torn);
         if !last {
             let next = if asked.paging.repeat { rows } else { start + rows };
             o.text("nextPageToken", URL_SAFE_NO_PAD.encode(format!("{stamp:x}.{next}")));
@@ -194,6 +210,9 @@ fn bulk(state: &State, asked: &Asked, words: &Words) -> Answer {
             400,
             format_args!("You can request up to {most} issues, but {} were requested.", keys.len()),
         );
+    }
+    if asked.paging.broken_issue && keys.iter().any(|key| state.find(key) == Some(BROKEN)) {
+        return Answer::refuse_platform(500, "Internal server error");
     }
     let expand: Vec<&str> = expand.iter().map(String::as_str).collect();
     let (mut indices, mut missing) = (Vec::new(), Vec::new());
@@ -339,7 +358,7 @@ pub(super) fn push_transitions(a: &mut Array, state: &State, ticket: &Ticket) {
             });
             o.flag("hasScreen", false);
             o.flag("isGlobal", false);
-            o.flag("isAvailable", true);
+            o.flag("isAvailable", !state.blocked);
         });
     }
 }

@@ -65,6 +65,8 @@ impl Server {
         let faults = Faults::new(options.faults);
         let mut state = State::new(options.seed, options.requests, zone(&options.time_zone));
         state.gone = faults.include(Kind::FieldGone).then_some("customfield_10301");
+        state.odd_fields = faults.include(Kind::OddFields);
+        state.blocked = faults.include(Kind::Blocked);
         state.more_fields = if faults.include(Kind::ManyFields) { 5_000 } else { 0 };
         Self {
             url,
@@ -138,6 +140,9 @@ impl Server {
                 repeat: has(Kind::Repeat),
                 endless: has(Kind::Endless),
                 foreign: has(Kind::Foreign),
+                torn: has(Kind::LastWithNext),
+                stranger: has(Kind::Stranger),
+                broken_issue: has(Kind::BrokenIssue),
                 expired: has(Kind::TokenExpired),
                 hundred: has(Kind::NarrowRefused),
                 vanish: has(Kind::Vanish),
@@ -154,6 +159,23 @@ impl Server {
         {
             return Answer::no_request();
         }
+        if has(Kind::ForbiddenParent)
+            && let [.., parent, key, _] = &asked.segments[..]
+            && matches!((&**parent, &**key), ("issue" | "request", "ITSM-6") | ("organization", "2"))
+        {
+            return Answer::refuse_platform(403, "You do not have the permission to see this.");
+        }
+        if has(Kind::Stranger) && asked.segments.last().is_some_and(|segment| segment == "myself") {
+            return Answer::refuse_platform(401, "Client must be authenticated to access this resource.");
+        }
+        let of_requests = asked.segments.last().is_some_and(|segment| segment == "request");
+        if has(Kind::Deleted) && of_requests {
+            self.delete_read(&asked);
+        }
+        if has(Kind::Swapped) && of_requests {
+            self.delete_read(&asked);
+            self.reorder(&asked);
+        }
         if has(Kind::Reorder) && asked.segments.last().is_some_and(|segment| segment == "request") {
             self.reorder(&asked);
         }
@@ -166,6 +188,16 @@ impl Server {
         match self.state.read() {
             Ok(state) => route::answer(&state, &asked),
             Err(_) => Answer::refuse_platform(500, "Internal server error"),
+        }
+    }
+
+    /// A request of a page before this one is deleted.
+    fn delete_read(&self, asked: &Asked) {
+        let start: usize = asked.one("start").and_then(|start| start.parse().ok()).unwrap_or(0);
+        let Ok(mut state) = self.state.write() else { return };
+        let all = state.list("all, before a deletion", |_| true);
+        if let Some(&index) = all.get(start / 2).filter(|_| start > 0) {
+            state.delete(index);
         }
     }
 

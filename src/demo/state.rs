@@ -26,6 +26,10 @@ pub(super) struct State {
     pub(super) gone: Option<&'static str>,
     /// Made-up fields beyond those of the site.
     pub(super) more_fields: usize,
+    /// Whether the list of fields has entries as apps leave them.
+    pub(super) odd_fields: bool,
+    /// Whether no transition can be taken.
+    pub(super) blocked: bool,
     /// The desks as they were when chance made the requests: what is added later must not change them.
     first_desks: Vec<Desk>,
     /// Who was made a customer of a desk, or no longer is one: desk and person.
@@ -63,6 +67,8 @@ impl State {
             zone,
             gone: None,
             more_fields: 0,
+            odd_fields: false,
+            blocked: false,
             first_desks: desks(),
             customers: HashMap::new(),
             temporary: HashMap::new(),

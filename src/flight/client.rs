@@ -1,6 +1,6 @@
 //! What one client has: its session, its statements, and how much of both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use indexmap::IndexMap;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -16,11 +15,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::handle::{Digest, digest, unguessable};
 use super::limits::Limits;
+use super::query::Done;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Held;
 use crate::session::{Prepared, Session};
 
 /// How long after the last call of a client the rows of a planned statement are waited for.
 const SOON: Duration = Duration::from_secs(5);
+
+/// Handles that are remembered after their statement made room for another.
+const REMEMBERED: usize = 1_000;
 
 /// Whom a session belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub(super) struct Client {
     limits: Limits,
     time: Mutex<Option<Duration>>,
     ended: CancellationToken,
+    /// The open connections that it was used on.
+    wires: Mutex<HashSet<u64>>,
     /// Whether something may be left in the session that its client counts on: tables, settings.
     kept: AtomicBool,
 }
@@ -58,7 +64,21 @@ pub(super) struct Client {
 #[derive(Clone)]
 pub(super) struct Bound {
     pub(super) prepared: Prepared,
-    pub(super) values: Option<Vec<RecordBatch>>,
+    pub(super) values: Option<Sent>,
+}
+
+/// Rows of values that a client has sent, and what they take of the memory of its session.
+#[derive(Clone)]
+pub(super) struct Sent {
+    pub(super) batches: Vec<RecordBatch>,
+    _held: Arc<Held>,
+}
+
+impl Sent {
+    pub(super) fn new(batches: Vec<RecordBatch>, held: Held) -> Self {
+        let _held = Arc::new(held);
+        Self { batches, _held }
+    }
 }
 
 /// What a ticket stands for.
@@ -66,7 +86,7 @@ pub(super) enum Planned {
     /// A statement that runs when its rows are asked for.
     Statement(Box<Bound>),
     /// What a statement that changes something has answered: it ran when it was sent, since clients that want no rows never ask for them.
-    Done(SchemaRef, Vec<RecordBatch>),
+    Done(Done),
 }
 
 /// Statements by the digest of their handle.
@@ -74,7 +94,10 @@ pub(super) enum Planned {
 struct Statements {
     /// Planned and not yet run, the oldest first.
     planned: IndexMap<Digest, Planned>,
-    prepared: HashMap<Digest, Bound>,
+    /// Prepared, that which was not used for longest first.
+    prepared: IndexMap<Digest, Bound>,
+    /// Those that made room for others, the latest last: who asks for one is told.
+    pushed_out: VecDeque<Digest>,
     running: HashMap<Digest, CancellationToken>,
 }
 
@@ -126,6 +149,7 @@ impl Client {
             time: Mutex::new(limits.time),
             limits: limits.clone(),
             ended: CancellationToken::new(),
+            wires: Mutex::default(),
             kept: AtomicBool::new(false),
         })
     }
@@ -143,9 +167,21 @@ impl Client {
         *self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the session could end without loss: nothing runs, and nothing is kept in it.
+    /// Notes that it is used on a connection.
+    pub(super) fn on(&self, wire: u64) {
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner).insert(wire);
+    }
+
+    /// Notes that a connection has closed.
+    pub(super) fn off(&self, wire: u64) {
+        self.wires.lock().unwrap_or_else(PoisonError::into_inner).remove(&wire);
+    }
+
+    /// Whether the session could end for another: nothing runs, and it has lost its connections, or nothing is kept in it.
     pub(super) fn is_spare(&self) -> bool {
-        !self.kept.load(Relaxed) && !self.is_busy() && self.statements().prepared.is_empty()
+        let is_left = self.wires.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let is_empty = !self.kept.load(Relaxed) && self.statements().prepared.is_empty();
+        !self.is_busy() && (is_left || is_empty)
     }
 
     /// Whether the session is over: unused for too long, or too old.
@@ -268,15 +304,15 @@ impl Client {
     pub(super) fn prepare(&self, prepared: Prepared) -> Result<Bytes> {
         let handle = unguessable()?;
         let mut statements = self.statements();
-        if statements.prepared.len() >= self.limits.statements {
-            return Err(Error::new(
-                ErrorKind::Limit,
-                format!(
-                    "you have {} prepared statements, and no more may be kept",
-                    self.limits.statements
-                ),
-            )
-            .hint("close those that are not needed"));
+        // Clients forget to close what they have prepared; JDBC closes only the last.
+        while statements.prepared.len() >= self.limits.statements {
+            let Some((oldest, _)) = statements.prepared.shift_remove_index(0) else {
+                break;
+            };
+            if statements.pushed_out.len() == REMEMBERED {
+                statements.pushed_out.pop_front();
+            }
+            statements.pushed_out.push_back(oldest);
         }
         let statement = Bound { prepared, values: None };
         statements.prepared.insert(key(handle.expose().as_bytes()), statement);
@@ -285,24 +321,39 @@ impl Client {
 
     /// A prepared statement as it is bound now.
     pub(super) fn prepared(&self, handle: &[u8]) -> Result<Bound> {
-        let statements = self.statements();
-        statements
-            .prepared
-            .get(&key(handle))
-            .cloned()
-            .ok_or_else(|| unknown("prepared statement"))
+        let mut statements = self.statements();
+        self.used_again(&mut statements, handle).cloned()
+    }
+
+    /// A prepared statement, which is now the one that was used last.
+    fn used_again<'s>(&self, statements: &'s mut Statements, handle: &[u8]) -> Result<&'s mut Bound> {
+        let key = key(handle);
+        let Some(at) = statements.prepared.get_index_of(&key) else {
+            return Err(match statements.pushed_out.contains(&key) {
+                true => Error::new(
+                    ErrorKind::NotFound,
+                    format!(
+                        "this prepared statement made room for later ones: a session keeps {}",
+                        self.limits.statements
+                    ),
+                )
+                .hint("prepare it again, and close those that are not needed"),
+                false => unknown("prepared statement"),
+            });
+        };
+        statements.prepared.move_index(at, statements.prepared.len() - 1);
+        statements.prepared.get_mut(&key).ok_or_else(|| unknown("prepared statement"))
     }
 
     /// Binds values to a prepared statement, in place of those before.
-    pub(super) fn bind(&self, handle: &[u8], values: Vec<RecordBatch>) -> Result<()> {
+    pub(super) fn bind(&self, handle: &[u8], values: Sent) -> Result<()> {
         let mut statements = self.statements();
-        let statement = statements.prepared.get_mut(&key(handle));
-        statement.ok_or_else(|| unknown("prepared statement"))?.values = Some(values);
+        self.used_again(&mut statements, handle)?.values = Some(values);
         Ok(())
     }
 
     /// Closes a prepared statement. One that was closed before is closed.
     pub(super) fn close(&self, handle: &[u8]) {
-        self.statements().prepared.remove(&key(handle));
+        self.statements().prepared.shift_remove(&key(handle));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema};
 use futures::TryStreamExt;
@@ -12,13 +12,7 @@ use crate::rest::type_name;
 use crate::session::Session;
 use crate::session::listing::{CATALOG, PUBLIC, SCRATCH};
 
-/// One row, however many columns there are: an option of the connection may cap the rows of a statement.
-const COLUMNS: &str = "SELECT array_agg(table_name ORDER BY table_name, ordinal), \
-                              array_agg(column_name ORDER BY table_name, ordinal), \
-                              array_agg(data_type ORDER BY table_name, ordinal), \
-                              array_agg(insertable OR updatable ORDER BY table_name, ordinal), \
-                              array_agg(description ORDER BY table_name, ordinal) \
-                       FROM sys.columns";
+const COLUMNS: &str = "SELECT table_name, column_name, data_type, insertable OR updatable, description FROM sys.columns";
 
 /// The columns of the tables of the site, by table and name.
 #[derive(Default)]
@@ -37,12 +31,12 @@ struct Known {
 impl Columns {
     /// Those of a session. The site may be asked for its own fields.
     pub(super) async fn of(session: &Session) -> Result<Self> {
-        let rows: Vec<RecordBatch> = session.sql(COLUMNS).await?.try_collect().await?;
+        let rows: Vec<RecordBatch> = session.ask(COLUMNS).await?.try_collect().await?;
         let mut known = HashMap::new();
         for batch in &rows {
-            let lists = batch.columns().iter().map(texts).collect::<Result<Vec<ArrayRef>>>()?;
-            let cell = |column: usize, row: usize| lists[column].as_string::<i32>().value(row).to_owned();
-            known.extend((0..lists.first().map_or(0, Array::len)).map(|row| {
+            let columns = batch.columns().iter().map(texts).collect::<Result<Vec<ArrayRef>>>()?;
+            let cell = |column: usize, row: usize| columns[column].as_string::<i32>().value(row).to_owned();
+            known.extend((0..batch.num_rows()).map(|row| {
                 let column = Known {
                     type_name: cell(2, row),
                     writable: cell(3, row) == "true",
@@ -106,12 +100,8 @@ impl Columns {
     }
 }
 
-/// The values of a list that stands in the only row, as texts.
-fn texts(lists: &ArrayRef) -> Result<ArrayRef> {
-    let list = lists.as_list_opt::<i32>().filter(|list| list.len() == 1);
-    let list = list.ok_or_else(|| Error::new(ErrorKind::Internal, "the columns are not told in lists"))?;
-    cast(&list.value(0), &DataType::Utf8)
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("the columns cannot be read: {error}")))
+fn texts(column: &ArrayRef) -> Result<ArrayRef> {
+    cast(column, &DataType::Utf8).map_err(|error| Error::new(ErrorKind::Internal, format!("the columns cannot be read: {error}")))
 }
 
 /// Decimal digits of exact numbers, in all and behind the point.

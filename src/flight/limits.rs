@@ -19,7 +19,8 @@ pub struct Limits {
     pub running: usize,
     /// Longest time that a statement may run, from the first request to the last row. None: no end.
     pub time: Option<Duration>,
-    /// Most bytes that a session may hold in memory for what it sorts, joins and groups, and as much again for what it sends at a time.
+    /// Most bytes that a session may hold in memory: what it sorts, joins and groups, answers of the site until they are read, rows that
+    /// are to be written, results that wait to be fetched, values that its client has bound.
     pub memory: usize,
     /// A session that is not used for so long ends.
     pub idle: Duration,

@@ -17,6 +17,8 @@ use crate::session::listing::{CATALOG, ListedKey, PUBLIC, SCRATCH};
 
 /// The types that tables have: those of the site, those that tell about the session, and what the client itself made.
 const TABLE: &str = "TABLE";
+/// The same in the words of `information_schema`, in which some clients ask.
+const BASE_TABLE: &str = "BASE TABLE";
 const SYSTEM: &str = "SYSTEM TABLE";
 const TEMPORARY: &str = "LOCAL TEMPORARY";
 const VIEW: &str = "VIEW";
@@ -53,8 +55,10 @@ pub(super) fn table_types(command: CommandGetTableTypes) -> Result<RecordBatch> 
 /// The tables; with their columns, those that `SELECT *` shows, and what is known of these, where that is asked for.
 pub(super) async fn tables(session: &Session, command: CommandGetTables) -> Result<RecordBatch> {
     let with_columns = command.include_schema;
+    let meant = |asked: String| if asked == BASE_TABLE { TABLE.to_owned() } else { asked };
     let names_only = CommandGetTables {
         include_schema: false,
+        table_types: command.table_types.into_iter().map(meant).collect(),
         ..command
     };
     let mut builder = names_only.into_builder();

@@ -12,7 +12,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::{Stream, StreamExt, TryStreamExt};
 use tonic::{Status, Streaming};
 
-use super::client::Client;
+use super::client::{Client, Sent};
 use super::status::{creating, from_stream, status, unsupported};
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::listing::CATALOG;
@@ -50,17 +50,18 @@ impl Load {
 }
 
 /// Values for the parameters of a statement: all rows that were sent. None: nothing was.
-pub(super) async fn values(client: &Client, mut stream: FlightRecordBatchStream) -> Result<Option<Vec<RecordBatch>>> {
+pub(super) async fn values(client: &Client, mut stream: FlightRecordBatchStream) -> Result<Option<Sent>> {
     let mut load = Load {
         sent: 0,
         most: client.memory(),
     };
-    let mut values = Vec::new();
+    let (mut values, mut held) = (Vec::new(), client.session.memory());
     while let Some(batch) = stream.try_next().await.map_err(from_stream)? {
         load.add(&batch)?;
+        held.grow(batch.get_array_memory_size())?;
         values.push(batch);
     }
-    Ok(stream.schema().map(|_| values))
+    Ok(stream.schema().map(|_| Sent::new(values, held)))
 }
 
 /// Puts rows into a table: how many.

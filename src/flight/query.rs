@@ -9,11 +9,13 @@ use arrow_flight::FlightData;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use futures::{Stream, StreamExt, TryStreamExt};
-use tonic::Status;
+use tonic::metadata::{MetadataMap, MetadataValue};
+use tonic::{Code, Status};
 
-use super::client::{Bound, Running};
+use super::client::{Bound, Running, Sent};
 use super::status::in_stream;
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Held;
 use crate::session::{Parameters, Prepared, Rows};
 
 /// What `DoGet` answers.
@@ -24,6 +26,8 @@ pub(super) struct Run {
     prepared: Prepared,
     values: Values,
     rows: Option<Rows>,
+    /// What is worth knowing about the rows of the runs that have ended.
+    warnings: Vec<String>,
     running: Running,
 }
 
@@ -33,7 +37,7 @@ enum Values {
     Nothing { done: bool },
     /// A row of these batches for each run.
     Bound {
-        batches: Vec<RecordBatch>,
+        sent: Sent,
         batch: usize,
         row: usize,
         done: usize,
@@ -44,12 +48,8 @@ impl Values {
     fn next(&mut self) -> Option<Result<Parameters>> {
         match self {
             Self::Nothing { done } => (!std::mem::replace(done, true)).then_some(Ok(Parameters::None)),
-            Self::Bound {
-                batches,
-                batch,
-                row,
-                done,
-            } => {
+            Self::Bound { sent, batch, row, done } => {
+                let batches = &sent.batches;
                 while batches.get(*batch).is_some_and(|values| *row >= values.num_rows()) {
                     (*batch, *row) = (*batch + 1, 0);
                 }
@@ -77,14 +77,15 @@ impl Run {
             prepared: statement.prepared,
             values: match statement.values {
                 None => Values::Nothing { done: false },
-                Some(batches) => Values::Bound {
-                    batches,
+                Some(sent) => Values::Bound {
+                    sent,
                     batch: 0,
                     row: 0,
                     done: 0,
                 },
             },
             rows: None,
+            warnings: Vec::new(),
             running,
         };
         run.begin().await?;
@@ -123,6 +124,7 @@ impl Run {
                                 .hint("add a LIMIT to the statement, or start the server with a higher MaxRows"),
                         );
                     }
+                    self.warnings.extend(rows.meter().warnings());
                     self.rows = None;
                     self.begin().await?;
                 }
@@ -157,7 +159,7 @@ impl Run {
             let mut run = run?;
             match run.next().await {
                 Ok(Some(batch)) => Some((Ok(batch), Some(run))),
-                Ok(None) => None,
+                Ok(None) => Some((Err(trailer(&run.warnings)?.into()), None)),
                 Err(error) => Some((Err(in_stream(&error)), None)),
             }
         });
@@ -165,7 +167,7 @@ impl Run {
     }
 
     /// Runs to the end: how many rows the statement changed, -1 where it does not say.
-    async fn count(mut self) -> Result<i64> {
+    async fn count(mut self) -> Result<(i64, Vec<String>)> {
         let mut total = None;
         while let Some(batch) = self.next().await? {
             let counted = counted(&batch);
@@ -175,7 +177,8 @@ impl Run {
                 _ => Some(None),
             };
         }
-        Ok(total.flatten().filter(|_| self.prepared.has_effects()).unwrap_or(-1))
+        let count = total.flatten().filter(|_| self.prepared.has_effects()).unwrap_or(-1);
+        Ok((count, self.warnings))
     }
 }
 
@@ -217,14 +220,71 @@ pub(super) async fn within<T>(running: &Running, work: impl Future<Output = T>) 
     }
 }
 
-/// Runs a statement to its end: its columns and rows.
-pub(super) async fn done(statement: Bound, running: Running) -> Result<(SchemaRef, Vec<RecordBatch>)> {
+/// What a statement that ran to its end has answered, as long as it waits to be fetched.
+pub(super) struct Done {
+    pub(super) schema: SchemaRef,
+    rows: Vec<RecordBatch>,
+    warnings: Vec<String>,
+    /// What the rows take of the memory of the session.
+    held: Held,
+}
+
+impl Done {
+    /// The rows as messages.
+    pub(super) fn stream(self) -> FlightStream {
+        let held = self.held;
+        let told = trailer(&self.warnings).map(|status| Err(status.into()));
+        let rows = futures::stream::iter(self.rows.into_iter().map(Ok).chain(told)).map(move |batch| {
+            let _ = &held;
+            batch
+        });
+        encoded(self.schema, rows)
+    }
+}
+
+/// Runs a statement that changes something to its end: its rows are kept until they are fetched.
+pub(super) async fn done(statement: Bound, running: Running, mut held: Held) -> Result<Done> {
     let mut run = Run::start(statement, running).await?;
-    let (schema, mut rows) = (run.schema(), Vec::new());
+    let (columns, mut rows) = (run.schema(), Vec::new());
     while let Some(batch) = run.next().await? {
+        held.grow(batch.get_array_memory_size()).map_err(|error| {
+            let message = format!("the statement took effect, but {}", error.message());
+            let look = "do not run it again to see its rows: sys.writes lists what was written";
+            let hint = error
+                .hint_text()
+                .map_or_else(|| look.to_owned(), |hint| format!("{look}; {hint}"));
+            Error::new(error.kind(), message).hint(hint)
+        })?;
         rows.push(batch);
     }
-    Ok((schema, rows))
+    Ok(Done {
+        schema: columns,
+        rows,
+        warnings: run.warnings,
+        held,
+    })
+}
+
+/// Name of the trailing metadata with what is worth knowing about the rows: UTF-8, a line for each.
+const WARNINGS: &str = "jsmql-warnings-bin";
+
+/// Longest warnings that go into a trailer, in bytes: clients refuse metadata beyond 8 KiB.
+const LONGEST: usize = 4 << 10;
+
+/// The end of a call that went well, with warnings. None: there are none.
+pub(super) fn trailer(warnings: &[String]) -> Option<Status> {
+    let mut text = warnings.join("\n");
+    if text.is_empty() {
+        return None;
+    }
+    if text.len() > LONGEST {
+        let end = text.floor_char_boundary(LONGEST);
+        text.truncate(end);
+        text.push('…');
+    }
+    let mut metadata = MetadataMap::new();
+    metadata.insert_bin(WARNINGS, MetadataValue::from_bytes(text.as_bytes()));
+    Some(Status::with_metadata(Code::Ok, "", metadata))
 }
 
 /// Batches as messages.
@@ -241,7 +301,7 @@ pub(super) fn answer(batch: RecordBatch) -> FlightStream {
     encoded(batch.schema(), futures::stream::iter([Ok(batch)]))
 }
 
-/// Runs a statement to its end.
-pub(super) async fn count(statement: Bound, running: Running) -> Result<i64> {
+/// Runs a statement to its end: how many rows it changed, and what is worth knowing about them.
+pub(super) async fn count(statement: Bound, running: Running) -> Result<(i64, Vec<String>)> {
     Run::start(statement, running).await?.count().await
 }

@@ -22,7 +22,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Extensions, Request, Response, Status, Streaming};
 
 use super::action::{self, Outcome};
-use super::client::{Bound, Client, Owner, Planned};
+use super::client::{Bound, Client, Owner, Planned, Sent};
 use super::handle::{digest, unguessable};
 use super::info;
 use super::limits::Limits;
@@ -94,15 +94,16 @@ impl Service {
             None => Key::Wire(peer.wire.number),
         };
         if let Some(client) = self.sessions.find(&key) {
+            client.on(peer.wire.number);
             return Ok((key, client));
         }
         let client = match &peer.authorization {
             Some(Authorization::Bearer(_)) => {
-                return Err(Error::new(
-                    ErrorKind::Authentication,
-                    "the session of this token has ended, or there never was one",
-                )
-                .hint("log in again"));
+                let what = match self.sessions.was_pushed_out(&key) {
+                    true => "the session of this token has ended: it was unused, and made room for another",
+                    false => "the session of this token has ended, or there never was one",
+                };
+                return Err(Error::new(ErrorKind::Authentication, what).hint("log in again"));
             }
             Some(Authorization::Basic { user, secret }) => self.log_in(&peer, Some((user, secret))).await?,
             None => self.log_in(&peer, None).await?,
@@ -119,7 +120,9 @@ impl Service {
             Some((user, secret)) => (self.login.user(address, user, secret).await?, Owner::User(user.to_owned())),
             None => (self.login.stranger().await?, Owner::Address(address)),
         };
-        Ok(Client::new(session, owner, &self.limits))
+        let client = Client::new(session, owner, &self.limits);
+        client.on(peer.wire.number);
+        Ok(client)
     }
 
     /// A statement, planned.
@@ -165,9 +168,9 @@ impl Service {
                 let planned = match statement.prepared.has_effects() {
                     false => Planned::Statement(Box::new(statement)),
                     true => {
-                        let (columns, rows) = query::done(statement, client.run()?).await?;
-                        schema = Some(columns.clone());
-                        Planned::Done(columns, rows)
+                        let done = query::done(statement, client.run()?, client.session.memory()).await?;
+                        schema = Some(done.schema.clone());
+                        Planned::Done(done)
                     }
                 };
                 let statement_handle = client.plan(planned)?;
@@ -192,7 +195,7 @@ impl Service {
             Command::TicketStatementQuery(ticket) => {
                 return Ok(match client.redeem(&ticket.statement_handle)? {
                     (Planned::Statement(statement), running) => Run::start(*statement, running).await?.stream(),
-                    (Planned::Done(schema, rows), _) => query::encoded(schema, futures::stream::iter(rows.into_iter().map(Ok))),
+                    (Planned::Done(done), _) => done.stream(),
                 });
             }
             Command::CommandGetCatalogs(command) => metadata::catalogs(command)?,
@@ -215,7 +218,8 @@ impl Service {
         Ok(query::answer(batch))
     }
 
-    async fn put(&self, client: &Arc<Client>, mut messages: Streaming<FlightData>) -> Result<Vec<u8>, Status> {
+    /// What is answered to what a client sends, and what is worth knowing about it.
+    async fn put(&self, client: &Arc<Client>, mut messages: Streaming<FlightData>) -> Result<(Vec<u8>, Vec<String>), Status> {
         self.check_open()?;
         let first = messages
             .message()
@@ -224,7 +228,7 @@ impl Service {
             .ok_or_else(|| malformed("the call", "nothing was sent"))?;
         let descriptor = first.flight_descriptor.clone();
         let descriptor = descriptor.ok_or_else(|| malformed("the call", "the first message says not what it is for"))?;
-        let count = match command(&descriptor.cmd)? {
+        let (count, warnings) = match command(&descriptor.cmd)? {
             Command::CommandStatementUpdate(CommandStatementUpdate { query, transaction_id }) => {
                 let statement = self.planned(client, &query, transaction_id.as_ref()).await?;
                 query::count(statement, client.run()?).await?
@@ -239,13 +243,18 @@ impl Service {
             Command::CommandPreparedStatementQuery(query) => {
                 let handle = query.prepared_statement_handle;
                 let values = put::values(client, put::batches(first, messages)).await?;
-                client.bind(&handle, values.unwrap_or_default())?;
+                client.bind(
+                    &handle,
+                    values.unwrap_or_else(|| Sent::new(Vec::new(), client.session.memory())),
+                )?;
                 let bound = DoPutPreparedStatementResult {
                     prepared_statement_handle: Some(handle),
                 };
-                return Ok(bound.encode_to_vec());
+                return Ok((bound.encode_to_vec(), Vec::new()));
             }
-            Command::CommandStatementIngest(command) => put::ingest(client, command, put::batches(first, messages)).await?,
+            Command::CommandStatementIngest(command) => {
+                (put::ingest(client, command, put::batches(first, messages)).await?, Vec::new())
+            }
             other => {
                 return Err(unsupported(
                     &format!("{} cannot be sent with DoPut", other.type_url()),
@@ -254,7 +263,7 @@ impl Service {
                 .into());
             }
         };
-        Ok(DoPutUpdateResult { record_count: count }.encode_to_vec())
+        Ok((DoPutUpdateResult { record_count: count }.encode_to_vec(), warnings))
     }
 
     async fn greet(&self, request: Request<Streaming<HandshakeRequest>>) -> Result<Secret> {
@@ -404,8 +413,14 @@ impl FlightService for Service {
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
         let (metadata, extensions, messages) = request.into_parts();
         let (_, client) = self.client(&metadata, &extensions).await?;
-        let app_metadata = self.put(&client, messages).await?.into();
-        Ok(Response::new(one(PutResult { app_metadata })))
+        let (app_metadata, warnings) = self.put(&client, messages).await?;
+        let answer = PutResult {
+            app_metadata: app_metadata.into(),
+        };
+        let told = query::trailer(&warnings).map(Err);
+        Ok(Response::new(Box::pin(futures::stream::iter(
+            std::iter::once(Ok(answer)).chain(told),
+        ))))
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {

@@ -1,6 +1,6 @@
 //! The sessions of a server, and how long they live.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -24,14 +24,40 @@ pub(super) enum Key {
 pub(super) struct Sessions {
     limits: Limits,
     clients: Mutex<HashMap<Key, Arc<Client>>>,
+    /// Those that made room for others, the latest last: who comes back is told.
+    pushed_out: Mutex<VecDeque<Key>>,
 }
+
+/// Sessions that are remembered after they made room for another.
+const REMEMBERED: usize = 1_000;
 
 impl Sessions {
     pub(super) fn new(limits: Limits) -> Self {
         Self {
             limits,
             clients: Mutex::default(),
+            pushed_out: Mutex::default(),
         }
+    }
+
+    /// Whether the session that was known by this made room for another.
+    pub(super) fn was_pushed_out(&self, key: &Key) -> bool {
+        self.pushed_out.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+
+    fn push_out(&self, key: Key, client: &Client) {
+        client.end();
+        let mut pushed_out = self.pushed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        if pushed_out.len() == REMEMBERED {
+            pushed_out.pop_front();
+        }
+        pushed_out.push_back(key);
+    }
+
+    /// Notes that a connection has closed: its own session ends, and the others that were used on it may make room.
+    pub(super) fn closed(&self, wire: u64) {
+        self.end(&Key::Wire(wire));
+        self.clients().values().for_each(|client| client.off(wire));
     }
 
     fn clients(&self) -> MutexGuard<'_, HashMap<Key, Arc<Client>>> {
@@ -45,7 +71,7 @@ impl Sessions {
         let mut clients = self.clients();
         let client = clients.get(key)?;
         if client.has_expired(&self.limits, now) {
-            clients.remove(key);
+            clients.remove(key).inspect(|client| client.end());
             return None;
         }
         client.touch(now);
@@ -64,18 +90,33 @@ impl Sessions {
             sessions_per_user: own,
             ..
         } = self.limits;
-        if !make_room(&mut clients, own, |other| other.owner == client.owner) {
+        if !self.make_room(&mut clients, own, |other| other.owner == client.owner) {
             return Err(Error::new(
                 ErrorKind::Limit,
                 format!("{} has {own} sessions, and may have no more", client.owner),
             )
             .hint("close sessions that are not needed, or raise --max-sessions-per-user"));
         }
-        if !make_room(&mut clients, sessions, |_| true) {
+        if !self.make_room(&mut clients, sessions, |_| true) {
             return Err(full(sessions));
         }
         clients.insert(key, client.clone());
         Ok(client)
+    }
+
+    /// Makes room for one more among the sessions that count, by ending that which was not used for longest. Whether there is room.
+    fn make_room(&self, clients: &mut HashMap<Key, Arc<Client>>, most: usize, counts: impl Fn(&Client) -> bool) -> bool {
+        let counted = clients.iter().filter(|(_, client)| counts(client));
+        if counted.clone().count() < most {
+            return true;
+        }
+        let spare = counted.filter(|(key, client)| is_spare(key, client));
+        let oldest = spare.min_by_key(|(_, client)| client.used()).map(|(key, _)| key.clone());
+        let Some((key, client)) = oldest.and_then(|key| clients.remove_entry(&key)) else {
+            return false;
+        };
+        self.push_out(key, &client);
+        true
     }
 
     /// An error if there is no room for another session: better said before a login is tried.
@@ -94,10 +135,16 @@ impl Sessions {
         client.inspect(|client| client.end()).is_some()
     }
 
-    /// Forgets the sessions that nobody uses any more.
+    /// Ends the sessions that are over, and what still runs in them: nobody could cancel it any more.
     pub(super) fn sweep(&self) {
         let now = Instant::now();
-        self.clients().retain(|_, client| !client.has_expired(&self.limits, now));
+        self.clients().retain(|_, client| {
+            let is_over = client.has_expired(&self.limits, now);
+            if is_over {
+                client.end();
+            }
+            !is_over
+        });
     }
 
     /// Whether any client waits for the end of a statement.
@@ -116,24 +163,45 @@ impl Sessions {
 /// Whether a session can be ended in favour of another: its client, if it is still there, must log in again. One that belongs to a
 /// connection goes with it.
 fn is_spare(key: &Key, client: &Client) -> bool {
-    matches!(key, Key::Token(_)) && client.is_spare()
-}
-
-/// Makes room for one more among the sessions that count, by ending that which was not used for longest. Whether there is room.
-fn make_room(clients: &mut HashMap<Key, Arc<Client>>, most: usize, counts: impl Fn(&Client) -> bool) -> bool {
-    let counted = clients.iter().filter(|(_, client)| counts(client));
-    if counted.clone().count() < most {
-        return true;
-    }
-    let spare = counted.filter(|(key, client)| is_spare(key, client));
-    let oldest = spare.min_by_key(|(_, client)| client.used()).map(|(key, _)| key.clone());
-    oldest
-        .and_then(|key| clients.remove(&key))
-        .inspect(|client| client.end())
-        .is_some()
+    !matches!(key, Key::Wire(_)) && client.is_spare()
 }
 
 fn full(most: usize) -> Error {
     Error::new(ErrorKind::Limit, format!("the server has {most} sessions, and takes no more"))
         .hint("close sessions that are not needed, or raise --max-sessions")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::client::Owner;
+    use super::super::handle::digest;
+    use super::*;
+    use crate::connection::Connection;
+    use crate::session::Session;
+
+    #[test]
+    fn what_runs_in_a_session_that_is_too_old_is_cancelled() {
+        let connection = Connection::parse("URL=http://127.0.0.1:9;User=a;APIToken=b", std::iter::empty()).unwrap();
+        let session = Session::open(connection).unwrap();
+        let limits = Limits {
+            life: Duration::ZERO,
+            ..Limits::default()
+        };
+        let sessions = Sessions::new(limits.clone());
+        let ends: [fn(&Sessions, &Key); 2] = [
+            |sessions, _| sessions.sweep(),
+            |sessions, key| assert!(sessions.find(key).is_none()),
+        ];
+        for end in ends {
+            let client = Client::new(session.clone(), Owner::User("a".into()), &limits);
+            let key = Key::Token(digest(&["a"]));
+            sessions.keep(key.clone(), client.clone()).unwrap();
+            let running = client.run().unwrap();
+            end(&sessions, &key);
+            assert!(running.cancelled.is_cancelled());
+            assert!(!sessions.are_busy());
+        }
+    }
 }

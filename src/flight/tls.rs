@@ -24,7 +24,7 @@ pub(super) fn config(files: &TlsFiles) -> Result<ServerTlsConfig> {
 
 /// A PEM file that holds what the option is for. What TLS makes of it shows when the server starts.
 fn read(path: &Path, what: &str, option: &str) -> Result<Zeroizing<String>> {
-    let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+    let text = crate::profile::text::read(path).map_err(|error| {
         Error::new(
             ErrorKind::Io,
             format!("cannot read the file of {option}, {}: {error}", path.display()),

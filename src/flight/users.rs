@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use zeroize::Zeroizing;
-
 use super::handle::{Digest, digest};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -14,7 +12,7 @@ pub(super) struct Users(HashMap<String, Digest>);
 impl Users {
     /// Reads a file with a `name:password` on each line; empty lines and those that begin with `#` are left out.
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
+        let text = crate::profile::text::read(path).map_err(|error| {
             Error::new(ErrorKind::Io, format!("cannot read the users in {}: {error}", path.display()))
                 .hint("write a file with one name:password on each line")
         })?;

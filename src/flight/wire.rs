@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::transport::server::Connected;
 
-use super::sessions::{Key, Sessions};
+use super::sessions::Sessions;
 
 /// A connection.
 pub(super) struct Wire {
@@ -38,7 +38,7 @@ struct Open {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.sessions.end(&Key::Wire(self.number));
+        self.sessions.closed(self.number);
     }
 }
 

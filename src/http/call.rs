@@ -10,13 +10,17 @@ use super::throttle::{Scope, Throttle};
 use super::trace::{trace_answer, trace_attempt};
 use super::transport::{Failure, lost_error, unsent_error};
 use super::unknown::OutcomeUnknown;
-use super::{Proof, Request, Response, Safety, Statement, Terms};
+use super::{ClientOptions, Proof, Request, Response, Safety, Statement, Terms};
 use crate::error::{Error, ErrorKind, RequestContext, Result};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep_until};
+use url::Url;
 
+/// Attempts where the site is well and only says when to come back: others may have taken the turn meanwhile.
+const MOST_TURNS: u32 = 20;
 /// Longest trace id shown; real ones have 32 to 36 characters.
 const LONGEST_TRACE: usize = 64;
 
@@ -27,9 +31,15 @@ pub(super) struct Call<'c> {
     terms: &'c Terms,
     statement: &'c Arc<Statement>,
     endpoint: Endpoint,
-    started: Instant,
+    /// When it began to stand in line.
+    began: Instant,
+    /// When its first attempt began: from then on its time runs. Standing in line before that is the doing of other requests, which have
+    /// an end of their own, and a site that was never asked is not slow.
+    started: Option<Instant>,
     waited: Duration,
     attempts: u32,
+    /// Requests of the endpoint that were answered by the time of the last refusal.
+    granted: u64,
     /// Tokens its retries took from the budget.
     spent: u32,
     /// Whether some attempt may have been carried out although no usable answer came back.
@@ -71,9 +81,11 @@ impl<'c> Call<'c> {
             terms,
             statement,
             endpoint: (request.method, Arc::clone(&request.template)),
-            started: Instant::now(),
+            began: Instant::now(),
+            started: None,
             waited: Duration::ZERO,
             attempts: 0,
+            granted: 0,
             spent: 0,
             doubt: false,
             status: None,
@@ -94,8 +106,9 @@ impl<'c> Call<'c> {
                 disposition: answer.disposition(),
                 saved: answer.saved,
                 body: answer.body,
+                held: answer.held,
                 attempts: self.attempts,
-                elapsed: self.started.elapsed(),
+                elapsed: self.began.elapsed(),
                 waited: self.waited,
             }),
             Err(failed) => Err(self.report(failed)),
@@ -146,26 +159,35 @@ impl<'c> Call<'c> {
 
     /// Sends the request once.
     async fn attempt(&mut self) -> Result<Answer, Failed> {
+        self.started.get_or_insert_with(Instant::now);
         let root = self.interruptible(self.shared.root()).await??;
         let mut wire = self.shared.wire(root, self.request, self.terms)?;
         if let Some(signer) = self.shared.options.authorization.signer() {
             let proof = self.interruptible(signer.proof(self.request.method, wire.url())).await??;
             let (name, value) = proof.header()?;
             wire.headers_mut().insert(name, value);
+            self.shared.options.redactor.learn(&proof.value);
             self.proof = Some(proof);
         }
         self.statement.spend()?;
         self.attempts += 1;
-        let mut entry = self.shared.log.begin(self.request, self.statement, self.attempts);
-        let exchanged = self.interruptible(exchange(self.shared, wire, self.terms)).await;
+        let mut entry = self.shared.begin(self.request, self.statement, self.attempts);
+        let exchanged = self
+            .interruptible(exchange(self.shared, wire, self.terms, self.statement))
+            .await;
         let (status, bytes, judged) = match exchanged {
             Ok(Ok(answer)) => (Some(answer.status), answer.bytes(), self.judge(answer)),
-            Ok(Err(failure)) => self.failed(failure),
+            Ok(Err((place, failure))) => self.failed(place, failure),
             Err(interrupted) => {
                 self.doubt = true;
                 (None, 0, Err(interrupted.into()))
             }
         };
+        // The site may repeat in its words what we have sent it.
+        let judged = judged.map_err(|failed| Failed {
+            error: failed.error.reworded(|words| self.shared.options.redactor.redacted(words)),
+            ..failed
+        });
         let error = judged.as_ref().err().map(|failed| failed.error.message().to_owned());
         let (statement, elapsed) = (self.statement.number(), entry.elapsed());
         trace_attempt(
@@ -186,9 +208,9 @@ impl<'c> Call<'c> {
         trace_answer(&answer);
         self.status = Some(answer.status);
         let trace_id = answer.header("x-arequestid").or_else(|| answer.header("atl-traceid"));
-        self.trace_id = trace_id.map(|id| id.chars().take(LONGEST_TRACE).collect());
-        self.locked = refusal::is_locked(&answer);
         let options = &self.shared.options;
+        self.trace_id = trace_id.map(|id| options.redactor.redacted(id).chars().take(LONGEST_TRACE).collect());
+        self.locked = refusal::is_locked(&answer);
         if (200..300).contains(&answer.status) || self.terms.accepts.contains(&answer.status) {
             if let Some(error) = refusal::unusable(&answer, self.terms, options) {
                 self.doubt = true;
@@ -227,18 +249,27 @@ impl<'c> Call<'c> {
     }
 
     /// Looks at an attempt without a whole answer: its status, bytes and failure.
-    fn failed(&mut self, failure: Failure) -> (Option<u16>, usize, Result<Answer, Failed>) {
-        let options = &self.shared.options;
+    fn failed(&mut self, place: Option<Url>, failure: Failure) -> (Option<u16>, usize, Result<Answer, Failed>) {
+        // The error names the host that failed, not the site that has sent us there.
+        let is_elsewhere = place.is_some();
+        let options = match place {
+            Some(base) => Cow::Owned(ClientOptions {
+                base,
+                ..self.shared.options.clone()
+            }),
+            None => Cow::Borrowed(&self.shared.options),
+        };
         let (status, bytes, outcome, error, cause) = match failure {
             Failure::Unsent(cause) => {
                 let trouble = self.shared.bridge.as_ref().and_then(Bridge::trouble);
-                let error = trouble.unwrap_or_else(|| unsent_error(options, &cause));
+                let error = trouble.unwrap_or_else(|| unsent_error(&options, is_elsewhere, &cause));
                 // A proxy that does not accept an account is not asked again: it may count the failures.
                 let outcome = (error.kind() != ErrorKind::Authentication).then_some(Outcome::Unsent);
                 (None, 0, outcome, error, Some(cause))
             }
             Failure::Lost { status, error: cause } => (status, 0, Some(Outcome::Lost), lost_error(status, &cause), Some(cause)),
-            Failure::TooLarge { status, bytes } => (Some(status), bytes, None, refusal::too_large(options), None),
+            Failure::TooLarge { status, bytes } => (Some(status), bytes, None, refusal::too_large(&options), None),
+            Failure::NoRoom { status, error } => (Some(status), 0, None, error, None),
             Failure::Unkept(error) => (Some(200), 0, None, error, None),
         };
         self.status = status;
@@ -271,12 +302,20 @@ impl<'c> Call<'c> {
     }
 
     /// When to send again and what that costs, if at all. Tells the gate what the site asked for.
-    fn retry(&self, failed: &Failed) -> Option<(Instant, u32)> {
+    fn retry(&mut self, failed: &Failed) -> Option<(Instant, u32)> {
         let outcome = failed.outcome?;
         let policy = &self.shared.options.retry;
+        // A site that lets others through meanwhile keeps its word: whoever waits has lost no attempt.
+        let granted = self.shared.gate.granted(&self.endpoint);
+        let waits = matches!(outcome, Outcome::Refused { status: 429, throttle } if throttle.after.is_some());
+        let attempts = match waits && granted > self.granted && self.attempts < MOST_TURNS {
+            true => 1,
+            false => self.attempts,
+        };
+        self.granted = granted;
         let decision = decide(
             self.request.safety,
-            self.attempts,
+            attempts,
             outcome,
             policy,
             self.shared.budget.tokens(),
@@ -293,7 +332,10 @@ impl<'c> Call<'c> {
                 Scope::Quota => self.shared.gate.close_client(now + pause),
                 // So long a silence is no matter of one endpoint.
                 Scope::Unknown if pause > policy.max_wait => self.shared.gate.close_client(now + pause),
-                Scope::Burst | Scope::Unknown => self.shared.gate.close_endpoint(&self.endpoint, now, now + pause),
+                Scope::Burst | Scope::Unknown => self
+                    .shared
+                    .gate
+                    .close_endpoint(&self.endpoint, now, now + pause, throttle.pace),
             }
         }
         match decision {
@@ -315,7 +357,7 @@ impl<'c> Call<'c> {
     /// Runs `work` until the statement is cancelled or the call's time is up; dropping `work` aborts it.
     async fn interruptible<T>(&self, work: impl Future<Output = T>) -> Result<T> {
         let deadline = async {
-            match self.deadline() {
+            match self.started.and_then(|started| self.deadline(started)) {
                 Some(deadline) => sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
@@ -332,15 +374,14 @@ impl<'c> Call<'c> {
         }
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        self.shared
-            .options
-            .timeout
-            .and_then(|timeout| self.started.checked_add(timeout))
+    fn deadline(&self, started: Instant) -> Option<Instant> {
+        self.shared.options.timeout.and_then(|timeout| started.checked_add(timeout))
     }
 
+    /// Whether waiting until then takes longer than there is time. A silence that the site asks for counts as if the request had begun.
     fn too_late(&self, instant: Instant) -> bool {
-        self.deadline().is_some_and(|deadline| deadline <= instant)
+        let started = self.started.unwrap_or_else(Instant::now);
+        self.deadline(started).is_some_and(|deadline| deadline <= instant)
     }
 
     /// The error as the caller sees it: with its request, its table, and whether the outcome is in doubt.

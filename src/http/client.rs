@@ -6,7 +6,7 @@ use super::call::Call;
 use super::gate::Gate;
 use super::jitter::Jitter;
 use super::link::{Link, root_path};
-use super::log::RequestLog;
+use super::log::{Attempt, RequestLog};
 use super::{ClientOptions, Method, Request, Response, Statement, Terms, route};
 use crate::connection::Route;
 use crate::error::{Error, ErrorKind, Result};
@@ -122,6 +122,16 @@ impl Client {
         }
     }
 
+    /// Words of the site without what we have sent it in secret.
+    pub(crate) fn redacted(&self, words: &str) -> String {
+        self.0.options.redactor.redacted(words)
+    }
+
+    /// Whether requests carry credentials.
+    pub(crate) fn signs_in(&self) -> bool {
+        !self.0.options.authorization.is_none()
+    }
+
     /// Most requests in flight at a time.
     pub(crate) fn max_concurrency(&self) -> usize {
         self.0.options.max_concurrency
@@ -151,7 +161,9 @@ pub(super) fn transport(options: &ClientOptions) -> Result<(reqwest::ClientBuild
 /// A client for other origins: through the same proxy, but with neither the credentials nor the client certificate of the site.
 fn stranger(options: &ClientOptions) -> Result<(reqwest::Client, Option<Bridge>)> {
     let (mut builder, bridge) = route::apply(reqwest::Client::builder(), options)?;
-    if options.base.scheme() == "http" && options.is_loopback() {
+    if let Some(config) = options.tls.anonymous().config()? {
+        builder = builder.tls_backend_preconfigured(config);
+    } else if options.base.scheme() == "http" && options.is_loopback() {
         builder = builder.tls_certs_only([]);
     }
     let client = builder
@@ -175,6 +187,11 @@ pub(super) fn no_certificates(error: reqwest::Error) -> Error {
 }
 
 impl Shared {
+    /// Notes an attempt that is about to be sent.
+    pub(super) fn begin(&self, request: &Request, statement: &Arc<Statement>, attempt: u32) -> Attempt<'_> {
+        self.log.begin(request, statement, attempt, &self.options.redactor)
+    }
+
     /// The root that requests go to: the site's own, or the gateway's once it is known.
     pub(super) async fn root(&self) -> Result<&Url> {
         match &self.options.locator {

@@ -1,10 +1,11 @@
 //! One attempt: a request out, an answer in. The thin edge to reqwest; decides nothing.
 
-use super::Terms;
 use super::client::Shared;
 use super::envelope::strip_bom;
+use super::memory::Held;
 use super::refusal;
 use super::transport::Failure;
+use super::{Statement, Terms};
 use crate::error::{Error, ErrorKind};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -12,6 +13,7 @@ use percent_encoding::percent_decode_str;
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderMap, LOCATION};
 use std::path::Path;
 use tokio::io::AsyncWriteExt;
+use url::Url;
 
 /// Redirects that lead to a file at most.
 const MOST_HOPS: usize = 3;
@@ -27,6 +29,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// Bytes of the body that went to a file instead.
     pub(super) saved: u64,
+    /// What the body takes of the memory of the statement.
+    pub(super) held: Held,
 }
 
 impl Answer {
@@ -64,20 +68,40 @@ impl Answer {
 }
 
 /// Sends `request` and reads the answer: of a 2xx into the file that the terms name, or at most as many decompressed bytes as the
-/// options allow.
-pub(super) async fn exchange(shared: &Shared, request: reqwest::Request, terms: &Terms) -> Result<Answer, Failure> {
+/// options allow, and the memory of the statement has room for.
+///
+/// # Errors
+/// With the address of another host, where it is that which failed.
+pub(super) async fn exchange(
+    shared: &Shared,
+    request: reqwest::Request,
+    terms: &Terms,
+    statement: &Statement,
+) -> Result<Answer, (Option<Url>, Failure)> {
+    let mut place = None;
+    let answer = carried(shared, request, terms, statement, &mut place).await;
+    answer.map_err(|failure| (place, failure))
+}
+
+async fn carried(
+    shared: &Shared,
+    request: reqwest::Request,
+    terms: &Terms,
+    statement: &Statement,
+    place: &mut Option<Url>,
+) -> Result<Answer, Failure> {
     let response = shared.http.execute(request).await.map_err(Failure::sending)?;
     let response = match &terms.save {
-        Some(_) => elsewhere(shared, response).await?,
+        Some(_) => elsewhere(shared, response, place).await?,
         None => response,
     };
     let status = response.status().as_u16();
     let headers = response.headers().clone();
-    let (mut body, mut saved) = (Bytes::new(), 0);
+    let (mut body, mut saved, mut held) = (Bytes::new(), 0, statement.memory());
     match &terms.save {
         Some(path) if response.status().is_success() => saved = keep(response, path).await?,
         _ if response.status().is_success() || terms.accepts.contains(&status) => {
-            body = read(response, shared.options.max_body_bytes).await?;
+            body = read(response, shared.options.max_body_bytes, &mut held).await?;
         }
         // The status alone says enough: an error answer that breaks off or is too long is still that error.
         _ => body = read_start(response).await,
@@ -87,19 +111,25 @@ pub(super) async fn exchange(shared: &Shared, request: reqwest::Request, terms: 
         headers,
         body,
         saved,
+        held,
     })
 }
 
 /// Follows the way to where the site keeps a file. Another origin hears nothing of our credentials, and is never asked in the clear
 /// where the site is not; what is not followed is an answer like any other.
-async fn elsewhere(shared: &Shared, mut response: reqwest::Response) -> Result<reqwest::Response, Failure> {
+async fn elsewhere(
+    shared: &Shared,
+    mut response: reqwest::Response,
+    place: &mut Option<Url>,
+) -> Result<reqwest::Response, Failure> {
     for _ in 0..MOST_HOPS {
         let target = response
             .headers()
             .get(LOCATION)
             .filter(|_| response.status().is_redirection())
             .and_then(|value| response.url().join(value.to_str().ok()?).ok());
-        let Some(target) = target.filter(|target| !refusal::is_login(target)) else {
+        // Files have names of any kind, so the path says nothing about what will come.
+        let Some(target) = target.filter(|target| !target.host_str().is_some_and(refusal::is_login_host)) else {
             break;
         };
         let base = &shared.options.base;
@@ -111,6 +141,7 @@ async fn elsewhere(shared: &Shared, mut response: reqwest::Response) -> Result<r
         if target.scheme() != "https" && target.scheme() != base.scheme() || !target.username().is_empty() {
             break;
         }
+        *place = (target.origin() != base.origin()).then(|| target.clone());
         let request = reqwest::Request::new(reqwest::Method::GET, target);
         response = http.execute(request).await.map_err(Failure::sending)?;
     }
@@ -141,7 +172,7 @@ async fn keep(response: reqwest::Response, path: &Path) -> Result<u64, Failure> 
 }
 
 /// The whole body. Counts what comes out of the decompressor: `Content-Length` is what went in.
-async fn read(response: reqwest::Response, most: usize) -> Result<Bytes, Failure> {
+async fn read(response: reqwest::Response, most: usize, held: &mut Held) -> Result<Bytes, Failure> {
     let status = response.status().as_u16();
     let mut stream = response.bytes_stream();
     let mut body = BytesMut::new();
@@ -157,6 +188,8 @@ async fn read(response: reqwest::Response, most: usize) -> Result<Bytes, Failure
             });
         }
         body.extend_from_slice(&chunk);
+        held.reach(body.capacity())
+            .map_err(|error| Failure::NoRoom { status, error })?;
     }
     let body = body.freeze();
     Ok(body.slice_ref(strip_bom(&body)))

@@ -49,6 +49,8 @@ struct Lane {
     closed: Option<Instant>,
     pace: Duration,
     next: Option<Instant>,
+    /// Requests that were answered since the first refusal.
+    granted: u64,
 }
 
 impl Gate {
@@ -81,14 +83,15 @@ impl Gate {
         *client = (*client).max(Some(until));
     }
 
-    /// Closes one endpoint until `until` and slows it down.
-    pub(super) fn close_endpoint(&self, endpoint: &Endpoint, now: Instant, until: Instant) {
+    /// Closes one endpoint until `until` and slows it down, to the pace that the site grants where it says so.
+    pub(super) fn close_endpoint(&self, endpoint: &Endpoint, now: Instant, until: Instant, granted: Option<Duration>) {
         let mut lanes = self.lock();
         let lane = lanes.endpoints.entry(endpoint.clone()).or_default();
         // Requests that were in flight together are refused together: that is one signal, not many.
         if lane.closed.is_none_or(|closed| closed <= now) {
             lane.pace = (lane.pace * 2).clamp(FIRST_PACE, SLOWEST_PACE);
         }
+        lane.pace = granted.map_or(lane.pace, |granted| granted.max(lane.pace));
         lane.closed = lane.closed.max(Some(until));
     }
 
@@ -96,11 +99,17 @@ impl Gate {
     pub(super) fn succeeded(&self, endpoint: &Endpoint) {
         let mut lanes = self.lock();
         if let Some(lane) = lanes.endpoints.get_mut(endpoint) {
+            lane.granted += 1;
             lane.pace -= lane.pace / RECOVERY;
             if lane.pace < FREE_PACE {
                 lane.pace = Duration::ZERO;
             }
         }
+    }
+
+    /// How many requests of an endpoint were answered since it was first refused.
+    pub(super) fn granted(&self, endpoint: &Endpoint) -> u64 {
+        self.lock().endpoints.get(endpoint).map_or(0, |lane| lane.granted)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Lanes> {
@@ -125,8 +134,8 @@ mod tests {
     #[test]
     fn a_closed_endpoint_leaves_the_others_open() {
         let (gate, now) = (Gate::default(), Instant::now());
-        gate.close_endpoint(&endpoint("/a"), now, now + ms(500));
-        gate.close_endpoint(&endpoint("/a"), now, now + ms(100));
+        gate.close_endpoint(&endpoint("/a"), now, now + ms(500), None);
+        gate.close_endpoint(&endpoint("/a"), now, now + ms(100), None);
         assert_eq!(
             gate.admit(&endpoint("/a"), now),
             Closed(now + ms(500)),
@@ -149,12 +158,12 @@ mod tests {
     #[test]
     fn a_refused_endpoint_is_paced_and_recovers() {
         let (gate, a, mut now) = (Gate::default(), endpoint("/a"), Instant::now());
-        gate.close_endpoint(&a, now, now + ms(100));
-        gate.close_endpoint(&a, now, now + ms(100)); // refused in the same breath: no second slow-down
+        gate.close_endpoint(&a, now, now + ms(100), None);
+        gate.close_endpoint(&a, now, now + ms(100), None); // refused in the same breath: no second slow-down
         now += ms(100);
         assert_eq!(gate.admit(&a, now), Open);
         assert_eq!(gate.admit(&a, now), Paced(now + ms(10)));
-        gate.close_endpoint(&a, now, now + ms(100));
+        gate.close_endpoint(&a, now, now + ms(100), None);
         now += ms(100);
         assert_eq!(gate.admit(&a, now), Open);
         assert_eq!(

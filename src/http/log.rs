@@ -1,6 +1,7 @@
 //! The request log of a client: the newest attempts, for `sys.requests`. Holds no headers and no bodies, so no secrets.
 
 use super::{Method, Request, Safety, Statement};
+use crate::log::Redactor;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -71,7 +72,7 @@ impl RequestLog {
     }
 
     /// Starts the entry of an attempt that is about to be sent.
-    pub(super) fn begin(&self, request: &Request, statement: &Arc<Statement>, attempt: u32) -> Attempt<'_> {
+    pub(super) fn begin(&self, request: &Request, statement: &Arc<Statement>, attempt: u32, redactor: &Redactor) -> Attempt<'_> {
         statement.attempt_began(attempt);
         let entry = LoggedRequest {
             statement: statement.number(),
@@ -79,12 +80,12 @@ impl RequestLog {
                 .duration_since(UNIX_EPOCH)
                 .map_or(0, |elapsed| elapsed.as_millis() as i64),
             method: Method::as_str(request.method),
-            path: request.path.clone(),
-            query: match (&request.body, request.safety) {
+            path: redactor.redacted(&request.path),
+            query: redactor.redacted(&match (&request.body, request.safety) {
                 // What a POST reads by stands in its body: JQL, fields, ids, and no secrets.
                 (Some(body), Safety::Read) => readable_body(body),
                 _ => readable(&request.query),
-            },
+            }),
             status: None,
             elapsed_ms: 0.0,
             bytes: 0,
@@ -185,7 +186,8 @@ mod tests {
     fn the_log_keeps_the_newest() {
         let (log, statement) = (RequestLog::default(), Statement::new(7, None));
         for attempt in 1..=CAPACITY as u32 + 5 {
-            log.begin(&request(), &statement, attempt).ended(Some(200), 1, None);
+            log.begin(&request(), &statement, attempt, &Redactor::default())
+                .ended(Some(200), 1, None);
         }
         let entries = log.snapshot();
         assert_eq!((entries.len(), entries[0].attempt), (CAPACITY, 6));
@@ -195,7 +197,7 @@ mod tests {
     #[test]
     fn an_entry_is_readable_and_a_dropped_attempt_is_cancelled() {
         let (log, statement) = (RequestLog::default(), Statement::new(7, None));
-        drop(log.begin(&request(), &statement, 1));
+        drop(log.begin(&request(), &statement, 1, &Redactor::default()));
         let entry = log.snapshot().remove(0);
         assert_eq!(entry.query, "jql=summary ~ \"a\\nb é\"&fields=id");
         assert_eq!((entry.statement, entry.method, entry.status), (7, "GET", None));

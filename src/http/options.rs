@@ -4,6 +4,7 @@ use super::tls::Tls;
 use super::{Authorization, RetryPolicy};
 use crate::connection::Route;
 use crate::error::{Error, ErrorKind, Result};
+use crate::log::Redactor;
 use crate::schema::Scopes;
 use async_trait::async_trait;
 use std::fmt;
@@ -28,6 +29,8 @@ pub(crate) struct ClientOptions {
     pub route: Route,
     /// The log of the session. None: events go where the embedding program sends them.
     pub log: Option<tracing::Dispatch>,
+    /// Takes secrets out of what the site says, and of what is told about requests.
+    pub redactor: Arc<Redactor>,
     /// `Accept-Language` of every request.
     pub language: Option<String>,
     /// Most requests in flight at a time, over all statements; at least 1.
@@ -59,6 +62,7 @@ impl ClientOptions {
             authorization: Authorization::None,
             locator: None,
             log: None,
+            redactor: Arc::default(),
             scopes: Arc::default(),
             tls: Tls::default(),
             route: Route::default(),

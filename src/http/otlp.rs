@@ -9,6 +9,7 @@
 //! not take in time are dropped.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -37,7 +38,7 @@ const CLIENT: u8 = 3;
 const FAILED: u8 = 2;
 
 /// What makes spans of the events of one session. None: the environment names no collector.
-pub(crate) fn spans(redactor: Redactor) -> Result<Option<Reader>> {
+pub(crate) fn spans(redactor: Arc<Redactor>) -> Result<Option<Reader>> {
     let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let address = match (
         variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
@@ -91,7 +92,7 @@ struct Spans {
     session: u64,
     /// Spans so far.
     sent: AtomicU64,
-    redactor: Redactor,
+    redactor: Arc<Redactor>,
     sender: Option<SyncSender<Json>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }

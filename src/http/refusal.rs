@@ -164,11 +164,28 @@ fn redirect_error(answer: &Answer, options: &ClientOptions) -> Error {
 /// Whether an address is that of a login page.
 pub(super) fn is_login(target: &Url) -> bool {
     let host = target.host_str().unwrap_or_default();
-    let path = target.path().to_ascii_lowercase();
-    ["login", "signin", "sso", "saml", "auth"]
-        .iter()
-        .any(|word| path.contains(word))
-        || ["id.atlassian.com", "auth.atlassian.com"].contains(&host)
+    // `/login.jsp` is one, `/author.txt` is not.
+    let is_word = |segment: &str| {
+        let word = segment.split('.').next().unwrap_or_default().to_ascii_lowercase();
+        [
+            "login",
+            "signin",
+            "sso",
+            "saml",
+            "saml2",
+            "auth",
+            "oauth2",
+            "authorize",
+            "cas",
+        ]
+        .contains(&word.as_str())
+    };
+    target.path_segments().is_some_and(|mut segments| segments.any(is_word)) || is_login_host(host)
+}
+
+/// Whether a host does nothing but to log people in.
+pub(super) fn is_login_host(host: &str) -> bool {
+    ["id.atlassian.com", "auth.atlassian.com"].contains(&host)
 }
 
 fn hint(kind: ErrorKind, status: u16, has_words: bool, options: &ClientOptions) -> Option<&'static str> {
@@ -228,6 +245,7 @@ mod tests {
             .into_iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         Answer {
+            held: crate::http::Held::new(None),
             status,
             headers: pairs.collect::<HeaderMap>(),
             body: body.into(),
@@ -250,6 +268,7 @@ mod tests {
         let throttle = Throttle {
             after: after.map(Duration::from_secs),
             scope: Scope::Unknown,
+            pace: None,
         };
         status_error(answer, &throttle, &known(), SystemTime::UNIX_EPOCH)
     }

@@ -1,10 +1,11 @@
 //! A 2xx answer with its whole body.
 
+use super::memory::Held;
 use bytes::Bytes;
 use std::time::Duration;
 
 /// A 2xx answer. Its body was read to the end, is within the size limit and is no web page; it need not be valid JSON.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Response {
     /// HTTP status: 200 to 299, or another that the terms accept.
     pub status: u16,
@@ -26,4 +27,7 @@ pub(crate) struct Response {
     pub disposition: Option<String>,
     /// Bytes written to the file that the terms name.
     pub saved: u64,
+    /// What the body takes of the memory of its statement, for as long as the answer is kept.
+    #[expect(dead_code, reason = "gives it back when it is dropped")]
+    pub held: Held,
 }

@@ -138,6 +138,7 @@ mod tests {
             throttle: Throttle {
                 after: after.map(Duration::from_secs),
                 scope,
+                pace: None,
             },
         }
     }

@@ -1,5 +1,6 @@
 //! One SQL statement as HTTP sees it: what it may spend, what it spent, and whether it was cancelled.
 
+use super::memory::{Held, Memory};
 use crate::error::{Error, ErrorKind, Result};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -7,11 +8,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// A value of a row that was read and did not fit its column, so that it is NULL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// The values of the key of the row, as far as they were read.
+    pub(crate) key: String,
+    pub(crate) column: String,
+    /// What the answer had, in words.
+    pub(crate) what: String,
+}
+
 /// The budget, counters and cancellation of one statement; shared by all its requests.
 #[derive(Debug)]
 pub(crate) struct Statement {
     number: u64,
     max_requests: Option<u64>,
+    memory: Option<Arc<dyn Memory>>,
     cancelled: CancellationToken,
     requests: AtomicU64,
     expected: AtomicU64,
@@ -22,14 +34,22 @@ pub(crate) struct Statement {
     waited_micros: AtomicU64,
     rows: AtomicU64,
     warnings: Mutex<BTreeMap<String, u64>>,
+    /// By table; `None` where nobody asks for them.
+    misfits: Mutex<Option<BTreeMap<String, Vec<Misfit>>>>,
 }
 
 impl Statement {
     /// Statement number `number` of a session, allowed to send `max_requests` requests; `None` is no limit.
     pub(crate) fn new(number: u64, max_requests: Option<u64>) -> Arc<Self> {
+        Self::within(number, max_requests, None)
+    }
+
+    /// The same, with what its answers and rows take counted.
+    pub(crate) fn within(number: u64, max_requests: Option<u64>, memory: Option<Arc<dyn Memory>>) -> Arc<Self> {
         Arc::new(Self {
             number,
             max_requests,
+            memory,
             cancelled: CancellationToken::new(),
             requests: AtomicU64::new(0),
             expected: AtomicU64::new(0),
@@ -40,6 +60,7 @@ impl Statement {
             waited_micros: AtomicU64::new(0),
             rows: AtomicU64::new(0),
             warnings: Mutex::default(),
+            misfits: Mutex::default(),
         })
     }
 
@@ -60,6 +81,11 @@ impl Statement {
     pub(crate) fn expected(&self) -> u64 {
         let (expected, is_open) = (self.expected.load(Relaxed), self.open_ends.load(Relaxed) > 0);
         if is_open || expected < self.requests() { 0 } else { expected }
+    }
+
+    /// Memory for something of this statement: nothing yet.
+    pub(crate) fn memory(&self) -> Held {
+        Held::new(self.memory.clone())
     }
 
     /// Its number in the session.
@@ -121,6 +147,30 @@ impl Statement {
             .iter()
             .map(|(text, count)| text.replacen("{}", &count.to_string(), 1))
             .collect()
+    }
+
+    /// Keeps which rows had a value that did not fit, from now on: the statement writes what it reads.
+    pub(crate) fn keep_misfits(&self) {
+        self.misfits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert_default();
+    }
+
+    /// Notes rows of a table with values that did not fit.
+    pub(crate) fn note_misfits(&self, table: &str, rows: Vec<Misfit>) {
+        if let (Some(kept), false) = (
+            self.misfits.lock().unwrap_or_else(PoisonError::into_inner).as_mut(),
+            rows.is_empty(),
+        ) {
+            kept.entry(table.to_owned()).or_default().extend(rows);
+        }
+    }
+
+    /// The values that did not fit, by table.
+    pub(crate) fn misfits(&self) -> BTreeMap<String, Vec<Misfit>> {
+        let kept = self.misfits.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.clone().unwrap_or_default()
     }
 
     /// Cancels it: requests in flight are aborted, later ones are refused. For ever.

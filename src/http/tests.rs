@@ -461,6 +461,25 @@ async fn a_sleeping_request_leaves_its_place_to_others() {
 }
 
 #[tokio::test]
+async fn the_clock_starts_with_the_first_attempt() {
+    let site = Site::start(vec![Reply::Slow(60 * MS)]).await;
+    let options = ClientOptions {
+        max_concurrency: 1,
+        timeout: Some(Duration::from_millis(300)),
+        ..options(&site.url)
+    };
+    let client = Client::new(options).unwrap();
+    // The last one stands in line for more than half a second.
+    let began = Instant::now();
+    let (request, statement) = (request(Safety::Read), statement());
+    let all = (0..10).map(|_| client.send(&request, &statement));
+    for answer in futures::future::join_all(all).await {
+        answer.unwrap();
+    }
+    assert!(began.elapsed() >= 600 * MS);
+}
+
+#[tokio::test]
 async fn a_slow_site_is_a_timeout_and_a_slow_write_is_in_doubt() {
     for hang in [Reply::Hang(vec![]), Reply::Hang(bytes("200 OK", "", 20, b"{"))] {
         for safety in [Safety::Read, Safety::Once] {

@@ -30,6 +30,8 @@ pub(super) struct Throttle {
     pub after: Option<Duration>,
     /// From what.
     pub scope: Scope,
+    /// How long one request takes of what the site grants, if it says so: Data Center's tokens and the time in which they come back.
+    pub pace: Option<Duration>,
 }
 
 impl Throttle {
@@ -57,7 +59,12 @@ impl Throttle {
                 after = after.or_else(|| Some(next_hour(now)));
             }
         }
-        Self { after, scope }
+        let number = |name: &str| text(headers, name)?.parse::<u32>().ok().filter(|number| *number > 0);
+        let pace = number("x-ratelimit-fillrate")
+            .zip(number("x-ratelimit-interval-seconds"))
+            .map(|(tokens, seconds)| Duration::from_secs(seconds.into()) / tokens)
+            .filter(|pace| *pace <= ABSURD);
+        Self { after, scope, pace }
     }
 }
 
@@ -222,11 +229,24 @@ mod tests {
                 throttle,
                 Throttle {
                     after: seconds.map(Duration::from_secs),
-                    scope
+                    scope,
+                    pace: None,
                 },
                 "{reason}"
             );
         }
+    }
+
+    #[test]
+    fn tokens_and_the_time_they_take_are_a_pace() {
+        let pace = |tokens: &str, seconds: &str| {
+            let headers = [("X-RateLimit-FillRate", tokens), ("X-RateLimit-Interval-Seconds", seconds)];
+            read(429, &headers).pace
+        };
+        assert_eq!(pace("10", "5"), Some(Duration::from_millis(500)));
+        assert_eq!(pace("0", "5"), None);
+        assert_eq!(pace("10", "soon"), None);
+        assert_eq!(pace("1", "4000000000"), None);
     }
 
     #[test]

@@ -48,6 +48,15 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
+    /// The same trust, without the certificate that the site alone may see.
+    pub(super) fn anonymous(&self) -> Self {
+        TlsOptions {
+            client: None,
+            ..self.0.options.clone()
+        }
+        .into()
+    }
+
     /// The configuration that the options ask for. None: they ask for nothing.
     pub(super) fn config(&self) -> Result<Option<ClientConfig>> {
         let mut made = self.0.config.lock().unwrap_or_else(PoisonError::into_inner);

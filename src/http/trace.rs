@@ -47,7 +47,15 @@ fn headers(answer: &Answer) -> String {
         .headers
         .iter()
         .filter(|(name, _)| !["set-cookie", "authorization"].contains(&name.as_str()));
-    let lines = named.map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")));
+    let lines = named.map(|(name, value)| {
+        let value = value.to_str().unwrap_or("?");
+        // What a redirect carries behind the address may be as good as a password.
+        let value = match name.as_str() {
+            "location" | "content-location" | "refresh" | "link" => value.split(['?', '#']).next().unwrap_or_default(),
+            _ => value,
+        };
+        format!("{name}: {value}")
+    });
     lines.collect::<Vec<_>>().join(", ")
 }
 

@@ -26,6 +26,13 @@ pub(super) enum Failure {
         /// Bytes read until then.
         bytes: usize,
     },
+    /// The memory of the statement has no room for the body of the answer.
+    NoRoom {
+        /// Status of the answer.
+        status: u16,
+        /// What there is no room in, and what to do.
+        error: Error,
+    },
     /// The answer came, but not into the file that was to take it.
     Unkept(Error),
 }
@@ -42,8 +49,22 @@ impl Failure {
     }
 }
 
-/// The error for a connection that could not be made.
-pub(super) fn unsent_error(options: &ClientOptions, error: &reqwest::Error) -> Error {
+/// The error for a connection that could not be made, to the host in the options: to the site, or `elsewhere`, where the site sends us.
+pub(super) fn unsent_error(options: &ClientOptions, elsewhere: bool, error: &reqwest::Error) -> Error {
+    let error = why_unsent(options, error);
+    let hint = match error.kind() {
+        ErrorKind::Unreachable => {
+            "the site keeps the file at that host and redirects there: check the network connection, and whether a proxy is needed for it (ProxyServer, HTTPS_PROXY)"
+        }
+        ErrorKind::Tls => {
+            "the site keeps the file at that host and redirects there: its authority must be trusted by the operating system, or named in SSLServerCert"
+        }
+        _ => return error,
+    };
+    if elsewhere { error.hint(hint) } else { error }
+}
+
+fn why_unsent(options: &ClientOptions, error: &reqwest::Error) -> Error {
     let site = origin(&options.base);
     let cause = innermost(error);
     let through = match &options.route {

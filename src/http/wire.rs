@@ -148,7 +148,7 @@ impl Wire {
         let failed = |error: reqwest::Error| {
             let error = error.without_url();
             match error.is_connect() {
-                true => unsent_error(&asked, &error),
+                true => unsent_error(&asked, false, &error),
                 false if error.is_timeout() => Error::new(
                     ErrorKind::Timeout,
                     format!("{} gave no answer within {PATIENCE:?}", origin(url)),
@@ -168,10 +168,12 @@ impl Wire {
                 ));
             }
         }
-        Ok(WireAnswer {
-            status,
-            body: body.freeze(),
-        })
+        // A refusal may repeat in its words what it was asked with.
+        let body = match status {
+            400.. => self.options.redactor.redacted(&String::from_utf8_lossy(&body)).into(),
+            _ => body.freeze(),
+        };
+        Ok(WireAnswer { status, body })
     }
 
     /// The cookies for `url` as the value of a `Cookie` header. None: there are none.

@@ -39,8 +39,8 @@ static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::
 pub(crate) type Reader = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// The subscriber of a session: its log, and a further reader. None: it has neither.
-pub(crate) fn dispatch(connection: &Connection, reader: Option<Reader>) -> Result<Option<Dispatch>> {
-    let log = connection.log().map(|options| writer(connection, options)).transpose()?;
+pub(crate) fn dispatch(connection: &Connection, redactor: &Arc<Redactor>, reader: Option<Reader>) -> Result<Option<Dispatch>> {
+    let log = connection.log().map(|options| writer(redactor, options)).transpose()?;
     if log.is_none() && reader.is_none() {
         return Ok(None);
     }
@@ -55,7 +55,7 @@ pub(crate) fn dispatch(connection: &Connection, reader: Option<Reader>) -> Resul
 }
 
 /// What writes the log.
-fn writer(connection: &Connection, options: &LogOptions) -> Result<Writer> {
+fn writer(redactor: &Arc<Redactor>, options: &LogOptions) -> Result<Writer> {
     let sink: Box<dyn Write + Send> = match &options.place {
         LogPlace::Stdout => Box::new(std::io::stdout()),
         LogPlace::Stderr => Box::new(std::io::stderr()),
@@ -80,7 +80,7 @@ fn writer(connection: &Connection, options: &LogOptions) -> Result<Writer> {
     };
     Ok(Writer {
         sink: Arc::new(Mutex::new(sink)),
-        redactor: Arc::new(Redactor::of(connection)),
+        redactor: redactor.clone(),
     })
 }
 

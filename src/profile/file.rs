@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 
 use toml_edit::{DocumentMut, Item, Table};
+use zeroize::Zeroizing;
 
 use super::folder;
 use crate::connection::{OptionRow, Secret};
@@ -38,10 +39,7 @@ impl Profiles {
             Err(error) => return Err(failed(format!("cannot be read: {error}"))),
             Ok(file) => {
                 let open = is_open(&file);
-                (
-                    std::io::read_to_string(file).map_err(|error| failed(format!("cannot be read: {error}")))?,
-                    open,
-                )
+                (contents(file).map_err(|why| failed(format!("cannot be read: {why}")))?, open)
             }
         };
         let document = text.parse::<DocumentMut>().map_err(|error| {
@@ -155,6 +153,12 @@ fn expanded(text: &str, variable: impl Fn(&str) -> Option<String>) -> Result<Str
         rest = &rest[start + end + 1..];
     }
     Ok(result + rest)
+}
+
+fn contents(mut file: File) -> Result<String, String> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::io::Read::read_to_end(&mut file, &mut bytes).map_err(|error| error.to_string())?;
+    Ok(super::text::decoded(&bytes)?.to_string())
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod file;
 mod folder;
 pub(crate) mod keyring;
 mod secret;
+pub(crate) mod text;
 
 #[cfg(feature = "shell")]
 pub(crate) use change::Change;

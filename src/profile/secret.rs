@@ -1,8 +1,11 @@
 //! Secrets that are kept outside of connection strings, got when they are needed.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::keyring;
+use zeroize::Zeroizing;
+
+use super::{keyring, text};
 use crate::connection::{Secret, SecretPlace};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -10,9 +13,9 @@ use crate::error::{Error, ErrorKind, Result};
 pub(super) fn get(place: &SecretPlace) -> Result<Secret> {
     let secret = match place {
         SecretPlace::File(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Error::new(ErrorKind::Io, format!("the file cannot be read: {error}")))?;
-            first_line(&text)
+            let text = text::read(Path::new(path))
+                .map_err(|error| Error::new(ErrorKind::Io, format!("the file cannot be read: {error}")).hint(ENCODING))?;
+            text::first_line(&text).into()
         }
         SecretPlace::Variable(name) => match std::env::var(name) {
             Ok(text) => text.into(),
@@ -50,13 +53,11 @@ fn run(line: &str) -> Result<Secret> {
     if !output.status.success() {
         return Err(failed(format!("failed: {}", output.status)));
     }
-    let text = String::from_utf8(output.stdout).map_err(|_| failed("printed something that is no text".into()))?;
-    Ok(first_line(&text))
+    let text = text::decoded(&Zeroizing::new(output.stdout)).map_err(|why| failed(format!("printed no text: {why}")))?;
+    Ok(text::first_line(&text).into())
 }
 
-fn first_line(text: &str) -> Secret {
-    text.lines().next().unwrap_or_default().into()
-}
+const ENCODING: &str = "write the secret as text in UTF-8, alone on the first line";
 
 #[cfg(test)]
 mod tests {
@@ -79,7 +80,15 @@ mod tests {
                 .expose(),
             "t0ken"
         );
+        // Notepad and PowerShell write this.
+        std::fs::write(&file, b"\xff\xfet\x000\0k\0e\0n\0\r\0\n\0").unwrap();
+        assert_eq!(get(&SecretPlace::File(file.display().to_string())).unwrap().expose(), "t0ken");
+        std::fs::write(&file, b"\xef\xbb\xbft0ken\r\n").unwrap();
+        assert_eq!(get(&SecretPlace::File(file.display().to_string())).unwrap().expose(), "t0ken");
+        let latin = folder.path().join("latin");
+        std::fs::write(&latin, b"t\xf6ken").unwrap();
         for (place, message) in [
+            (SecretPlace::File(latin.display().to_string()), "neither in UTF-8"),
             (SecretPlace::File("/no/such/file".into()), "the file cannot be read"),
             (SecretPlace::Variable("NO_SUCH_VARIABLE".into()), "is not set"),
             (SecretPlace::Command("exit 3".into()), "the program failed"),

@@ -1,12 +1,13 @@
 //! What the site answers to a write or a call, as rows.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch};
 use bytes::Bytes;
 
 use super::cell::{Builder, Cell};
-use super::decode::Decoder;
+use super::decode::{Decoder, PageInfo};
 use super::encode::Given;
 use super::shape;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +24,18 @@ pub(super) fn read(
     at_least_one: bool,
     echo: impl Fn(usize) -> Option<String>,
 ) -> Result<Option<RecordBatch>> {
+    let mut decoder = decoder(table, columns, rows, at_least_one, echo)?;
+    decoder.read(body)?;
+    decoder.take()
+}
+
+fn decoder(
+    table: &Arc<Table>,
+    columns: &[usize],
+    rows: bool,
+    at_least_one: bool,
+    echo: impl Fn(usize) -> Option<String>,
+) -> Result<Decoder> {
     let mut shape = shape::compile(std::slice::from_ref(table), columns, &[], rows);
     shape.at_least_one = at_least_one;
     let echoed: Vec<_> = columns
@@ -42,8 +55,26 @@ pub(super) fn read(
     decoder
         .bind(echoed.iter().map(|(slot, value)| (*slot, value.as_deref())))
         .map_err(|what| Error::new(ErrorKind::Decode, what))?;
-    decoder.read(body)?;
-    decoder.take()
+    Ok(decoder)
+}
+
+/// The values of a column in a page of rows of the table, and what the page says about itself.
+pub(super) fn shown(
+    table: &Arc<Table>,
+    column: usize,
+    body: &Bytes,
+    echo: impl Fn(usize) -> Option<String>,
+) -> Result<(PageInfo, HashSet<String>)> {
+    let columns: Vec<usize> = table.key().collect();
+    let mut decoder = decoder(table, &columns, true, false, echo)?;
+    let page = decoder.read(body)?;
+    let rows = decoder.take()?;
+    let name = &table.columns[column].name;
+    let values = rows
+        .as_ref()
+        .and_then(|rows| rows.column_by_name(name)?.as_string_opt::<i32>());
+    let values = values.into_iter().flatten().flatten().map(str::to_owned).collect();
+    Ok((page, values))
 }
 
 /// A row that was answered, with the values that were sent where the answer has none.

@@ -12,6 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::field;
 use super::read::{InFlight, Listing, Reader, Stop, arrived};
 use super::search::Needs;
 use super::seen::Seen;
@@ -223,8 +224,9 @@ impl Batch {
         page.repeated = received - fresh;
         // The last page has no token, or one that is null.
         let token: Option<String> = match answer.get("nextPageToken") {
-            Some(token) => serde_json::from_str(token.get()).map_err(|error| broken(&error))?,
             None => None,
+            Some(token) if token.get() == "null" => None,
+            Some(token) => Some(field::scalar(token.get()).ok_or_else(|| broken(&"the token is neither text nor number"))?),
         };
         let last = token.as_deref().is_none_or(str::is_empty);
         page.next = self.tokens.next(table, Some(last), token, received, fresh)?;

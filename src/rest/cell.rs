@@ -16,9 +16,22 @@ use crate::schema::{Column, Kind, Table};
 pub(crate) struct Cell {
     state: State,
     text: String,
-    list: Vec<String>,
+    list: Vec<Option<String>>,
     /// Position of the path that gave the value, where a column has several.
     pub(super) preference: usize,
+    /// What the answer had in its place, where that did not fit the column.
+    misfit: Option<(Odd, Box<str>)>,
+}
+
+/// What of a value is odd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Odd {
+    /// It is of another type than its column, and NULL.
+    Value,
+    /// So are elements of it.
+    Element,
+    /// Parts of it cannot be shown.
+    Part,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -36,6 +49,16 @@ impl Cell {
     pub(super) fn clear(&mut self) {
         self.state = State::Null;
         self.preference = usize::MAX;
+        self.misfit = None;
+    }
+
+    /// Remembers that something of the value is odd: what the answer had, in words.
+    pub(super) fn note_misfit(&mut self, odd: Odd, what: &str) {
+        self.misfit = Some((odd, what.into()));
+    }
+
+    pub(super) fn misfit(&self) -> Option<(Odd, &str)> {
+        self.misfit.as_ref().map(|(odd, what)| (*odd, what.as_ref()))
     }
 
     pub(super) fn is_null(&self) -> bool {
@@ -60,7 +83,7 @@ impl Cell {
         self.state = State::Boolean(value);
     }
 
-    pub(super) fn set_list(&mut self) -> &mut Vec<String> {
+    pub(super) fn set_list(&mut self) -> &mut Vec<Option<String>> {
         self.list.clear();
         self.state = State::List;
         &mut self.list
@@ -83,7 +106,7 @@ impl Cell {
     }
 
     /// Values of a list.
-    pub(super) fn items(&self) -> &[String] {
+    pub(super) fn items(&self) -> &[Option<String>] {
         if self.state == State::List { &self.list } else { &[] }
     }
 
@@ -112,15 +135,17 @@ pub(super) enum Builder {
 }
 
 impl Builder {
+    /// It grows with its rows: arrow's own defaults are for a thousand of them, and the answer to a write is one.
     pub(super) fn new(kind: Kind) -> Self {
+        let text = || StringBuilder::with_capacity(0, 0);
         match kind {
-            Kind::Text | Kind::Json => Self::Text(StringBuilder::new()),
-            Kind::Boolean => Self::Boolean(BooleanBuilder::new()),
-            Kind::Bigint => Self::Bigint(Int64Builder::new()),
-            Kind::Double => Self::Double(Float64Builder::new()),
-            Kind::Timestamp => Self::Timestamp(TimestampMillisecondBuilder::new().with_timezone("UTC")),
-            Kind::Date => Self::Date(Date32Builder::new()),
-            Kind::List => Self::List(ListBuilder::new(StringBuilder::new())),
+            Kind::Text | Kind::Json => Self::Text(text()),
+            Kind::Boolean => Self::Boolean(BooleanBuilder::with_capacity(0)),
+            Kind::Bigint => Self::Bigint(Int64Builder::with_capacity(0)),
+            Kind::Double => Self::Double(Float64Builder::with_capacity(0)),
+            Kind::Timestamp => Self::Timestamp(TimestampMillisecondBuilder::with_capacity(0).with_timezone("UTC")),
+            Kind::Date => Self::Date(Date32Builder::with_capacity(0)),
+            Kind::List => Self::List(ListBuilder::with_capacity(text(), 0)),
         }
     }
 
@@ -140,7 +165,9 @@ impl Builder {
             (Self::Date(builder), State::Integer(value)) => builder.append_option(i32::try_from(value).ok()),
             (Self::Date(builder), _) => builder.append_null(),
             (Self::List(builder), State::List) => {
-                cell.list.iter().for_each(|item| builder.values().append_value(item));
+                cell.list
+                    .iter()
+                    .for_each(|item| builder.values().append_option(item.as_ref()));
                 builder.append(true);
             }
             (Self::List(builder), _) => builder.append_null(),
@@ -187,4 +214,34 @@ pub(crate) fn arrow_schema(table: &Table, columns: &[usize]) -> SchemaRef {
             .map(|&column| arrow_field(&table.columns[column]))
             .collect::<Vec<_>>(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_of_one_row_is_small() {
+        for kind in [
+            Kind::Text,
+            Kind::Json,
+            Kind::Boolean,
+            Kind::Bigint,
+            Kind::Double,
+            Kind::Timestamp,
+            Kind::Date,
+            Kind::List,
+        ] {
+            for cell in [Cell::default(), {
+                let mut cell = Cell::default();
+                cell.set_text("Waiting for support");
+                cell
+            }] {
+                let mut builder = Builder::new(kind);
+                builder.append(&cell);
+                let size = builder.finish().get_array_memory_size();
+                assert!(size <= 640, "{kind:?}: {size} bytes");
+            }
+        }
+    }
 }

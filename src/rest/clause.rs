@@ -57,7 +57,7 @@ impl Test {
         match self {
             Self::Null(wanted) => cell.is_null() == *wanted,
             Self::Without(values) => cell.canonical().is_some_and(|value| !values.contains(value.as_ref())),
-            Self::Has(values) => cell.items().iter().any(|item| values.contains(item)),
+            Self::Has(values) => cell.items().iter().flatten().any(|item| values.contains(item)),
             Self::Compare(comparison, amount) => {
                 let ordering = match (cell.whole(), cell.float(), amount) {
                     (Some(own), _, Amount::Whole(other)) => Some(own.cmp(other)),

@@ -12,12 +12,13 @@ use arrow::datatypes::SchemaRef;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::cell::{Builder, Cell};
+use super::cell::{Builder, Cell, Odd};
 use super::clause::Test;
 use super::field;
 use super::seen::Seen;
 use super::shape::{Node, PageWord, Shape, Slot, entry};
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::Misfit;
 use crate::schema::{Codec, Kind};
 
 /// What an answer said besides its rows.
@@ -29,14 +30,18 @@ pub(crate) struct PageInfo {
     pub(crate) next: Option<String>,
     /// How many rows all pages have together.
     pub(crate) total: Option<u64>,
-    /// Values of another type than their column, by column.
-    pub(crate) misfits: BTreeMap<String, u64>,
+    /// Values, or parts of them, that do not fit their column, by column.
+    pub(crate) misfits: BTreeMap<(String, Odd), u64>,
+    /// Rows that came out with such a value.
+    pub(crate) odd: Vec<Misfit>,
     /// Elements in the page.
     pub(crate) received: usize,
     /// Elements that were not seen before.
     pub(crate) fresh: usize,
     /// Elements that were seen before in the same pass over the list.
     pub(crate) repeated: usize,
+    /// What the elements are known by, in order; empty where nothing tells them apart.
+    pub(super) identities: Vec<u64>,
     /// Objects whose embedded page was cut or missing.
     pub(super) cut: Vec<Cut>,
 }
@@ -179,6 +184,11 @@ impl Decoder {
     /// Whether an element of level 1 with this identity was seen.
     pub(super) fn has_seen(&self, identity: &str) -> bool {
         self.seen.contains(identity)
+    }
+
+    /// Elements of the list so far.
+    pub(super) fn elements(&self) -> usize {
+        self.seen.len()
     }
 
     /// Whether the elements of a page can be told apart.
@@ -357,6 +367,7 @@ impl Decoder {
         let first = self.seen.insert(&self.key);
         let first_in_pass = self.pass.as_mut().map_or(first, |pass| pass.insert(&self.key));
         self.page.repeated += usize::from(!first_in_pass);
+        self.page.identities.push(self.seen.number(&self.key));
         first
     }
 
@@ -390,12 +401,34 @@ impl Decoder {
         Ok(())
     }
 
-    /// Counts a value of another type than its column.
-    fn misfit(&mut self, column: &str) {
-        match self.page.misfits.get_mut(column) {
-            Some(count) => *count += 1,
-            None => {
-                self.page.misfits.insert(column.to_owned(), 1);
+    /// Counts a value of another type than its column, which is NULL.
+    fn misfit(&mut self, slot: usize, what: &str) {
+        self.cells[slot].clear();
+        self.note_misfit(slot, Odd::Value, what, 1);
+    }
+
+    /// Counts what of a value is odd.
+    fn note_misfit(&mut self, slot: usize, odd: Odd, what: &str, count: u64) {
+        self.cells[slot].note_misfit(odd, what);
+        self.count_misfits(slot, odd, count);
+    }
+
+    fn count_misfits(&mut self, slot: usize, odd: Odd, count: u64) {
+        let column = self.shape.slots[slot].name.clone();
+        *self.page.misfits.entry((column, odd)).or_default() += count;
+    }
+
+    /// Notes what a row that comes out has in place of values.
+    fn note_odd(&mut self, cells: &[Cell]) {
+        let of_key = self.output.iter().filter(|&&slot| self.shape.slots[slot].key);
+        let key: Vec<_> = of_key.filter_map(|&slot| cells[slot].canonical()).collect();
+        for (slot, cell) in self.shape.slots.iter().zip(cells) {
+            if let Some((_, what)) = cell.misfit() {
+                self.page.odd.push(Misfit {
+                    key: key.join(", "),
+                    column: slot.name.clone(),
+                    what: what.to_owned(),
+                });
             }
         }
     }
@@ -413,6 +446,9 @@ impl Decoder {
                 ));
             }
             builder.append(cell);
+        }
+        if !self.page.misfits.is_empty() {
+            self.note_odd(cells);
         }
         self.rows += 1;
         self.budget -= 1;
@@ -441,7 +477,8 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
             return input.deserialize_any(ObjectVisitor { node, state });
         }
         let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
-        let direct = |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail));
+        let direct =
+            |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail | Codec::LowerCase));
         match &node.leaves[..] {
             [] => input.deserialize_any(ObjectVisitor { node, state }),
             // What is taken from the place of rows is taken from each of them.
@@ -485,7 +522,7 @@ fn read_leaves(leaves: &[(usize, usize)], raw: &RawValue, state: &mut Decoder) -
             continue;
         }
         match codec {
-            None | Some(Codec::UrlTail) => {
+            None | Some(Codec::UrlTail | Codec::LowerCase) => {
                 serde_json::Deserializer::from_str(raw.get()).deserialize_any(LeafVisitor {
                     slot,
                     preference,
@@ -495,14 +532,18 @@ fn read_leaves(leaves: &[(usize, usize)], raw: &RawValue, state: &mut Decoder) -
             Some(_) if raw.get() == "null" || !better => {}
             Some(codec) => {
                 let cell = &mut state.cells[slot];
+                cell.clear();
                 cell.preference = preference;
                 if field::read(cell, *kind, codec, raw.get()) {
+                    if let Some((odd, _)) = cell.misfit() {
+                        state.count_misfits(slot, odd, 1);
+                    }
                     continue;
                 }
                 cell.clear();
                 let name = name.clone();
                 if *lenient {
-                    state.misfit(&name);
+                    state.misfit(slot, &short(raw.get()));
                 } else {
                     let what = format!("column {name}: the answer has something else than the API promises");
                     state.problem.get_or_insert(what);
@@ -524,15 +565,19 @@ impl ObjectVisitor<'_> {
     /// What is no object: nothing to take, unless it is a word about the page.
     fn scalar<E: serde::de::Error>(self, word: Word<'_>) -> Result<(), E> {
         match (self.node.page, word) {
-            (Some((1, PageWord::Last)), Word::Boolean(last)) => self.state.page.last = Some(last),
-            (Some((level, PageWord::Last)), Word::Boolean(last)) => self.state.whole[level] = last,
+            (Some((level, PageWord::Last)), word) if word.truth().is_some() => match (level, word.truth()) {
+                (1, last) => self.state.page.last = last,
+                (level, last) => self.state.whole[level] = last == Some(true),
+            },
             (Some((1, PageWord::Next)), Word::Text(link)) => self.state.page.next = Some(link.to_owned()),
-            (Some((1, PageWord::Total)), Word::Number(total)) => self.state.page.total = total,
-            (Some((level, PageWord::Total)), Word::Number(total)) => self.state.totals[level] = total,
+            (Some((1, PageWord::Next)), Word::Number(Some(token))) => self.state.page.next = Some(token.to_string()),
+            (Some((_, PageWord::Total)), Word::Number(None)) => {}
+            (Some((1, PageWord::Total)), word) if word.count().is_some() => self.state.page.total = word.count(),
+            (Some((level, PageWord::Total)), word) if word.count().is_some() => self.state.totals[level] = word.count(),
             (_, Word::Null) => {}
             _ if self.node.lenient => {
                 let state = self.state;
-                misfits_below(self.node, state);
+                misfits_below(self.node, word.name(), state);
             }
             _ => {
                 let what = if self.node.rows.is_some() { "rows" } else { "an object" };
@@ -547,12 +592,11 @@ impl ObjectVisitor<'_> {
 }
 
 /// Counts what could not be read below a node.
-fn misfits_below(node: &Node, state: &mut Decoder) {
+fn misfits_below(node: &Node, what: &str, state: &mut Decoder) {
     for (slot, _) in &node.leaves {
-        let name = state.shape.slots[*slot].name.clone();
-        state.misfit(&name);
+        state.misfit(*slot, what);
     }
-    node.children.iter().for_each(|(_, child)| misfits_below(child, state));
+    node.children.iter().for_each(|(_, child)| misfits_below(child, what, state));
 }
 
 impl ObjectVisitor<'_> {
@@ -597,6 +641,25 @@ enum Word<'a> {
 }
 
 impl Word<'_> {
+    /// A truth value, however it is spelled.
+    fn truth(self) -> Option<bool> {
+        match self {
+            Self::Boolean(value) => Some(value),
+            Self::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Self::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => None,
+        }
+    }
+
+    /// How many, however it is spelled.
+    fn count(self) -> Option<u64> {
+        match self {
+            Self::Number(number) => number,
+            Self::Text(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -620,12 +683,16 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
         if let Some((level, label)) = &node.rows {
             state.begin_row(*level, label.as_deref());
         }
-        while let Some(child) = map.next_key_seed(KeySeed { node })? {
+        let mut next = 0;
+        while let Some(child) = map.next_key_seed(KeySeed { node, next })? {
             match child {
-                Some(index) => map.next_value_seed(NodeSeed {
-                    node: &node.children[index].1,
-                    state: &mut *state,
-                })?,
+                Some(index) => {
+                    next = index + 1;
+                    map.next_value_seed(NodeSeed {
+                        node: &node.children[index].1,
+                        state: &mut *state,
+                    })?;
+                }
                 None => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -669,16 +736,16 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
         self.scalar(Word::Text(value))
     }
 
-    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
-        self.scalar(Word::Number(None))
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.scalar(Word::Number(value.try_into().ok()))
     }
 
     fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
         self.scalar(Word::Number(Some(value)))
     }
 
-    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
-        self.scalar(Word::Number(None))
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.scalar(Word::Number(whole(value).and_then(|number| number.try_into().ok())))
     }
 
     fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
@@ -714,6 +781,8 @@ impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
 /// Position of a key among the children, without copying the key.
 struct KeySeed<'a> {
     node: &'a Node,
+    /// The child that is expected.
+    next: usize,
 }
 
 impl<'de> DeserializeSeed<'de> for KeySeed<'_> {
@@ -732,7 +801,7 @@ impl Visitor<'_> for KeySeed<'_> {
     }
 
     fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok(self.node.children.iter().position(|(name, _)| name == key))
+        Ok(self.node.child(key, self.next))
     }
 }
 
@@ -750,16 +819,16 @@ impl LeafVisitor<'_> {
         if self.preference > cell.preference {
             return None;
         }
+        cell.clear();
         cell.preference = self.preference;
         Some((&self.state.shape.slots[self.slot], cell))
     }
 
     fn mismatch<E: serde::de::Error>(self, got: &str) -> Result<(), E> {
         let slot = &self.state.shape.slots[self.slot];
-        if slot.lenient {
-            let name = slot.name.clone();
-            self.state.cells[self.slot].clear();
-            self.state.misfit(&name);
+        // A moment that cannot be read is a value of the site; anything else of another type is another API.
+        if slot.lenient || (slot.kind == Kind::Timestamp && !slot.key) {
+            self.state.misfit(self.slot, got);
             return Ok(());
         }
         let expected = match slot.kind {
@@ -781,6 +850,19 @@ impl LeafVisitor<'_> {
 /// The largest whole number below which every whole number is a 64-bit float.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
+/// A number that is whole and exact.
+#[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
+fn whole(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() < EXACT).then_some(value as i64)
+}
+
+/// A whole number, as a number or as text.
+pub(super) fn count(json: &str) -> Option<i64> {
+    let text = serde_json::from_str::<std::borrow::Cow<'_, str>>(json);
+    let text = text.as_deref().unwrap_or(json).trim();
+    text.parse().ok().or_else(|| whole(text.parse().ok()?))
+}
+
 impl<'de> Visitor<'de> for LeafVisitor<'_> {
     type Value = ();
 
@@ -797,15 +879,17 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
         match slot.kind {
             Kind::Text => match slot.codec {
                 Some(Codec::UrlTail) => cell.set_text(url_tail(value)),
+                Some(Codec::LowerCase) => cell.set_text(&value.to_lowercase()),
                 _ => cell.set_text(value),
             },
-            Kind::List => cell.set_list().push(value.to_owned()),
+            Kind::List => cell.set_list().push(Some(value.to_owned())),
             // Sites write an empty text where they mean nothing.
             _ if value.is_empty() => cell.clear(),
-            Kind::Boolean if value == "true" || value == "false" => cell.set_boolean(value == "true"),
-            Kind::Bigint => match value.parse() {
-                Ok(number) => cell.set_integer(number),
-                Err(_) => return self.mismatch(&quoted(value)),
+            Kind::Boolean if value.eq_ignore_ascii_case("true") => cell.set_boolean(true),
+            Kind::Boolean if value.eq_ignore_ascii_case("false") => cell.set_boolean(false),
+            Kind::Bigint => match value.parse().ok().or_else(|| value.parse().ok().and_then(whole)) {
+                Some(number) => cell.set_integer(number),
+                None => return self.mismatch(&quoted(value)),
             },
             Kind::Double => match value.parse() {
                 Ok(number) => cell.set_float(number),
@@ -864,13 +948,12 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
 
     fn visit_f64<E: serde::de::Error>(mut self, value: f64) -> Result<(), E> {
         let Some((slot, cell)) = self.cell() else { return Ok(()) };
-        let whole = value.fract() == 0.0 && value.abs() < EXACT;
-        match slot.kind {
-            Kind::Double => cell.set_float(value),
-            #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
-            Kind::Bigint | Kind::Timestamp if whole => cell.set_integer(value as i64),
+        match (slot.kind, whole(value)) {
+            (Kind::Double, _) => cell.set_float(value),
+            (Kind::Bigint | Kind::Timestamp, Some(number)) => cell.set_integer(number),
+            (Kind::Text, Some(number)) => cell.set_text(&number.to_string()),
             // Beyond that the text of the number is lost: 12345678901234567890123 must not become another number.
-            Kind::Text if value.abs() < EXACT => {
+            (Kind::Text, None) if value.abs() < EXACT => {
                 cell.set_text(&serde_json::Number::from_f64(value).map_or_else(String::new, |n| n.to_string()))
             }
             _ => return self.mismatch(&format!("the number {value:e}")),
@@ -884,20 +967,25 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
             while elements.next_element::<IgnoredAny>()?.is_some() {}
             return self.mismatch("an array");
         }
+        // An element that is no text costs itself.
         let (mut items, mut wrong) = (Vec::new(), false);
         while let Some(item) = elements.next_element::<Item>()? {
-            match item {
-                Item::Text(text) => items.push(text),
-                Item::Number(number) => items.push(number.to_string()),
-                Item::Boolean(value) => items.push(value.to_string()),
-                Item::Other(_) => wrong = true,
-            }
+            items.push(match item {
+                Item::Text(text) => Some(text),
+                Item::Number(number) => Some(number.to_string()),
+                Item::Boolean(value) => Some(value.to_string()),
+                Item::Null(()) => None,
+                Item::Other(_) => {
+                    wrong = true;
+                    None
+                }
+            });
         }
+        let Some((_, cell)) = self.cell() else { return Ok(()) };
+        *cell.set_list() = items;
         if wrong {
-            return self.mismatch("an array of something else than texts");
-        }
-        if let Some((_, cell)) = self.cell() {
-            *cell.set_list() = items;
+            self.state
+                .note_misfit(self.slot, Odd::Element, "a list with something else than texts", 1);
         }
         Ok(())
     }
@@ -913,11 +1001,7 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             keys += 1;
             match key.as_ref() {
-                "epochMillis" => {
-                    millis = map
-                        .next_value::<&RawValue>()
-                        .map(|raw| serde_json::from_str(raw.get()).ok())?
-                }
+                "epochMillis" => millis = map.next_value::<&RawValue>().map(|raw| count(raw.get()))?,
                 "jira" => {
                     jira = map
                         .next_value::<&RawValue>()
@@ -956,7 +1040,14 @@ enum Item {
     Text(String),
     Number(serde_json::Number),
     Boolean(bool),
+    Null(()),
     Other(IgnoredAny),
+}
+
+/// The beginning of a JSON text.
+fn short(json: &str) -> String {
+    let short: String = json.chars().take(40).collect();
+    if short.len() < json.len() { short + "…" } else { short }
 }
 
 fn quoted(text: &str) -> String {

@@ -22,6 +22,10 @@ use crate::schema::{Bulk, Format, Operation, Segment};
 pub(super) enum Fate {
     /// Applied; the answer as a row, where it is one.
     Applied(Option<RecordBatch>, Option<Error>),
+    /// Accepted, but for these rows, of which the answer shows the contrary.
+    Shown(Vec<usize>),
+    /// There before; the answer as a row.
+    Existed(Option<RecordBatch>),
     Gone,
     Failed(Error),
     Unknown(Error),
@@ -124,6 +128,7 @@ impl Writer<'_> {
             attempts: response.attempts,
             trace_id: None,
         };
+        let words = self.scope.site.client.redacted(&words);
         let error = Error::new(ErrorKind::Invalid, words).request(context);
         self.explain(operation, error)
     }
@@ -159,7 +164,11 @@ impl Writer<'_> {
             }
         }
         match last {
-            Some((operation, response)) if rows.len() == 1 => self.applied(operation, &given, &response.body),
+            Some((operation, response)) if operation.shows => self.shown(operation, rows, &given, &response.body),
+            Some((operation, response)) if rows.len() == 1 => match self.applied(operation, &given, &response.body) {
+                Fate::Applied(answer, None) if operation.existed == Some(response.status) => Fate::Existed(answer),
+                fate => fate,
+            },
             _ => Fate::Applied(None, None),
         }
     }
@@ -209,6 +218,35 @@ impl Writer<'_> {
                 )
             }
         }
+    }
+
+    /// What the rows of the table that the site answered say of the rows of a unit. A page that is cut says nothing of what it lacks.
+    fn shown(&self, operation: &Operation, rows: &[usize], given: &[Option<Value>], body: &Bytes) -> Fate {
+        let table = &self.write.table;
+        let Some(column) = operation.batch.as_ref().map(|batch| batch.column) else {
+            return Fate::Applied(None, None);
+        };
+        let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
+        let Ok((page, shown)) = answer::shown(table, column, body, echo) else {
+            let text = format!(
+                "{}: what the site answered cannot be read, so {{}} rows are not borne out",
+                table.name
+            );
+            self.scope.statement.warn(text, rows.len() as u64);
+            return Fate::Applied(None, None);
+        };
+        let is_there = |row: &usize| {
+            self.rows[*row].given[column]
+                .as_ref()
+                .and_then(Value::text)
+                .is_some_and(|own| shown.contains(&*own))
+        };
+        let contradicted: Vec<usize> = match self.write.change {
+            Change::Delete => rows.iter().copied().filter(is_there).collect(),
+            _ if page.last == Some(true) => rows.iter().copied().filter(|row| !is_there(row)).collect(),
+            _ => Vec::new(),
+        };
+        Fate::Shown(contradicted)
     }
 
     /// Remembers the issues that are written to; not those that are deleted.

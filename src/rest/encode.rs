@@ -122,7 +122,7 @@ fn encode(value: &Value, encoding: Encoding) -> Result<Node, String> {
         (Value::List(items), Encoding::Number) => leaf(&items.iter().map(|item| number(item)).collect::<Result<Vec<_>, _>>()?),
         (Value::Json(text), Encoding::Fields) => fields(text)?,
         (Value::Text(text), Encoding::Adf) => {
-            Node::Leaf(RawValue::from_string(adf::document(text)).map_err(|error| format!("the text is no document: {error}"))?)
+            Node::Leaf(RawValue::from_string(adf::document(text)?).map_err(|error| format!("the text is no document: {error}"))?)
         }
         (Value::Text(text), Encoding::Cascade) => {
             let choice = |value: &str| BTreeMap::from([("value".to_owned(), leaf(value))]);

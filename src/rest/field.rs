@@ -9,20 +9,29 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::adf;
-use super::cell::Cell;
-use super::decode::epoch_millis;
+use super::cell::{Cell, Odd};
+use super::decode::{count, epoch_millis};
 use crate::schema::{Codec, Kind, SlaPart};
 
-/// Fills a cell by a codec; false when the value is not of the form that the codec reads.
+/// Fills a cell by a codec; false when the value is not of the form that the codec reads. Parts of it that are not are noted in the cell.
 pub(super) fn read(cell: &mut Cell, kind: Kind, codec: &Codec, json: &str) -> bool {
     match codec {
-        Codec::UrlTail => false,
+        Codec::UrlTail | Codec::LowerCase => false,
         Codec::Adf => match serde_json::from_str::<Cow<'_, str>>(json) {
             Ok(text) => {
                 cell.set_text(&text);
                 true
             }
-            Err(_) => adf::text(json).map(|text| cell.set_text(&text)).is_some(),
+            Err(_) => match adf::text(json) {
+                Some(adf::Reading { text, unshown }) => {
+                    cell.set_text(&text);
+                    if unshown > 0 {
+                        cell.note_misfit(Odd::Part, "a document with parts that cannot be shown");
+                    }
+                    true
+                }
+                None => false,
+            },
         },
         Codec::Epoch => match serde_json::from_str(json).ok().and_then(moment) {
             Some(millis) => {
@@ -89,8 +98,14 @@ fn pick(cell: &mut Cell, kind: Kind, keys: &[String], json: &str) -> bool {
     match (picked, kind) {
         // Sites write an empty text where they mean nothing.
         (Picked::Value(text), _) if text.is_empty() => {}
-        (Picked::Value(text), Kind::List) => cell.set_list().push(text),
-        (Picked::Values(values), Kind::List) => *cell.set_list() = values,
+        (Picked::Value(text), Kind::List) => cell.set_list().push(Some(text)),
+        (Picked::Values(values), Kind::List) => {
+            let wrong = values.contains(&Element::Wrong);
+            *cell.set_list() = values.into_iter().map(Element::text).collect();
+            if wrong {
+                cell.note_misfit(Odd::Element, "a list with something else than the column holds");
+            }
+        }
         (Picked::Value(text), Kind::Text) => cell.set_text(&text),
         (Picked::Value(text), Kind::Bigint) => match text.parse() {
             Ok(number) => cell.set_integer(number),
@@ -98,8 +113,8 @@ fn pick(cell: &mut Cell, kind: Kind, keys: &[String], json: &str) -> bool {
         },
         // A field that was once for one value may still hold a list of one.
         (Picked::Values(values), Kind::Text) => match &values[..] {
-            [] => {}
-            [one] => cell.set_text(one),
+            [] | [Element::Null] => {}
+            [Element::Text(one)] => cell.set_text(one),
             _ => return false,
         },
         _ => return false,
@@ -109,8 +124,26 @@ fn pick(cell: &mut Cell, kind: Kind, keys: &[String], json: &str) -> bool {
 
 enum Picked {
     Value(String),
-    Values(Vec<String>),
+    Values(Vec<Element>),
+    Null,
     Wrong,
+}
+
+/// An element of a list: one that cannot be read costs itself.
+#[derive(PartialEq)]
+enum Element {
+    Text(String),
+    Null,
+    Wrong,
+}
+
+impl Element {
+    fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null | Self::Wrong => None,
+        }
+    }
 }
 
 struct Picker<'a> {
@@ -133,12 +166,13 @@ impl<'de> Visitor<'de> for Picker<'_> {
         Ok(Picked::Wrong)
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Picked, E> {
-        Ok(Picked::Wrong)
+    // An id may come bare.
+    fn visit_i64<E>(self, value: i64) -> Result<Picked, E> {
+        Ok(Picked::Value(value.to_string()))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Picked, E> {
-        Ok(Picked::Wrong)
+    fn visit_u64<E>(self, value: u64) -> Result<Picked, E> {
+        Ok(Picked::Value(value.to_string()))
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<Picked, E> {
@@ -146,7 +180,7 @@ impl<'de> Visitor<'de> for Picker<'_> {
     }
 
     fn visit_unit<E>(self) -> Result<Picked, E> {
-        Ok(Picked::Wrong)
+        Ok(Picked::Null)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Picked, A::Error> {
@@ -165,20 +199,31 @@ impl<'de> Visitor<'de> for Picker<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Picked, A::Error> {
-        let (mut values, mut wrong) = (Vec::new(), false);
+        let mut values = Vec::new();
         while let Some(element) = elements.next_element::<&RawValue>()? {
             let mut reader = serde_json::Deserializer::from_str(element.get());
-            match reader.deserialize_any(Picker { keys: self.keys }) {
-                Ok(Picked::Value(text)) => values.push(text),
-                _ => wrong = true,
-            }
+            values.push(match reader.deserialize_any(Picker { keys: self.keys }) {
+                Ok(Picked::Value(text)) => Element::Text(text),
+                Ok(Picked::Null) => Element::Null,
+                _ => Element::Wrong,
+            });
         }
-        Ok(if wrong { Picked::Wrong } else { Picked::Values(values) })
+        Ok(Picked::Values(values))
     }
 }
 
+/// A token or an id as text, however it is spelled; what is none is none.
+pub(super) fn word<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    Ok(scalar(<&RawValue>::deserialize(input)?.get()))
+}
+
+/// The same where there must be one.
+pub(super) fn id<'de, D: Deserializer<'de>>(input: D) -> Result<String, D::Error> {
+    word(input)?.ok_or_else(|| serde::de::Error::custom("an id is neither text nor number"))
+}
+
 /// A text or number as text.
-fn scalar(json: &str) -> Option<String> {
+pub(super) fn scalar(json: &str) -> Option<String> {
     match json.as_bytes().first()? {
         b'"' => serde_json::from_str(json).ok(),
         b'-' | b'0'..=b'9' => Some(json.to_owned()),
@@ -192,7 +237,8 @@ fn scalar(json: &str) -> Option<String> {
 struct Sla {
     #[serde(default)]
     ongoing_cycle: Option<Cycle>,
-    completed_cycles: Vec<Cycle>,
+    #[serde(default)]
+    completed_cycles: Option<Vec<Option<Cycle>>>,
 }
 
 #[derive(Deserialize)]
@@ -201,6 +247,7 @@ struct Sla {
 struct Cycle {
     stop_time: Option<Date>,
     breach_time: Option<Date>,
+    #[serde(deserialize_with = "truth")]
     breached: Option<bool>,
     elapsed_time: Option<Duration>,
     remaining_time: Option<Duration>,
@@ -209,6 +256,7 @@ struct Cycle {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
 struct Date {
+    #[serde(deserialize_with = "whole")]
     epoch_millis: Option<i64>,
     jira: Option<String>,
     iso8601: Option<String>,
@@ -216,7 +264,19 @@ struct Date {
 
 #[derive(Deserialize)]
 struct Duration {
+    #[serde(default, deserialize_with = "whole")]
     millis: Option<i64>,
+}
+
+/// A whole number, however it is spelled; what is none is none.
+fn whole<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
+    Ok(count(<&RawValue>::deserialize(input)?.get()))
+}
+
+/// A truth value, however it is spelled.
+pub(super) fn truth<'de, D: Deserializer<'de>>(input: D) -> Result<Option<bool>, D::Error> {
+    let json = <&RawValue>::deserialize(input)?.get();
+    Ok(json.trim_matches('"').to_ascii_lowercase().parse().ok())
 }
 
 impl Date {
@@ -231,7 +291,8 @@ impl Sla {
     /// The cycle that was completed last: cycles without a time of their own are in order.
     fn completed(&self) -> Option<&Cycle> {
         let stopped = |cycle: &Cycle| cycle.stop_time.as_ref().and_then(Date::millis);
-        self.completed_cycles.iter().max_by_key(|cycle| stopped(cycle))
+        let cycles = self.completed_cycles.iter().flatten().flatten();
+        cycles.max_by_key(|cycle| stopped(cycle))
     }
 
     fn read(&self, cell: &mut Cell, part: SlaPart) -> bool {

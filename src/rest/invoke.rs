@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use url::Url;
 
 use super::cell::{Builder, Cell};
+use super::described::{self, Described};
 use super::dry::{requests_schema, show};
 use super::read::Scope;
 use super::request::operation_request;
@@ -18,7 +19,7 @@ use super::value::Value;
 use super::{answer, arrow_field, files, find};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Asking, Content, Grant, Request, Response, Safety, Secret, Terms, Upload, is_outcome_unknown};
-use crate::schema::{Action, Catalog, Grants, Procedure, Step};
+use crate::schema::{Action, Catalog, Expect, Grants, Procedure, Step};
 
 /// Names of the result columns of a file that was kept, and of a schema file.
 const FILE: &str = "file";
@@ -118,6 +119,10 @@ impl Run<'_> {
         let mut result = None;
         for (done, (step, mut prepared)) in due.into_iter().zip(prepared).enumerate() {
             let request = self.request(step, &mut given).await?;
+            let described = match &step.expect {
+                Some(expect) => self.described(expect, &given).await?,
+                None => Described::default(),
+            };
             if self.dry {
                 shown.push((0, 1, request.clone(), self.body_in_words(&request, &prepared.terms)));
                 for (parameter, _) in &step.into {
@@ -142,12 +147,32 @@ impl Run<'_> {
             for (parameter, path) in &step.into {
                 given[*parameter] = Some(Value::List(taken(&response.body, path)?));
             }
+            if step.save.is_some() {
+                described::check(&described, &response)?;
+            }
             result = Some(self.result(step, &given, response, prepared.incoming.take())?);
         }
         if self.dry {
             return show(&shown);
         }
         result.ok_or_else(|| Error::new(ErrorKind::Internal, "a procedure has nothing to do for these arguments"))
+    }
+
+    /// What the site says about a file elsewhere. A site that does not say it may still have the file.
+    async fn described(&self, expect: &Expect, given: &[Option<Value>]) -> Result<Described> {
+        match find::described(&self.scope, expect, given).await {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Permission | ErrorKind::Decode) => {
+                let text = format!(
+                    "{}: what {} says of {{}} files is not known: {}",
+                    self.name,
+                    expect.table.name,
+                    error.message()
+                );
+                self.scope.statement.warn(text, 1);
+                Ok(Described::default())
+            }
+            described => described,
+        }
     }
 
     fn prepare(&self, step: &Step, given: &[Option<Value>]) -> Result<Prepared> {

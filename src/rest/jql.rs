@@ -359,7 +359,13 @@ pub(crate) fn clause_of(text: &str, what: &str) -> Result<String> {
             }
             continue;
         }
-        let in_word = c.is_alphanumeric() || c == '_' || c == '.' || c == '-';
+        if escaped && at == text.len() {
+            return fail("ends with a backslash");
+        }
+        // Outside of quotes, too, a backslash takes its meaning from what follows: it is a part of a word.
+        let is_escaped = std::mem::take(&mut escaped);
+        escaped = c == '\\' && !is_escaped;
+        let in_word = is_escaped || c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '\\');
         match (in_word, word_start) {
             (true, None) => word_start = Some(at),
             (false, Some(start)) => {
@@ -379,6 +385,7 @@ pub(crate) fn clause_of(text: &str, what: &str) -> Result<String> {
             _ => {}
         }
         match c {
+            _ if is_escaped => {}
             '"' | '\'' => quote = Some(c),
             '(' => depth += 1,
             ')' => match depth.checked_sub(1) {
@@ -414,6 +421,12 @@ mod tests {
             ("(a = b", Err("without its end")),
             ("a = \"b", Err("quote")),
             ("a = \"b\\\"", Err("quote")),
+            // A backslash outside of quotes.
+            ("summary ~ a\\\" ) OR ( summary ~ \"x\\\" y\"", Err("closes a bracket")),
+            ("a = b\\) OR c = d", Ok("a = b\\) OR c = d")),
+            ("a = b\\\\ ORDER BY c", Ok("a = b\\\\")),
+            ("(a = b\\)", Err("without its end")),
+            ("a = b\\", Err("ends with a backslash")),
         ] {
             match (clause_of(text, "the JQL"), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{text}"),

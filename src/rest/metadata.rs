@@ -39,11 +39,15 @@ async fn read(site: &Site, path: &str, statement: &Arc<Statement>) -> Result<Arc
         table: None,
     };
     let response = site.client.send(&request, statement).await?;
-    serde_json::from_slice(&response.body).map(Arc::new).map_err(|error| {
+    let (fields, odd) = FieldMetadata::list(&response.body).map_err(|error| {
         Error::new(
             ErrorKind::Decode,
             format!("the list of fields is not what the API promises: {error}"),
         )
         .hint("sys.requests shows the request")
-    })
+    })?;
+    if odd > 0 {
+        statement.warn("the list of fields: {} entries have no id, and make no column", odd);
+    }
+    Ok(Arc::new(fields))
 }

@@ -12,6 +12,7 @@ pub(crate) mod clause;
 mod decode;
 mod deliver;
 pub(crate) mod deployment;
+mod described;
 mod dry;
 mod encode;
 mod field;
@@ -19,9 +20,11 @@ mod files;
 mod find;
 pub(crate) mod invoke;
 mod jql;
+mod login;
 #[doc(hidden)]
 pub mod measure;
 mod metadata;
+mod moving;
 pub(crate) mod outcome;
 mod pace;
 mod pages;
@@ -34,13 +37,14 @@ mod shape;
 pub(crate) mod site;
 mod sweep;
 mod touched;
-#[cfg(any(feature = "adbc", feature = "flight"))]
 mod type_name;
 mod unit;
 pub(crate) mod value;
 pub(crate) mod write;
 
+#[cfg(test)]
+pub(crate) use adf::{MARKS, NODES};
+pub(crate) use adf::{from_markdown, to_markdown};
 pub(crate) use cell::{arrow_field, arrow_schema};
 pub(crate) use jql::jql;
-#[cfg(any(feature = "adbc", feature = "flight"))]
 pub(crate) use type_name::type_name;

@@ -1,4 +1,4 @@
-//! What became of the rows of a write: four outcomes that always add up, kept for `sys.writes`.
+//! What became of the rows of a write: outcomes that always add up, kept for `sys.writes`.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +13,10 @@ pub(crate) enum Outcome {
     Unknown,
     /// It was not sent.
     NotAttempted,
+    /// It was to be inserted and was there before: the site made nothing.
+    Existed,
+    /// The site accepted it, and its answer shows the contrary.
+    Contradicted,
     /// It was to be deleted and was no longer there: not a row of this statement any more.
     Gone,
 }
@@ -25,6 +29,8 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Unknown => "unknown",
             Self::NotAttempted => "not attempted",
+            Self::Existed => "existed",
+            Self::Contradicted => "contradicted",
             Self::Gone => "gone",
         }
     }
@@ -48,6 +54,8 @@ pub(crate) struct Counts {
     pub(crate) failed: u64,
     pub(crate) unknown: u64,
     pub(crate) not_attempted: u64,
+    pub(crate) existed: u64,
+    pub(crate) contradicted: u64,
 }
 
 impl std::fmt::Display for Counts {
@@ -56,7 +64,13 @@ impl std::fmt::Display for Counts {
             f,
             "{} applied, {} failed, {} unknown, {} not attempted",
             self.applied, self.failed, self.unknown, self.not_attempted
-        )
+        )?;
+        for (count, outcome) in [(self.existed, Outcome::Existed), (self.contradicted, Outcome::Contradicted)] {
+            if count > 0 {
+                write!(f, ", {count} {}", outcome.name())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -101,6 +115,13 @@ impl Ledger {
         }
     }
 
+    /// Whether the site says itself that a row is not as the statement would have it.
+    pub(super) fn is_contradicted(&self, row: usize) -> bool {
+        self.lock()
+            .get(row)
+            .is_some_and(|entry| entry.outcome == Outcome::Contradicted)
+    }
+
     pub(super) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for row in self.lock().iter() {
@@ -109,6 +130,8 @@ impl Ledger {
                 Outcome::Failed => counts.failed += 1,
                 Outcome::Unknown => counts.unknown += 1,
                 Outcome::NotAttempted => counts.not_attempted += 1,
+                Outcome::Existed => counts.existed += 1,
+                Outcome::Contradicted => counts.contradicted += 1,
                 Outcome::Gone => {}
             }
         }

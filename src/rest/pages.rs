@@ -18,6 +18,9 @@ pub(super) enum Next {
 
 /// Decides what comes after the page that began at `start`.
 ///
+/// A page that calls itself the last is believed where nothing contradicts it: a link to another, or a total that is not reached. Then the
+/// next page is asked for, and an empty one proves the end.
+///
 /// # Errors
 /// The page says neither that it is the last nor where the next begins, it makes no progress, or its link leads to another site.
 pub(super) fn next(client: &Client, table: &Table, start: usize, page: &PageInfo) -> Result<Next> {
@@ -26,34 +29,37 @@ pub(super) fn next(client: &Client, table: &Table, start: usize, page: &PageInfo
             .hint("the rows would not be complete, so none are given")
             .table(&table.name)
     };
-    if table.page.style == PageStyle::Single || page.last == Some(true) {
+    let ends = page.received == 0 && page.last == Some(true);
+    if table.page.style == PageStyle::Single || ends {
         return Ok(Next::End);
     }
+    let after = start + page.received;
     if table.page.style == PageStyle::Array {
         // The site may hide rows of a page, but not all of them: the list ends with an empty page.
-        return Ok(match page.received {
-            0 => Next::End,
-            received => Next::Start(start + received),
-        });
+        return Ok(if page.received == 0 { Next::End } else { Next::Start(after) });
     }
-    if let Some(total) = page.total.filter(|_| page.last.is_none() && table.page.total.is_some()) {
-        let next = start + page.received;
-        return match (page.received, (next as u64) < total) {
-            (_, false) => Ok(Next::End),
-            (0, true) => Err(broken("a page that is not the last leads nowhere")),
-            (_, true) => Ok(Next::Start(next)),
-        };
-    }
-    let link = page.next.as_deref().map(|link| client.follow(link)).transpose()?;
-    if page.last.is_none() && link.is_none() {
-        return Err(broken(
-            "the site says neither that a page is the last nor where the next one is",
-        ));
-    }
-    if page.received > 0 && page.fresh == 0 {
-        return Err(broken("the site sends the same rows again as another page"));
+    let link = page.next.as_deref().filter(|link| !link.is_empty());
+    let link = link.map(|link| client.follow(link)).transpose()?;
+    let total = page.total.filter(|_| table.page.total.is_some());
+    let more = total.is_some_and(|total| (after as u64) < total);
+    match page.last {
+        Some(true) if link.is_none() && !more => return Ok(Next::End),
+        None if link.is_none() => match total {
+            // What the total counts beside the rows that came is not for this account: there is nothing where it should be.
+            Some(_) if !more || page.received == 0 => return Ok(Next::End),
+            Some(_) => {}
+            None => {
+                return Err(broken(
+                    "the site says neither that a page is the last nor where the next one is",
+                ));
+            }
+        },
+        _ => {}
     }
     if table.page.style == PageStyle::Link {
+        if page.received > 0 && page.fresh == 0 {
+            return Err(broken("the site sends the same rows again as another page"));
+        }
         let link = link.ok_or_else(|| broken("a page that is not the last has no link to the next"))?;
         return Ok(Next::Query(link.query));
     }
@@ -66,7 +72,7 @@ pub(super) fn next(client: &Client, table: &Table, start: usize, page: &PageInfo
                 .map_err(|_| broken("the link to the next page has no readable start"))
         })
         .transpose()?;
-    match linked.unwrap_or(start + page.received) {
+    match linked.unwrap_or(after) {
         next if next > start => Ok(Next::Start(next)),
         _ => Err(broken("a page that is not the last leads nowhere")),
     }

@@ -3,9 +3,9 @@
 //! The work runs in a task of its own behind a channel of two batches: it is ahead of the consumer by that much and no more, and it is
 //! aborted, with every request in flight, when the stream is dropped.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use futures::stream::{self, BoxStream};
@@ -13,8 +13,10 @@ use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::cell::Odd;
 use super::decode::{Check, Cut, Decoder, PageInfo};
 use super::deployment;
+use super::moving::{self, Moving, Order, Step, Window};
 use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
@@ -22,7 +24,7 @@ use super::shape::{self, Shape};
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{OpenEnd, Request, Response, Statement};
-use crate::schema::{Origin, PageStyle, Table};
+use crate::schema::{Format, Origin, PageStyle, Table};
 
 /// A stream of batches.
 pub(crate) type Batches = BoxStream<'static, Result<RecordBatch>>;
@@ -31,8 +33,6 @@ pub(crate) type Batches = BoxStream<'static, Result<RecordBatch>>;
 const AHEAD: usize = 2;
 /// Rows that are worth a batch; the first batch goes out with whatever the first answer has.
 const BATCH_ROWS: usize = 512;
-/// Passes over a list that keeps reordering itself, before giving up.
-const MAX_PASSES: usize = 5;
 /// Pages without a row, one after the other: rows hidden from the caller may fill pages, but not so many.
 const MAX_EMPTY_PAGES: usize = 1_000;
 /// A list with more pages than this never ends.
@@ -104,6 +104,7 @@ fn open_beyond(scope: Scope, read: Read, beyond: usize) -> Batches {
                 read: Arc::new(read),
                 beyond,
                 sender,
+                unknown: Mutex::default(),
             }
             .run(),
         ));
@@ -135,6 +136,8 @@ pub(super) struct Reader {
     /// Each list that is read has more rows than this.
     beyond: usize,
     sender: mpsc::Sender<RecordBatch>,
+    /// Parents that were asked about and that the site does not know; a first one shows whether it does.
+    unknown: Mutex<BTreeSet<String>>,
 }
 
 /// The consumer has gone or needs no more rows: an early, orderly end.
@@ -160,6 +163,7 @@ impl Reader {
             Path::Embedded(embedded) => self.embedded(embedded).await,
             Path::Search(search) => self.search(search).await,
         };
+        self.note_unknown();
         match outcome {
             Ok(()) | Err(Stop::Enough) => Ok(()),
             Err(Stop::Failed(error)) => {
@@ -252,11 +256,19 @@ impl Reader {
                 .map(|(nth, value)| (bind.len() + nth, value))
                 .collect(),
         };
+        let without = self.read.without.clone();
+        let matters = move |call: &Call| {
+            let is_out = |(column, values): &(usize, BTreeSet<String>)| {
+                call.values.get(column).is_some_and(|value| values.contains(value))
+            };
+            !without.iter().any(is_out)
+        };
         let calls = open(self.scope.clone(), fan.source.clone())
             .map_ok(move |batch| {
                 let calls: Vec<Result<Call>> = (0..batch.num_rows())
                     .filter(|&row| !unless.iter().any(|(position, value)| holds(&batch, *position, row, value)))
                     .map(|row| call_of_row(&template, &bind, &batch, row))
+                    .filter(|call| call.as_ref().map_or(true, &matters))
                     .collect();
                 stream::iter(calls)
             })
@@ -303,13 +315,18 @@ impl Reader {
             let response = match arrived(first).await {
                 Ok(response) => response,
                 Err(error) if self.is_no_row(&error, &listing.table, &call, fan).await? => continue,
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(of_whom(error, &listing.table, &call, self.has_several(fan)).into()),
             };
             self.scope.stats.add(&response);
             listing.begin(&call)?;
             let page = self.decode(listing, &response).await?;
-            if matches!(call.endpoint, EndpointRef::List(_)) {
-                self.further_pages(listing, &call, (span, page), further, end).await?;
+            match call.endpoint {
+                EndpointRef::List(_) => {
+                    // Its body is done with, and the further pages need the room.
+                    drop(response);
+                    self.further_pages(listing, &call, (span, page), further, end).await?;
+                }
+                EndpointRef::Get(_) => self.note_moved(listing, &call, &response),
             }
         }
         self.emit(listing, true).await
@@ -322,7 +339,8 @@ impl Reader {
         let send = |start| Ok((start, self.send(table, &call, wants, Span { start, rows })?));
         let (_, first) = send(0)?;
         let stride = self.scope.site.stride(table, &call);
-        let further = (1..self.pages_at_once(table, &call, stride)).map(|page| send(page * stride));
+        let overlap = Moving::new(order(table, listing.decoder.has_identity())).overlap();
+        let further = (1..self.pages_at_once(table, &call, stride)).map(|page| send(page * (stride - overlap)));
         Ok(Opened {
             further: further.collect::<Result<_>>()?,
             first,
@@ -341,7 +359,8 @@ impl Reader {
         let pages = site.context().sizes.pages(table, call);
         match pages.filter(|_| table.page.style == PageStyle::Offset && self.read.limit.is_none()) {
             Some(pages) => {
-                statement.expect(pages.saturating_sub(1) as u64);
+                let front = usize::from(pages > 1 && table.page.latest_first);
+                statement.expect((pages.saturating_sub(1) + front) as u64);
                 None
             }
             None => Some(statement.open_end()),
@@ -352,14 +371,16 @@ impl Reader {
     fn pages_at_once(&self, table: &Table, call: &Call, stride: usize) -> usize {
         let site = &self.scope.site;
         let by_offset = table.page.style == PageStyle::Offset && matches!(call.endpoint, EndpointRef::List(_));
-        if !by_offset || self.read.limit.is_some() {
+        // What moves before the first page is read is not seen in its front: only a page that nothing crosses meanwhile allows for that.
+        if !by_offset || self.read.limit.is_some() || stride < moving::FRONT {
             return 1;
         }
         let remembered = site.context().sizes.pages(table, call).unwrap_or(1);
         remembered.max(self.beyond / stride + 1).min(site.client.max_concurrency())
     }
 
-    /// The one place where an error means "no rows": a 404 on a get by the full key, and on a child of a parent that has gone meanwhile.
+    /// The one place where an error means "no rows": a 404 on a get by the full key, and on a child of a parent that the site does not
+    /// know, where the parent was not named alone.
     async fn is_no_row(&self, error: &Error, table: &Table, call: &Call, fan: Option<&Fan>) -> Result<bool> {
         let not_found =
             error.kind() == ErrorKind::NotFound && error.request_context().is_some_and(|request| request.status == Some(404));
@@ -370,15 +391,35 @@ impl Reader {
         if matches!(call.endpoint, EndpointRef::Get(_)) {
             return Ok(true);
         }
-        let (Some(fan), Some(parent)) = (fan, &table.parent) else {
+        let several = matches!(&self.read.path, Path::Calls(calls) if calls.len() > 1);
+        let Some(parent) = table
+            .parent
+            .as_ref()
+            .filter(|_| fan.is_some() || several || self.read.gathered)
+        else {
             return Ok(false);
         };
-        let values: BTreeMap<usize, String> = parent
-            .columns
-            .iter()
+        let is_first = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let source = fan.map_or(&parent.table, |fan| &fan.source.table);
+        if is_first && !self.lacks_parent(source, table, call).await? {
+            return Ok(false);
+        }
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        unknown.insert(of_call(table, call).trim_start_matches(" of ").to_owned());
+        Ok(true)
+    }
+
+    /// Whether the parents were not named alone, so that others of them may have rows.
+    fn has_several(&self, fan: Option<&Fan>) -> bool {
+        fan.is_some() || self.read.gathered || matches!(&self.read.path, Path::Calls(calls) if calls.len() > 1)
+    }
+
+    /// Whether the site does not know the parent of what a call asks for.
+    async fn lacks_parent(&self, source: &Table, table: &Table, call: &Call) -> Result<bool> {
+        let columns = table.parent.iter().flat_map(|parent| &parent.columns);
+        let values: BTreeMap<usize, String> = columns
             .filter_map(|(here, there)| call.values.get(here).map(|value| (*there, value.clone())))
             .collect();
-        let source = &fan.source.table;
         let Some(get) =
             (0..source.gets.len()).find(|&get| source.gets[get].placeholders().all(|column| values.contains_key(&column)))
         else {
@@ -399,6 +440,53 @@ impl Reader {
         }
     }
 
+    /// Says which parents the site does not know.
+    fn note_unknown(&self) {
+        let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        if unknown.is_empty() {
+            return;
+        }
+        let text = format!(
+            "{}: the site knows nothing here of {}: it does not exist, is of another kind, or is not for this account",
+            self.read.table.name,
+            some_of(unknown.iter().map(String::as_str))
+        );
+        self.scope.statement.warn(text, unknown.len() as u64);
+    }
+
+    /// Says that a row has another key than it was asked for by: it is no row of the old key.
+    fn note_moved(&self, listing: &Listing, call: &Call, response: &Response) {
+        let table = &listing.table;
+        let mut keys = call.endpoint.of(table).placeholders();
+        let (Some(key), None) = (keys.next(), keys.next()) else {
+            return;
+        };
+        let Some(asked) = call.values.get(&key).filter(|_| table.identity == [key]) else {
+            return;
+        };
+        let Origin::Json { paths, .. } = &table.columns[key].origin else {
+            return;
+        };
+        if table.columns[key].format != Some(Format::IssueKey) || listing.decoder.has_seen(asked) {
+            return;
+        }
+        let body: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let found = |path: &Vec<String>| {
+            path.iter()
+                .try_fold(&body, |at, member| at.get(member))
+                .and_then(|now| now.as_str())
+        };
+        if let Some(now) = paths.iter().find_map(found) {
+            self.say_moved(table, asked, now);
+        }
+    }
+
+    pub(super) fn say_moved(&self, table: &Table, asked: &str, now: &str) {
+        self.scope
+            .statement
+            .warn(format!("{}: {asked} is {now} now: ask for it by that key", table.name), 1);
+    }
+
     /// Rows to ask for in the first page.
     fn first_rows(&self, table: &Table) -> usize {
         let most = self.scope.site.page_rows(table);
@@ -416,14 +504,21 @@ impl Reader {
 
     /// Says which values could not be read.
     pub(super) fn note_misfits(&self, page: &mut PageInfo) {
-        for (column, count) in std::mem::take(&mut page.misfits) {
+        for ((column, odd), count) in std::mem::take(&mut page.misfits) {
             self.scope.stats.misfits.fetch_add(count, Relaxed);
-            let text = format!(
-                "{}: {{}} values of {column} are of another type than the column, and NULL",
-                self.read.table.name
-            );
+            let table = &self.read.table.name;
+            let text = match odd {
+                Odd::Value => format!("{table}: {{}} values of {column} are of another type than the column, and NULL"),
+                Odd::Element => {
+                    format!("{table}: {{}} values of {column} have elements of another type than the column, which are NULL")
+                }
+                Odd::Part => format!("{table}: {{}} values of {column} have parts that cannot be shown; the JSON has them"),
+            };
             self.scope.statement.warn(text, count);
         }
+        self.scope
+            .statement
+            .note_misfits(&self.read.table.name, std::mem::take(&mut page.odd));
     }
 
     async fn decode(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo, Stop> {
@@ -471,23 +566,22 @@ impl Reader {
         if table.page.style == PageStyle::Link {
             return self.linked_pages(listing, call, page).await;
         }
-        let mut duplicates = page.received - page.fresh;
+        let mut moving = Moving::new(order(&table, listing.decoder.has_identity()));
+        let overlap = moving.overlap();
         let mut count = 1;
         // Where the site says how many rows there are, no page is asked for beyond them.
         let total = page.total.and_then(|total| usize::try_from(total).ok()).unwrap_or(usize::MAX);
-        let mut expected = match pages::next(client, &table, first.start, &page)? {
-            Next::Start(start) => Some(start),
-            Next::End | Next::Query(_) => None,
-        };
-        let most = self.scope.site.page_rows(&table);
-        let mut stride = match expected {
-            Some(start) if start - first.start == first.rows && first.rows < most => most,
-            Some(start) => start - first.start,
-            None => most,
+        let most = self.scope.site.page_rows(&table).max(1 + overlap);
+        let window = self.window(listing, call, first.start, page)?;
+        // How far a page reaches.
+        let mut reach = match window.end - window.start {
+            rows if rows == first.rows && !window.last => most,
+            _ if window.last => most,
+            rows => rows,
         };
         if self.read.limit.is_none() && total < usize::MAX && end.take().is_some() {
-            let rows = expected.map_or(0, |start| total.saturating_sub(start));
-            self.scope.statement.expect(rows.div_ceil(stride.max(1)) as u64);
+            let rows = if window.last { 0 } else { total.saturating_sub(window.end) };
+            self.scope.statement.expect(rows.div_ceil(reach.max(1)) as u64);
         }
         // The list of one parent is short as a rule: pages are asked for in advance only as it proves long, half as many as have come. A
         // list of the site is long as a rule, unless it was read before and is known to end. A bare array says nothing about what follows.
@@ -497,30 +591,61 @@ impl Reader {
         let mut ends = false;
         let mut widest = client.max_concurrency();
         let known = self.scope.site.context().sizes.pages(&table, call).unwrap_or(usize::MAX);
-        let mut empty = 0;
-        let mut surprises = 0;
-        let mut ahead = expected.unwrap_or_default();
-        if first.start + stride == ahead && queue.front().is_some_and(|&(start, _)| start == ahead) {
-            ahead += queue.len() * stride;
+        let (mut empty, mut surprises) = (0, 0);
+        let mut step = moving.take(window);
+        // Where the next page that is asked for in advance begins.
+        let mut ahead = match step {
+            Step::Forward(start) => start,
+            _ => 0,
+        };
+        if queue.front().is_some_and(|&(start, _)| start == ahead) {
+            ahead += queue.len() * (reach - overlap);
         } else {
             // The site's pages are shorter than those that were asked for.
             queue.clear();
         }
-        while let Some(start) = expected {
-            let window = match (ends, short) {
-                (true, _) => 1,
-                (false, true) => (count / 2).clamp(1, widest),
-                (false, false) => widest,
+        loop {
+            let (start, in_flight) = match step {
+                Step::Done => break,
+                Step::Restless => return Err(restless(&table, call).into()),
+                Step::Repeats => return Err(repeats(&table, call, listing.decoder.elements(), total).into()),
+                Step::Again | Step::Front(_) => {
+                    queue.clear();
+                    let rows = match step {
+                        Step::Front(rows) => most.max(rows.min(table.page.max)),
+                        _ => {
+                            listing.decoder.read_again();
+                            most
+                        }
+                    };
+                    (0, self.send(&table, call, &listing.wants, Span { start: 0, rows })?)
+                }
+                Step::Aside(start) => {
+                    let rows = most;
+                    (start, self.send(&table, call, &listing.wants, Span { start, rows })?)
+                }
+                Step::Forward(start) => {
+                    if queue.front().is_none_or(|&(asked, _)| asked != start) {
+                        // What was asked for in advance begins at the wrong places: go on from where the site says.
+                        queue.clear();
+                        ahead = start;
+                    }
+                    let window = match (ends, short) {
+                        (true, _) => 1,
+                        (false, true) => (count / 2).clamp(1, widest),
+                        (false, false) => widest,
+                    };
+                    let budget = listing.decoder.budget().saturating_add(overlap);
+                    let is_there = |ahead, waiting| ahead < total && moving.pages() + waiting < known;
+                    while queue.len() < window && ahead - start < budget && (queue.is_empty() || is_there(ahead, queue.len())) {
+                        let rows = reach.min(most).min(budget - (ahead - start));
+                        queue.push_back((ahead, self.send(&table, call, &listing.wants, Span { start: ahead, rows })?));
+                        ahead += reach - overlap;
+                    }
+                    let Some(next) = queue.pop_front() else { break };
+                    next
+                }
             };
-            let budget = listing.decoder.budget();
-            let asked = |queue: &VecDeque<_>| count + queue.len();
-            while queue.len() < window && ahead - start < budget && (queue.is_empty() || (ahead < total && asked(&queue) < known))
-            {
-                let rows = stride.min(most).min(budget - (ahead - start));
-                queue.push_back((ahead, self.send(&table, call, &listing.wants, Span { start: ahead, rows })?));
-                ahead += stride;
-            }
-            let Some((_, in_flight)) = queue.pop_front() else { break };
             let response = arrived(in_flight).await?;
             self.scope.stats.add(&response);
             count += 1;
@@ -533,7 +658,6 @@ impl Reader {
                 .into());
             }
             let page = self.decode(listing, &response).await?;
-            duplicates += page.received - page.fresh;
             empty = if page.received == 0 { empty + 1 } else { 0 };
             if empty > MAX_EMPTY_PAGES {
                 return Err(Error::new(
@@ -543,78 +667,60 @@ impl Reader {
                 .hint("the rows would not be known to be complete, so the statement fails; narrow the WHERE clause")
                 .into());
             }
-            expected = match pages::next(client, &table, start, &page)? {
-                Next::Start(next) => Some(next),
-                Next::End | Next::Query(_) => None,
-            };
+            if let Some(total) = page.total.filter(|total| page.received == 0 && *total > start as u64) {
+                self.scope.statement.warn(
+                    format!(
+                        "{}{}: the site counts {total} rows and gives {start}; {{}} are not for this account",
+                        table.name,
+                        of_call(&table, call)
+                    ),
+                    total - start as u64,
+                );
+            }
+            let window = self.window(listing, call, start, page)?;
             ends = false;
-            if let Some(next) = expected
-                && next != start + stride
-            {
-                // The pages asked for in advance begin at the wrong places: drop them and go on from where the site says.
-                queue.clear();
-                ahead = next;
-                if bare && next < start + stride {
+            if matches!(step, Step::Forward(_)) && !window.last && window.end != start + reach {
+                if bare && window.end < start + reach {
                     ends = true;
-                    continue;
-                }
-                stride = next - start;
-                surprises += 1;
-                if surprises > 1 {
-                    widest = 1;
+                } else {
+                    queue.clear();
+                    reach = (window.end - start).max(1 + overlap);
+                    surprises += 1;
+                    if surprises > 1 {
+                        widest = 1;
+                    }
                 }
             }
+            step = moving.take(window);
         }
         drop(queue);
         self.scope
             .site
-            .remember(&table, call, count, (surprises == 0).then_some(stride));
-        if duplicates > 0 && listing.decoder.has_identity() {
-            self.settle(listing, call, duplicates).await?;
-        }
+            .remember(&table, call, moving.pages(), (surprises == 0).then_some(reach));
         Ok(())
     }
 
-    /// Finds the rows that a list hid by reordering itself while it was read.
-    ///
-    /// # Design
-    /// When a row that was not read yet moves to the front, every row between shifts back by one, so that the row at the edge of a page
-    /// comes twice: as many rows come twice as were missed, while none is deleted. So the list is read again from the front, where
-    /// what moved must be, until that many rows were found, or a whole pass shows no row twice and so missed none itself.
-    async fn settle(&self, listing: &mut Listing, call: &Call, mut missing: usize) -> Result<(), Stop> {
-        let client = &self.scope.site.client;
-        let table = listing.table.clone();
-        let rows = self.scope.site.page_rows(&table);
-        for _ in 0..MAX_PASSES {
-            listing.decoder.read_again();
-            let (mut start, mut repeated) = (0, 0);
-            loop {
-                let in_flight = self.send(&table, call, &listing.wants, Span { start, rows })?;
-                let response = arrived(in_flight).await?;
-                self.scope.stats.add(&response);
-                let mut page = self.decode(listing, &response).await?;
-                missing = (missing + page.repeated).saturating_sub(page.fresh);
-                repeated += page.repeated;
-                if missing == 0 {
-                    return Ok(());
-                }
-                // Rows that were seen in an earlier pass are progress here; rows seen in this one are not.
-                page.fresh = page.received - page.repeated;
-                match pages::next(client, &table, start, &page)? {
-                    Next::Start(next) => start = next,
-                    Next::End | Next::Query(_) => break,
-                }
-            }
-            if repeated == 0 {
-                return Ok(());
-            }
-        }
-        Err(Error::new(
-            ErrorKind::Incomplete,
-            format!("the list kept reordering itself while it was read {MAX_PASSES} times"),
-        )
-        .hint("run the statement again when the site is quieter, or narrow the WHERE clause")
-        .into())
+    /// A page as the decision about moving rows sees it.
+    fn window(&self, listing: &Listing, call: &Call, start: usize, page: PageInfo) -> Result<Window> {
+        let table = &listing.table;
+        let next = pages::next(&self.scope.site.client, table, start, &page).map_err(|error| match of_call(table, call) {
+            of if of.is_empty() => error,
+            of => error.hint(format!(
+                "the list is that{of}; the rows would not be complete, so none are given"
+            )),
+        })?;
+        let end = match next {
+            Next::Start(end) => Some(end),
+            Next::End | Next::Query(_) => None,
+        };
+        Ok(Window {
+            start,
+            end: end.unwrap_or(start + page.received),
+            last: end.is_none(),
+            received: page.received,
+            repeated: page.repeated,
+            rows: page.identities,
+        })
     }
 
     /// Pages that are reached by following the site's links, one after the other.
@@ -732,26 +838,27 @@ impl Reader {
     async fn follow(&self, table: &Arc<Table>, known: Vec<(Known, usize)>, mut budget: usize) -> Result<(), Stop> {
         let limit = self.read.limit;
         self.scope.stats.followed.fetch_add(known.len() as u64, Relaxed);
-        let mut reads = Vec::with_capacity(known.len());
-        for (known, came) in &known {
-            let question = Question {
-                table,
-                columns: &self.read.columns,
-                known,
-                parent_known: None,
-                filter: None,
-                limit: limit.map(|_| budget),
-            };
-            reads.push((plan(&question, self.scope.site.context())?, *came));
-        }
         let most = if limit.is_some() {
             1
         } else {
             self.scope.site.client.max_concurrency()
         };
-        let mut batches = stream::iter(reads)
-            .map(|(read, beyond)| open_beyond(self.scope.clone(), read, beyond))
-            .flatten_unordered(most);
+        let most_rows = budget;
+        let planned = |(known, came): (Known, usize)| {
+            let question = Question {
+                table,
+                columns: &self.read.columns,
+                known: &known,
+                parent_known: None,
+                filter: None,
+                limit: limit.map(|_| most_rows),
+            };
+            match plan(&question, self.scope.site.context()) {
+                Ok(read) => open_beyond(self.scope.clone(), read, came),
+                Err(error) => stream::iter([Err(error)]).boxed(),
+            }
+        };
+        let mut batches = stream::iter(known).map(planned).flatten_unordered(most);
         while let Some(batch) = batches.next().await {
             let batch = batch?;
             let batch = batch.slice(0, batch.num_rows().min(budget));
@@ -843,6 +950,84 @@ fn cut(known: &Known, bound: &[usize], listing: &Listing) -> Vec<(Known, usize)>
         (known, usize::try_from(cut.came).unwrap_or_default())
     };
     listing.cut.iter().map(of_row).collect()
+}
+
+/// What can become of the rows of a list while it is read.
+fn order(table: &Table, has_identity: bool) -> Order {
+    match table.page.style {
+        PageStyle::Offset if has_identity && table.page.latest_first => Order::Latest,
+        PageStyle::Offset if has_identity => Order::Kept,
+        _ => Order::Bare,
+    }
+}
+
+/// Whose list it is: ` of issue_key ITSM-5`; nothing for a list of the site.
+fn of_call(table: &Table, call: &Call) -> String {
+    let named = call
+        .endpoint
+        .of(table)
+        .placeholders()
+        .filter_map(|column| Some(format!("{} {}", table.columns[column].name, call.values.get(&column)?)));
+    match named.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        named => format!(" of {named}"),
+    }
+}
+
+/// An error that says whom it is about, where the request was about one of several, and how to do without.
+fn of_whom(error: Error, table: &Table, call: &Call, is_one_of_several: bool) -> Error {
+    let status = error.request_context().and_then(|request| request.status);
+    let whom = of_call(table, call);
+    if whom.is_empty() || !matches!(status, Some(403 | 404)) {
+        return error;
+    }
+    let first = call.endpoint.of(table).placeholders().next();
+    let way = first.and_then(|column| Some((&table.columns[column].name, call.values.get(&column)?)));
+    let hint = error.hint_text().unwrap_or_default().to_owned();
+    let error = error.about(whom.trim_start_matches(" of "));
+    match way.filter(|_| is_one_of_several) {
+        Some((name, value)) => error.hint(format!(
+            "{hint}; to leave it out: AND {name} <> '{}'",
+            value.replace('\'', "''")
+        )),
+        None => error,
+    }
+}
+
+/// A few of many, for a message.
+pub(super) fn some_of<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const MOST: usize = 20;
+    let more = all.len().saturating_sub(MOST);
+    let few = all.take(MOST).collect::<Vec<_>>().join(", ");
+    match more {
+        0 => few,
+        more => format!("{few} and {more} more"),
+    }
+}
+
+fn restless(table: &Table, call: &Call) -> Error {
+    let of = of_call(table, call);
+    Error::new(
+        ErrorKind::Incomplete,
+        format!("the list{of} kept moving while it was read, so that rows may be missing"),
+    )
+    .hint("run the statement again when the site is quieter, or narrow the WHERE clause")
+    .table(&table.name)
+}
+
+fn repeats(table: &Table, call: &Call, rows: usize, total: usize) -> Error {
+    let of = of_call(table, call);
+    let of_total = if total < usize::MAX {
+        format!(" of {total}")
+    } else {
+        String::new()
+    };
+    Error::new(
+        ErrorKind::Decode,
+        format!("the site sends the same rows again as other pages of the list{of}: {rows} rows{of_total} came"),
+    )
+    .hint("the rows would not be complete, so none are given")
+    .table(&table.name)
 }
 
 /// Whether a value of a batch is this one.

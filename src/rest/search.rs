@@ -403,6 +403,18 @@ fn show_needs(f: &mut fmt::Formatter<'_>, needs: &Needs) -> fmt::Result {
     Ok(())
 }
 
+impl Filter {
+    /// Values of a column whose rows do not matter.
+    pub(crate) fn out_of(&self, column: usize) -> impl Iterator<Item = &BTreeSet<String>> {
+        let tested = self.tests.iter().filter_map(move |(of, test)| match test {
+            Test::Without(values) if *of == column => Some(values),
+            _ => None,
+        });
+        let without = self.without.iter().filter(move |(of, _)| *of == column);
+        tested.chain(without.map(|(_, values)| values))
+    }
+}
+
 /// What a statement asks of a table besides values of columns.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Filter {
@@ -410,5 +422,7 @@ pub(crate) struct Filter {
     pub(crate) clauses: Vec<Clause>,
     /// For us: rows that fail do not come out.
     pub(crate) tests: Vec<(usize, Test)>,
+    /// Values of columns whose rows do not matter, where the rows are no search's.
+    pub(crate) without: Vec<(usize, BTreeSet<String>)>,
     pub(crate) order: Vec<(usize, bool)>,
 }

@@ -28,12 +28,23 @@ impl Seen {
         }
     }
 
+    /// How many identities were added.
+    pub(super) fn len(&self) -> usize {
+        let numbered: u64 = self.numbered.values().map(RoaringTreemap::len).sum();
+        self.other.len() + usize::try_from(numbered).unwrap_or(usize::MAX)
+    }
+
     /// Whether the identity was added.
     pub(super) fn contains(&self, identity: &str) -> bool {
         match split_number(identity) {
             Some((prefix, number)) => self.numbered.get(prefix).is_some_and(|numbers| numbers.contains(number)),
             None => self.other.contains(&self.hash(identity)),
         }
+    }
+
+    /// A number that stands for an identity, in place of its text.
+    pub(super) fn number(&self, identity: &str) -> u64 {
+        self.hashers.0.hash_one(identity)
     }
 
     fn hash(&self, identity: &str) -> u128 {

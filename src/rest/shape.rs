@@ -3,7 +3,7 @@
 //! An answer is read in levels: 0 is the envelope, 1 an element of the page, deeper ones the elements of arrays inside of it (embedded
 //! pages, `each`). The deepest level makes the rows; values of the levels above are shared by the rows below them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::schema::{Codec, JsonPath, Kind, Origin, PageStyle, Table};
@@ -28,12 +28,40 @@ pub(super) struct Node {
     /// Slots that take the value here, with their preference.
     pub(super) leaves: Vec<(usize, usize)>,
     pub(super) children: Vec<(String, Node)>,
+    /// Where to find them by their keys, if there are many: a site may have 500 custom fields.
+    by_key: HashMap<String, usize>,
     /// The elements here are the objects of that level, under this label.
     pub(super) rows: Option<(usize, Option<Arc<str>>)>,
     /// The value here says something about the page of that level.
     pub(super) page: Option<(usize, PageWord)>,
     /// Something else than an object here is no value, and counted.
     pub(super) lenient: bool,
+}
+
+/// More children than this are looked up in a table.
+const MANY: usize = 16;
+
+impl Node {
+    /// Position of the child under a key. Sites write the members of an object in the same order again and again, so the one at `next`,
+    /// after the last that was found, is tried first.
+    pub(super) fn child(&self, key: &str, next: usize) -> Option<usize> {
+        if self.children.get(next).is_some_and(|(name, _)| name == key) {
+            return Some(next);
+        }
+        if self.by_key.is_empty() {
+            return self.children.iter().position(|(name, _)| name == key);
+        }
+        self.by_key.get(key).copied()
+    }
+
+    /// Makes the tables of a tree that is complete.
+    fn index(&mut self) {
+        if self.children.len() > MANY {
+            let keys = self.children.iter().enumerate();
+            self.by_key = keys.map(|(index, (key, _))| (key.clone(), index)).collect();
+        }
+        self.children.iter_mut().for_each(|(_, child)| child.index());
+    }
 }
 
 /// A segment of a path that names an element of an array by the value of one of its members: `[fieldId=customfield_10001]`.
@@ -155,6 +183,7 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
     for &column in columns {
         shape.add(chain, &mut prefixes, chain.len() - 1, column);
     }
+    shape.root.index();
     shape
 }
 
@@ -240,4 +269,26 @@ fn node_at<'a>(node: &'a mut Node, path: &[String]) -> &'a mut Node {
         node.children.len() - 1
     });
     node_at(&mut node.children[index].1, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn children_are_found_whatever_their_number_and_order() {
+        for count in [1, MANY, MANY + 1, 500] {
+            let mut root = Node::default();
+            for number in 0..count {
+                node_at(&mut root, &[format!("customfield_{number}")]);
+            }
+            root.index();
+            for next in [0, 1, count - 1, count] {
+                for number in 0..count {
+                    assert_eq!(root.child(&format!("customfield_{number}"), next), Some(number));
+                }
+                assert_eq!(root.child("customfield_", next), None);
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! what became of the rows that were written.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ use super::pace::Paces;
 use super::plan::{Call, Context, Sizes};
 use super::touched::Touched;
 use super::value::Value;
-use crate::http::{Client, Granting};
+use crate::http::{Client, Granting, Recent};
 use crate::schema::{Column, Format, Table};
 
 /// What the connection says about writing.
@@ -58,9 +59,11 @@ pub(crate) struct Site {
     pub(crate) writing: Writing,
     /// What became of the rows of the last write.
     pub(crate) writes: WriteLog,
+    /// The newest statements.
+    pub(crate) recent: Recent,
     paces: Mutex<Paces>,
     touched: Mutex<Touched>,
-    sizes: Mutex<HashMap<String, usize>>,
+    sizes: Mutex<Remembered>,
     /// How far a page of an endpoint reaches, by its path: the site may give fewer rows than are asked for.
     strides: Mutex<HashMap<String, usize>>,
     /// The fields of the site.
@@ -86,6 +89,7 @@ impl Site {
             desks,
             writing,
             writes: WriteLog::default(),
+            recent: Recent::default(),
             paces: Mutex::default(),
             touched: Mutex::default(),
             sizes: Mutex::default(),
@@ -144,7 +148,7 @@ impl Site {
     /// Remembers how many pages a list took, and how far each of them reached; `None` where they differ.
     pub(super) fn remember(&self, table: &Table, call: &Call, pages: usize, stride: Option<usize>) {
         if let Ok(mut sizes) = self.sizes.lock() {
-            sizes.insert(size_key(table, call), pages);
+            sizes.keep(size_key(table, call), pages);
         }
         // One page does not tell how far another would have reached.
         if pages > 1
@@ -168,10 +172,52 @@ impl Site {
 
 impl Sizes for Site {
     fn pages(&self, table: &Table, call: &Call) -> Option<usize> {
-        self.sizes.lock().ok()?.get(&size_key(table, call)).copied()
+        self.sizes.lock().ok()?.get(size_key(table, call))
     }
 }
 
-fn size_key(table: &Table, call: &Call) -> String {
-    format!("{} {:?} {:?}", call.endpoint.of(table).template, call.values, call.query)
+/// The lists that were read lately and their pages; who knows how many there are, so the oldest are forgotten.
+#[derive(Debug, Default)]
+struct Remembered {
+    young: HashMap<u64, usize>,
+    old: HashMap<u64, usize>,
+}
+
+impl Remembered {
+    /// Lists of a generation.
+    const MOST: usize = 10_000;
+
+    fn get(&self, key: u64) -> Option<usize> {
+        self.young.get(&key).or_else(|| self.old.get(&key)).copied()
+    }
+
+    fn keep(&mut self, key: u64, pages: usize) {
+        if self.young.len() >= Self::MOST {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, pages);
+    }
+}
+
+fn size_key(table: &Table, call: &Call) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&call.endpoint.of(table).template, &call.values, &call.query).hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_lists_are_forgotten() {
+        let mut lists = Remembered::default();
+        for key in 0..50_000 {
+            lists.keep(key, 1);
+            assert!(lists.young.len() + lists.old.len() <= 2 * Remembered::MOST);
+        }
+        assert_eq!((lists.get(49_999), lists.get(0)), (Some(1), None));
+        lists.keep(49_999, 3);
+        assert_eq!(lists.get(49_999), Some(3));
+    }
 }

@@ -11,10 +11,13 @@ use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::clause::Test;
 use super::decode::{Check, Cut, Decoder, PageInfo};
+use super::field;
 use super::jql::{Condition, Unknown, among, clause_of, jql, literal};
+use super::login;
 use super::plan::{Known, Question, plan};
-use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open};
+use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open, some_of};
 use super::request::Wants;
 use super::search::{FEW_PAGES, Needs, Search, Way, clauses};
 use super::seen::Seen;
@@ -32,6 +35,8 @@ pub(super) const IDS_AHEAD: usize = 3;
 const MOST_TRIES: usize = 4;
 /// Refusals of values of a column after which a search says nothing about it.
 const MOST_REFUSALS: usize = 8;
+/// Rows under other keys that are asked for one by one.
+const MOST_RENAMED: usize = 20;
 /// Rows with a cut page that are asked for one by one, rather than together.
 const FEW_CUT: usize = 2;
 
@@ -40,14 +45,15 @@ const FEW_CUT: usize = 2;
 #[serde(rename_all = "camelCase")]
 pub(super) struct IdPage {
     pub(super) issues: Vec<IdAndKey>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::word")]
     next_page_token: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::truth")]
     is_last: Option<bool>,
 }
 
 #[derive(Deserialize)]
 pub(super) struct IdAndKey {
+    #[serde(deserialize_with = "field::id")]
     pub(super) id: String,
     pub(super) key: String,
 }
@@ -75,7 +81,9 @@ impl Tokens {
                 .table(&table.name))
         };
         let token = match (last, token.filter(|token| !token.is_empty())) {
-            (Some(true), _) => return Ok(None),
+            (Some(true), None) => return Ok(None),
+            // A token after the last page is a contradiction: the page that it asks for tells, and an empty one proves the end.
+            (Some(true), _) if received == 0 => return Ok(None),
             (Some(false), None) => return broken("a page of the search is not the last, but has no token of the next"),
             (None, None) => return broken("the site says neither that a page is the last nor where the next one is"),
             (_, Some(token)) => token,
@@ -129,6 +137,7 @@ impl Reader {
         let mut inputs = inputs.iter().peekable();
         let (mut search, mut unknown) = (search.clone(), Unknown::new());
         let mut listing = self.found_listing(&search, false);
+        let mut sent = false;
         while let Some((values, written)) = inputs.peek() {
             listing.begin_values(values)?;
             let needs = search.needs(&self.read);
@@ -147,6 +156,7 @@ impl Reader {
                 Some(unsaid) => {
                     search.unsaid.extend(unsaid);
                     self.emit(&mut listing, true).await?;
+                    sent |= listing.sent;
                     let (budget, cut) = (listing.decoder.budget(), listing.cut);
                     listing = self.found_listing(&search, false);
                     listing.decoder.allow(budget);
@@ -155,6 +165,10 @@ impl Reader {
             }
         }
         self.emit(&mut listing, true).await?;
+        if !unknown.is_empty() && !listing.sent && !sent {
+            // A stranger knows none of the values either.
+            login::check(&self.scope.site, &self.scope.statement).await?;
+        }
         self.follow_found(&search, words, &mut listing).await
     }
 
@@ -289,7 +303,8 @@ impl Reader {
                             known: &known,
                             parent_known: None,
                             filter: None,
-                            limit: None,
+                            // An id is that of one row, and those who come after it need not be asked.
+                            limit: Some(1),
                         };
                         let mut rows = open(self.scope.clone(), plan(&question, self.scope.site.context())?);
                         while let Some(batch) = rows.next().await {
@@ -451,6 +466,8 @@ impl Reader {
         let site = &self.scope.site;
         let most = site.client.max_concurrency();
         let mut queue: VecDeque<(Vec<String>, InFlight)> = VecDeque::new();
+        // Halves of batches that the site failed on.
+        let mut halves: VecDeque<Vec<String>> = VecDeque::new();
         let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), 0);
         let mut end = Some(self.scope.statement.open_end());
         // Batches come in order, the rows of one do not: where the order matters, the first rows are sure to be there only when a batch ends.
@@ -467,8 +484,9 @@ impl Reader {
             if sweep.is_none() && end.take().is_some() {
                 self.scope.statement.expect(waiting.len().div_ceil(size.max(1)) as u64);
             }
-            while queue.len() < most && (waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
-                let batch: Vec<String> = waiting.drain(..size.min(waiting.len())).collect();
+            while queue.len() < most && (!halves.is_empty() || waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
+                let half = halves.pop_front();
+                let batch = half.unwrap_or_else(|| waiting.drain(..size.min(waiting.len())).collect());
                 let in_flight = self.send_batch(found, &batch)?;
                 queue.push_back((batch, in_flight));
             }
@@ -496,9 +514,21 @@ impl Reader {
                             again.into_iter().rev().for_each(|id| waiting.push_front(id));
                             continue;
                         }
-                        other => other?,
+                        Err(error) if is_failed(&error) && batch.len() > 1 => {
+                            // One of them may be what the site fails on: the others can be read, and that one be named.
+                            let (left, right) = batch.split_at(batch.len() / 2);
+                            halves.extend([left.to_vec(), right.to_vec()]);
+                            continue;
+                        }
+                        Err(error) => {
+                            let whom = format!("{} {}", found.search.root.name, some_of(batch.iter().map(String::as_str)));
+                            let error = if is_failed(&error) { error.about(&whom) } else { error };
+                            return Err(error.into());
+                        }
+                        Ok(response) => response,
                     };
                     let page = self.take_page(listing, &response)?;
+                    self.note_renamed(found, listing, &batch, (&response, page.received)).await?;
                     missing += (batch.len() as u64).saturating_sub(page.received as u64);
                     self.emit(listing, false).await?;
                     if listing.decoder.budget() <= enough {
@@ -510,6 +540,45 @@ impl Reader {
         }
         self.scope.stats.missing.fetch_add(missing, Relaxed);
         Ok(missing)
+    }
+
+    /// Says which rows came under other keys than they were asked for by: they are no rows of the old keys.
+    async fn note_renamed(
+        &self,
+        found: &Found<'_>,
+        listing: &Listing,
+        asked: &[String],
+        (response, received): (&Response, usize),
+    ) -> Result<()> {
+        let is_key = |name: &&String| name.contains('-');
+        let unseen = asked.iter().filter(is_key).filter(|key| !listing.decoder.has_seen(key));
+        let unseen: Vec<&String> = unseen.collect();
+        if unseen.is_empty() || received + unseen.len() <= asked.len() {
+            return Ok(());
+        }
+        let names = |response: &Response| -> Vec<IdAndKey> {
+            serde_json::from_slice::<IdPage>(&response.body).map_or_else(|_| Vec::new(), |page| page.issues)
+        };
+        let others = names(response)
+            .into_iter()
+            .filter(|row| !asked.contains(&row.key) && !asked.contains(&row.id));
+        let table = &found.search.root;
+        if let ([old], [new]) = (&unseen[..], &others.collect::<Vec<_>>()[..]) {
+            self.say_moved(table, old, &new.key);
+            return Ok(());
+        }
+        // Which of them is which, the site says of one alone.
+        for old in unseen.into_iter().take(MOST_RENAMED) {
+            let body = json!({"issueIdsOrKeys": [old], "fields": ["key"]});
+            let response = arrived(self.post(table, &found.words.bulk, &body)).await?;
+            self.scope.stats.add(&response);
+            if let [new] = &names(&response)[..]
+                && new.key != *old
+            {
+                self.say_moved(table, old, &new.key);
+            }
+        }
+        Ok(())
     }
 
     /// Takes the rows out of a page of ids that were not seen before, and asks for the next page.
@@ -533,11 +602,22 @@ impl Reader {
         page.issues.retain(|row| seen.insert(&row.id));
         let fresh = page.issues.len();
         self.scope.stats.duplicates.fetch_add((received - fresh) as u64, Relaxed);
+        page.issues.retain(|row| self.matters(found, row));
         let token = tokens.next(&found.search.root, page.is_last, page.next_page_token, received, fresh)?;
         let next = token
             .map(|token| self.send_search(found, true, found.words.light, Some(&token)))
             .transpose()?;
         Ok((page.issues, next.map(Sweep::sent)))
+    }
+
+    /// Whether a row can be one that is wanted, as far as its id and key tell: others are not asked for.
+    fn matters(&self, found: &Found<'_>, row: &IdAndKey) -> bool {
+        let of_root = self.read.tests.iter().filter(|_| found.search.chain.is_empty());
+        of_root.into_iter().all(|(column, test)| match test {
+            Test::Without(values) if *column == found.words.id => !values.contains(&row.id),
+            Test::Without(values) if *column == found.words.key => !values.contains(&row.key),
+            _ => true,
+        })
     }
 
     fn batch(&self, found: &Found<'_>) -> usize {
@@ -841,6 +921,11 @@ pub(super) fn is_refused(error: &Error) -> bool {
     error.request_context().is_some_and(|request| request.status == Some(400))
 }
 
+/// Whether the site failed on the request, and not because it is down: then others succeed.
+fn is_failed(error: &Error) -> bool {
+    error.request_context().is_some_and(|request| request.status == Some(500))
+}
+
 /// The error with the JQL that it is about.
 fn with_jql(error: Error, jql: &str) -> Error {
     const LONGEST: usize = 2_000;
@@ -933,6 +1018,10 @@ mod tests {
         let some = |token: &str| Some(token.to_owned());
         assert_eq!(follow(&[(Some(true), None, 3, 3)]).unwrap(), [None]);
         assert_eq!(follow(&[(Some(true), Some("left over"), 0, 0)]).unwrap(), [None]);
+        assert_eq!(
+            follow(&[(Some(true), Some("a"), 3, 3), (Some(true), Some("b"), 0, 0)]).unwrap(),
+            [some("a"), None]
+        );
         assert_eq!(
             follow(&[(None, Some("a"), 3, 3), (Some(false), Some("b"), 0, 0)]).unwrap(),
             [some("a"), some("b")]

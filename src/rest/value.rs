@@ -126,7 +126,7 @@ impl Value {
             Self::Bigint(value) | Self::Timestamp(value) => cell.set_integer(*value),
             Self::Double(value) => cell.set_float(*value),
             Self::Date(days) => cell.set_integer(i64::from(*days)),
-            Self::List(items) => cell.set_list().clone_from(items),
+            Self::List(items) => cell.set_list().extend(items.iter().cloned().map(Some)),
         }
     }
 }

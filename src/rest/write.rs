@@ -2,8 +2,8 @@
 //!
 //! All rows are known and checked before the first request: a write never reads what it has written, a wrong value spoils nothing, and
 //! limits are kept or the statement fails before it starts. Then requests go out one by one in the order of the rows
-//! (`OnRowError=stop`), or to several parents at a time and in order for each of them (`continue`). Every row ends in one of four
-//! outcomes; see [`outcome`](super::outcome).
+//! (`OnRowError=stop`), or to several parents at a time and in order for each of them (`continue`). Every row ends in one
+//! outcome; see [`outcome`](super::outcome).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -23,6 +23,7 @@ use super::unit::{self, Unit};
 use super::value::Value;
 use super::{answer, arrow_field, bulk};
 use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Held, Request};
 use crate::schema::{Operation, Table};
 
 /// What is done to rows.
@@ -54,6 +55,8 @@ pub(crate) struct Write {
     /// Those of them that are set, where rows are changed.
     pub(crate) set: Vec<usize>,
     pub(crate) output: Output,
+    /// Nothing but the rows themselves is read: no other rows, and no other tables.
+    pub(crate) alone: bool,
 }
 
 impl Write {
@@ -96,6 +99,15 @@ pub(crate) struct Lot {
     pub(crate) wrong: BTreeMap<usize, String>,
 }
 
+/// The error of rows for which there was no room.
+pub(crate) fn unsent(error: &Error) -> Error {
+    let unsent = Error::new(error.kind(), format!("{}; nothing was sent", error.message()));
+    match error.hint_text() {
+        Some(hint) => unsent.hint(hint),
+        None => unsent,
+    }
+}
+
 /// Writes rows.
 ///
 /// # Errors
@@ -120,6 +132,8 @@ pub(super) struct Writer<'a> {
     pub(super) rows: Vec<Row>,
     ledger: Arc<Ledger>,
     pub(super) stopped: AtomicBool,
+    /// What the rows, their answers and the requests that are shown take of the memory of the statement.
+    held: Mutex<Held>,
     /// The first row that was not applied, and why.
     trouble: Mutex<Option<(usize, Error)>>,
     answers: Mutex<HashMap<usize, RecordBatch>>,
@@ -134,6 +148,7 @@ impl<'a> Writer<'a> {
                 "a table that is not written to is to be written to",
             ));
         }
+        let held = scope.statement.memory();
         let mut writer = Self {
             scope,
             write,
@@ -142,6 +157,7 @@ impl<'a> Writer<'a> {
             rows: Vec::new(),
             ledger: Arc::default(),
             stopped: AtomicBool::new(false),
+            held: Mutex::new(held),
             trouble: Mutex::default(),
             answers: Mutex::default(),
         };
@@ -155,6 +171,10 @@ impl<'a> Writer<'a> {
             )
             .hint("narrow the WHERE clause, or raise option MaxWriteRows"));
         }
+        // The values of a row, and the texts in them, once more.
+        let size = count * write.table.columns.len() * size_of::<Option<Value>>();
+        let texts: usize = lots.iter().map(|lot| lot.rows.get_array_memory_size()).sum();
+        writer.hold(size + texts).map_err(|error| unsent(&error))?;
         for lot in lots {
             for row in 0..lot.rows.num_rows() {
                 let row = writer.row(&lot.rows, row, lot.wrong.get(&row));
@@ -169,10 +189,15 @@ impl<'a> Writer<'a> {
         Ok(writer)
     }
 
+    fn hold(&self, bytes: usize) -> Result<()> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).grow(bytes)
+    }
+
     fn row(&self, batch: &RecordBatch, row: usize, wrong: Option<&String>) -> Row {
         let table = &self.write.table;
         let mut given = vec![None; table.columns.len()];
         let mut problem = wrong.cloned();
+        let mut hint = "correct the value and write the row again".to_owned();
         for (position, &index) in self.write.columns.iter().enumerate() {
             let column = &table.columns[index];
             let value = Value::read(column, batch.column(position), row);
@@ -194,10 +219,14 @@ impl<'a> Writer<'a> {
         }
         if problem.is_none() {
             problem = self.missing(&given);
+            if let Some((along, wanted)) = problem.as_ref().and_then(|_| self.wants(&given)) {
+                problem = Some(format!("{along} is set only along with {wanted}, which is not given"));
+                hint = format!("add {wanted} to SET, or leave {along} out");
+            }
         }
         Row {
             given,
-            problem: problem.map(|what| Error::new(ErrorKind::Statement, what).hint("correct the value and write the row again")),
+            problem: problem.map(|what| Error::new(ErrorKind::Statement, what).hint(hint)),
         }
     }
 
@@ -232,6 +261,17 @@ impl<'a> Writer<'a> {
             }
         }
         None
+    }
+
+    /// A column that is set, and the one that the site wants along with it and that is not set.
+    fn wants(&self, given: &[Option<Value>]) -> Option<(&str, &str)> {
+        let name = |column: usize| self.write.table.columns[column].name.as_str();
+        let is_update = self.write.change == Change::Update;
+        self.operations.iter().filter(|_| is_update).find_map(|operation| {
+            let wanted = operation.required.iter().find(|&&column| given[column].is_none())?;
+            let along = self.write.set.iter().find(|&&column| operation.sets(column))?;
+            Some((name(*along), name(*wanted)))
+        })
     }
 
     /// A row that was read several times is written once.
@@ -344,21 +384,43 @@ impl<'a> Writer<'a> {
                 if let (Some(error), Output::Rows) = (unread, self.write.output) {
                     self.trouble(rows[0], error);
                 }
-                if let (Some(answer), [row]) = (answer, rows) {
-                    self.touch_answered(&answer);
-                    if let Some(key) = self.new_key(&answer) {
-                        self.ledger.note_key(*row, key);
-                    }
-                    self.answers
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(*row, answer);
-                }
-                return;
+                return self.keep(rows, answer);
             }
             Fate::Gone => {
                 for &row in rows {
                     self.note(row, Outcome::Gone, None);
+                }
+                return;
+            }
+            Fate::Existed(answer) => {
+                let text = format!(
+                    "{}: {{}} rows were there already, and the site made nothing",
+                    self.write.table.name
+                );
+                self.scope.statement.warn(text, rows.len() as u64);
+                for &row in rows {
+                    self.note(row, Outcome::Existed, None);
+                }
+                return self.keep(rows, answer);
+            }
+            Fate::Shown(contradicted) => {
+                for &row in rows {
+                    self.note(row, Outcome::Applied, None);
+                }
+                if !contradicted.is_empty() {
+                    let shows = match self.write.change {
+                        Change::Delete => "still shows",
+                        Change::Insert | Change::Update => "does not show",
+                    };
+                    let what = format!("the site accepted the request, and its answer {shows} the row");
+                    let text = format!(
+                        "{}: {{}} rows were accepted by the site, whose answer {shows} them",
+                        self.write.table.name
+                    );
+                    self.scope.statement.warn(text, contradicted.len() as u64);
+                    for row in contradicted {
+                        self.ledger.note(row, Outcome::Contradicted, Some(what.clone()));
+                    }
                 }
                 return;
             }
@@ -373,6 +435,29 @@ impl<'a> Writer<'a> {
             self.stopped.store(true, Relaxed);
         }
         self.trouble(rows[0], error);
+    }
+
+    /// Notes what the site answered to a row, and keeps it for those who asked for rows. Where there is no room, the rows so far are
+    /// written, and no others.
+    fn keep(&self, rows: &[usize], answer: Option<RecordBatch>) {
+        let (Some(answer), &[row]) = (answer, rows) else { return };
+        self.touch_answered(&answer);
+        if let Some(key) = self.new_key(&answer) {
+            self.ledger.note_key(row, key);
+        }
+        if self.write.output != Output::Rows {
+            return;
+        }
+        match self.hold(answer.get_array_memory_size()) {
+            Ok(()) => {
+                let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+                answers.insert(row, answer);
+            }
+            Err(error) => {
+                self.stopped.store(true, Relaxed);
+                self.trouble(row, error);
+            }
+        }
     }
 
     fn new_key(&self, answer: &RecordBatch) -> Option<String> {
@@ -434,6 +519,7 @@ impl<'a> Writer<'a> {
             let all: Vec<usize> = (0..self.write.table.columns.len()).collect();
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
             let rows: Vec<RecordBatch> = (0..self.rows.len())
+                .filter(|&row| !self.ledger.is_contradicted(row))
                 .map(|row| {
                     let batch = match answers.remove(&row) {
                         Some(batch) => batch,
@@ -450,7 +536,16 @@ impl<'a> Writer<'a> {
 
     async fn show(&self, units: &[Unit]) -> Result<RecordBatch> {
         let mut requests = Vec::new();
+        let mut counted = 0;
         for unit in units {
+            // What was made for the units before: once as it is kept, and once as it will be shown.
+            let size = |(_, _, request): &(usize, usize, Request)| {
+                let body = request.body.as_ref().map_or(0, Bytes::len);
+                size_of::<Request>() + request.path.len() + 2 * body
+            };
+            let made: usize = requests[counted..].iter().map(size).sum();
+            counted = requests.len();
+            self.hold(made).map_err(|error| unsent(&error))?;
             let first = unit.rows[0];
             if let (Some(bulk), [_, _, ..]) = (&self.operations[0].bulk, &unit.rows[..]) {
                 let body = |&row: &usize| {
@@ -488,5 +583,49 @@ impl<'a> Writer<'a> {
             })
             .collect();
         show(&requests)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringArray;
+
+    use super::*;
+    use crate::http::{Client, ClientOptions, Statement};
+    use crate::rest::arrow_schema;
+    use crate::rest::site::{Site, Writing};
+    use crate::schema::Catalog;
+
+    #[test]
+    fn answers_are_kept_only_for_those_who_read_them() {
+        let client = Client::new(ClientOptions::site("http://127.0.0.1:9".parse().unwrap())).unwrap();
+        let site = Arc::new(Site::new(client, None, None, Vec::new(), Writing::default()));
+        let catalog = Catalog::load(None).unwrap();
+        let table = catalog.table("request_comments").unwrap();
+        let columns: Vec<usize> = ["issue_key", "body"].map(|name| table.column(name).unwrap()).into();
+        let values = ["ITSM-1", "Hello"].map(|text| Arc::new(StringArray::from(vec![text])) as _);
+        let rows = RecordBatch::try_new(arrow_schema(table, &columns), values.into()).unwrap();
+        let wrong = BTreeMap::new();
+        let lots = [Lot { rows, wrong }];
+        for (output, kept) in [(Output::Count, 0), (Output::Rows, 1)] {
+            let write = Write {
+                table: table.clone(),
+                change: Change::Insert,
+                columns: columns.clone(),
+                set: Vec::new(),
+                output,
+                alone: false,
+            };
+            let scope = Scope {
+                site: site.clone(),
+                statement: Statement::new(1, None),
+                stats: Arc::default(),
+            };
+            let writer = Writer::new(scope, &write, &lots).unwrap();
+            let answer = answer::of_values(table, &columns, &writer.rows[0].given).unwrap();
+            writer.settle(&[0], Fate::Applied(Some(answer), None));
+            assert_eq!(writer.answers.lock().unwrap().len(), kept, "{output:?}");
+            assert_eq!(writer.ledger.counts().applied, 1);
+        }
     }
 }

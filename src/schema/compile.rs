@@ -36,13 +36,34 @@ const USER: &[(&str, &[&str], Kind, &str)] = &[
     ("time_zone", &["timeZone"], Kind::Text, "time zone"),
 ];
 
-/// Compiles schema files given as (path, text); a later file replaces an earlier one with the same stem.
-pub(super) fn compile(sources: &[(String, String)]) -> Result<Catalog> {
+/// Refuses two files of one origin that mean one table or procedure: which of them counts would depend on the names of folders.
+fn distinct(sources: &[(String, String)]) -> Result<()> {
+    let mut seen: HashMap<(bool, &str), &str> = HashMap::new();
+    for (path, _) in sources {
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        if name == "_api.toml" {
+            continue;
+        }
+        if let Some(other) = seen.insert((folder == PROCEDURES, name), path) {
+            return Err(
+                Error::new(ErrorKind::Schema, format!("{other} and {path} define the same name"))
+                    .hint("rename or remove one of them: the name of the file is that of the table or procedure"),
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Compiles the schema files that come with the program and those of the user, given as (path, text); one of the user replaces another
+/// with the same stem.
+pub(super) fn compile(embedded: &[(String, String)], own: &[(String, String)]) -> Result<Catalog> {
+    distinct(embedded)?;
+    distinct(own)?;
     let mut apis = HashMap::new();
     let mut files: HashMap<&str, (&str, TableFile)> = HashMap::new();
     let mut procedures: BTreeMap<&str, (&str, ProcedureFile)> = BTreeMap::new();
     let mut texts: HashMap<&str, Source> = HashMap::new();
-    for (path, text) in sources {
+    for (path, text) in embedded.iter().chain(own) {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let stem = name.strip_suffix(".toml").unwrap_or(name);
         if stem == "_api" {
@@ -454,6 +475,7 @@ fn page(folder: &PageFile, own: &PageFile) -> Result<Page, String> {
         next: json_path(&word("next", &own.next, &folder.next)?),
         total: own.total.as_ref().or(folder.total.as_ref()).map(|path| json_path(path)),
         max: word("max", &own.max, &folder.max)?.max(1),
+        latest_first: own.latest_first.or(folder.latest_first).unwrap_or_default(),
     })
 }
 
@@ -676,6 +698,7 @@ fn codec_of(file: &ColumnFile) -> Result<Option<Codec>, String> {
     }
     Ok(file.codec.map(|codec| match codec {
         CodecFile::UrlTail => Codec::UrlTail,
+        CodecFile::LowerCase => Codec::LowerCase,
         CodecFile::Adf => Codec::Adf,
         CodecFile::Epoch => Codec::Epoch,
         CodecFile::Cascade => Codec::Cascade,
@@ -850,4 +873,36 @@ fn camel_case(name: &str) -> String {
         result.push_str(chars.as_str());
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::schema::Catalog;
+
+    #[test]
+    fn two_files_of_one_name_are_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let table =
+            "doc = \"Things.\"\nread.list = \"GET /things\"\n[columns]\nid = { type = \"text\", key = true, doc = \"Id.\" }\n";
+        let write = |path: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, table).unwrap();
+        };
+        // One in place of ours is wanted.
+        write("platform/labels.toml");
+        assert!(
+            Catalog::load(Some(folder.path()))
+                .unwrap()
+                .table("labels")
+                .unwrap()
+                .column("id")
+                .is_some()
+        );
+        write("a/things.toml");
+        write("b/things.toml");
+        let error = Catalog::load(Some(folder.path())).unwrap_err();
+        assert!(error.message().contains("a/things.toml and b/things.toml"), "{error}");
+        assert!(error.hint_text().is_some());
+    }
 }

@@ -58,26 +58,58 @@ impl Custom {
 }
 
 /// A field of the site.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct FieldMetadata {
     pub(crate) id: String,
-    #[serde(default)]
     pub(crate) name: String,
-    #[serde(default)]
     pub(crate) schema: Option<FieldSchema>,
 }
 
 /// What a field holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct FieldSchema {
-    #[serde(default, rename = "type")]
     pub(crate) kind: String,
-    #[serde(default)]
     pub(crate) items: Option<String>,
-    #[serde(default)]
     pub(crate) custom: Option<String>,
-    #[serde(default, rename = "customId")]
     pub(crate) custom_id: Option<i64>,
+}
+
+impl FieldMetadata {
+    /// A field as the site lists it; `None` for what has no id. Apps leave out and misspell anything else: a field without a name is
+    /// called by its id.
+    fn read(entry: &serde_json::Value) -> Option<Self> {
+        let text = |value: &serde_json::Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let id = text(&entry["id"])?;
+        let schema = &entry["schema"];
+        let custom_id = &schema["customId"];
+        Some(Self {
+            name: text(&entry["name"]).unwrap_or_else(|| id.clone()),
+            schema: schema.is_object().then(|| FieldSchema {
+                kind: text(&schema["type"]).unwrap_or_default(),
+                items: text(&schema["items"]),
+                custom: text(&schema["custom"]),
+                custom_id: custom_id.as_i64().or_else(|| custom_id.as_str()?.trim().parse().ok()),
+            }),
+            id,
+        })
+    }
+
+    /// The fields of a list, each once, and how many entries are none.
+    ///
+    /// # Errors
+    /// The answer is no list.
+    pub(crate) fn list(json: &[u8]) -> Result<(Vec<Self>, u64), serde_json::Error> {
+        let entries: Vec<serde_json::Value> = serde_json::from_slice(json)?;
+        let (mut fields, mut seen, mut odd) = (Vec::new(), HashSet::new(), 0);
+        for entry in &entries {
+            match Self::read(entry) {
+                Some(field) if seen.insert(field.id.clone()) => fields.push(field),
+                Some(_) => {}
+                None => odd += 1,
+            }
+        }
+        Ok((fields, odd))
+    }
 }
 
 /// The table with the columns that the fields of a site make; `include` is whether custom fields become columns.
@@ -290,6 +322,18 @@ fn distinct<'a>(names: impl Iterator<Item = (&'a str, i64)> + Clone, fixed: &Has
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_odd_entry_of_the_list_costs_itself() {
+        let json = r#"[{"id":"customfield_1","name":"A","schema":{"type":"number","customId":1}},
+            {"id":"customfield_2","name":null,"schema":{"type":null,"customId":"2"}},
+            null, {"name":"no id"}, "text", {"id":"customfield_1","name":"again"}, {"id":"summary"}, {"id":"x","schema":[]}]"#;
+        let (fields, odd) = FieldMetadata::list(json.as_bytes()).unwrap();
+        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        assert_eq!((names, odd), (vec!["A", "customfield_2", "summary", "x"], 3));
+        assert_eq!(fields.iter().map(number).collect::<Vec<_>>(), [Some(1), Some(2), None, None]);
+        assert!(FieldMetadata::list(b"{}").is_err());
+    }
 
     #[test]
     fn names_are_distinct_and_do_not_depend_on_the_order() {

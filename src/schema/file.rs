@@ -154,6 +154,8 @@ pub(super) struct PageFile {
     pub total: Option<String>,
     /// How many rows to ask for at most.
     pub max: Option<usize>,
+    /// Whether a row that changes moves to the front of the list.
+    pub latest_first: Option<bool>,
 }
 
 /// The ways to get the next page.
@@ -329,6 +331,8 @@ pub(super) enum FormatFile {
 pub(super) enum CodecFile {
     /// The last segment of a URL: ids that the API only gives inside links.
     UrlTail,
+    /// In lower case: keys that another API of the site writes so.
+    LowerCase,
     /// A document in the Atlassian Document Format as plain text.
     Adf,
     /// A moment as text, or as a number of milliseconds or, below 10¹¹, of seconds since 1970. For moments after 1973 alone.

@@ -27,7 +27,7 @@ pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::PageStyle;
 pub(crate) use operation::{Bulk, Encoding, Find, Form, Operation, Place};
-pub(crate) use procedure::{Action, Grants, Procedure, Step};
+pub(crate) use procedure::{Action, Expect, Grants, Procedure, Step};
 pub(crate) use scopes::Scopes;
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
@@ -56,11 +56,12 @@ pub(crate) struct Source {
 impl Catalog {
     /// The embedded schema files, and those of `directory` on top: a file there replaces the embedded one of the same name.
     pub(crate) fn load(directory: Option<&Path>) -> Result<Self> {
-        let mut sources: Vec<(String, String)> = EMBEDDED.iter().map(|&(path, text)| (path.into(), text.into())).collect();
+        let embedded: Vec<(String, String)> = EMBEDDED.iter().map(|&(path, text)| (path.into(), text.into())).collect();
+        let mut own = Vec::new();
         if let Some(directory) = directory {
-            read_directory(directory, "", &mut sources)?;
+            read_directory(directory, "", &mut own)?;
         }
-        compile::compile(&sources)
+        compile::compile(&embedded, &own)
     }
 
     /// Procedures in the order of their names.
@@ -386,6 +387,8 @@ impl Format {
 pub(crate) enum Codec {
     /// Last segment of a URL.
     UrlTail,
+    /// In lower case.
+    LowerCase,
     /// Text of a document.
     Adf,
     /// A moment as text, in milliseconds, or in seconds.
@@ -419,6 +422,8 @@ pub(crate) struct Page {
     /// Number of all rows, where the page says that.
     pub(crate) total: Option<JsonPath>,
     pub(crate) max: usize,
+    /// A row that changes moves to the front.
+    pub(crate) latest_first: bool,
 }
 
 /// A documented statement.

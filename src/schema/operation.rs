@@ -31,6 +31,10 @@ pub(crate) struct Operation {
     pub(crate) answer: Option<JsonPath>,
     /// What the answer leaves out is what was sent.
     pub(crate) brief: bool,
+    /// Status of an answer that shows a row which was there before.
+    pub(crate) existed: Option<u16>,
+    /// The answer shows the rows as they are after the change.
+    pub(crate) shows: bool,
     /// What to do when the site refuses the values.
     pub(crate) hint: Option<String>,
 }
@@ -114,6 +118,10 @@ pub(crate) struct Find {
     pub(crate) by: Vec<usize>,
     /// The column there that has the value.
     pub(crate) take: usize,
+    /// What to do where several rows there fit.
+    pub(crate) several: Option<String>,
+    /// The column there that is false where the row cannot be taken now.
+    pub(crate) possible: Option<usize>,
     /// Whether a row that has the given value already needs no operation.
     pub(crate) already: bool,
 }
@@ -196,6 +204,8 @@ impl Operation {
             }),
             answer: file.answer.as_deref().map(json_path),
             brief: file.brief,
+            existed: file.existed,
+            shows: file.shows,
             hint: file.hint.clone(),
         })
     }
@@ -345,6 +355,8 @@ fn find_of(name: &str, file: &FindFile, columns: &[Column], tables: &Tables<'_>)
         given,
         by: file.by.iter().map(|name| find(there, name)).collect::<Result<_, _>>()?,
         take: find(there, &file.take)?,
+        several: file.several.clone(),
+        possible: file.possible.as_ref().map(|name| find(there, name)).transpose()?,
         already: file.already,
         table,
     })

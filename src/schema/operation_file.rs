@@ -43,6 +43,11 @@ pub(super) struct OperationFile {
     /// The answer has the key and little else: what it leaves out is what was sent.
     #[serde(default)]
     pub brief: bool,
+    /// Status of an answer that shows a row which was there before: the operation has made nothing.
+    pub existed: Option<u16>,
+    /// The answer is a page of the table's rows, as they are after the change: a row that it does not bear out has not come about.
+    #[serde(default)]
+    pub shows: bool,
     /// What to do next when the site refuses a row as malformed.
     pub hint: Option<String>,
 }
@@ -160,6 +165,10 @@ pub(super) struct FindFile {
     pub by: Vec<String>,
     /// Column of that table whose value is sent.
     pub take: String,
+    /// What to do where several rows of that table fit.
+    pub several: Option<String>,
+    /// Column of that table that is false where the row cannot be taken now.
+    pub possible: Option<String>,
     /// A row that has the given value already needs no operation: where the value is not found, the row itself is looked at.
     #[serde(default)]
     pub already: bool,
@@ -244,11 +253,28 @@ pub(super) struct StepFile {
     pub into: IndexMap<String, String>,
     /// The answer is a file, kept under the name in this parameter.
     pub save: Option<String>,
+    /// What is known about that file: it must be what comes.
+    pub expect: Option<ExpectFile>,
     /// The answer is a text, not JSON; it is taken whole by the result column of this name.
     pub text: Option<String>,
     /// Statuses besides 2xx whose body is an answer.
     #[serde(default)]
     pub accepts: Vec<u16>,
+}
+
+/// A row that describes a file.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExpectFile {
+    /// The table that has it.
+    pub table: String,
+    /// Which of its rows: column of that table = parameter.
+    pub bind: IndexMap<String, String>,
+    /// Column of that table with the number of bytes.
+    pub size: String,
+    /// Column of that table with the media type.
+    pub media_type: String,
 }
 
 /// A file that is sent.

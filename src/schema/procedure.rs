@@ -8,7 +8,7 @@ use super::compile::{find, json_path, plain_column, user_columns};
 use super::endpoint::Verb;
 use super::file::{ColumnFile, KindFile, OneOrMany, PageStyle};
 use super::operation::Tables;
-use super::operation_file::{GrantFile, ParameterFile, ProcedureFile, StepFile};
+use super::operation_file::{ExpectFile, GrantFile, ParameterFile, ProcedureFile, StepFile};
 use super::{Api, Column, Example, JsonPath, Operation, Origin, Page, Table};
 
 /// One procedure.
@@ -100,10 +100,37 @@ pub(crate) struct Step {
     pub(crate) into: Vec<(usize, JsonPath)>,
     /// The parameter that names the file which takes the answer.
     pub(crate) save: Option<usize>,
+    /// What is known about that file.
+    pub(crate) expect: Option<Expect>,
     /// The result column that takes the answer as a text.
     pub(crate) text: Option<usize>,
     /// Statuses besides 2xx whose body is an answer.
     pub(crate) accepts: Vec<u16>,
+}
+
+/// Where a file is described: its size in bytes, and its media type.
+#[derive(Debug, Clone)]
+pub(crate) struct Expect {
+    pub(crate) table: Arc<Table>,
+    /// Pairs of (column there, parameter).
+    pub(crate) bind: Vec<(usize, usize)>,
+    pub(crate) size: usize,
+    pub(crate) media_type: usize,
+}
+
+impl Expect {
+    fn compile(file: &ExpectFile, parameters: &[Column], tables: &Tables<'_>) -> Result<Self, String> {
+        let table = tables.others.get(&file.table).cloned();
+        let table = table.ok_or_else(|| format!("`expect` reads the table `{}`, which does not exist", file.table))?;
+        let there = |name: &str| find(&table.columns, name);
+        let bind = |(column, parameter): (&String, &String)| Ok::<_, String>((there(column)?, find(parameters, parameter)?));
+        Ok(Self {
+            bind: file.bind.iter().map(bind).collect::<Result<_, _>>()?,
+            size: there(&file.size)?,
+            media_type: there(&file.media_type)?,
+            table,
+        })
+    }
 }
 
 /// The parameters of a file that is sent.
@@ -189,6 +216,7 @@ impl Procedure {
                 next: Vec::new(),
                 total: None,
                 max: 1,
+                latest_first: false,
             },
             query: Vec::new(),
             each,
@@ -258,6 +286,11 @@ impl Step {
                 .map(|(name, path)| Ok::<_, String>((find(parameters, name)?, json_path(path))))
                 .collect::<Result<_, _>>()?,
             save: file.save.as_ref().map(|name| find(parameters, name)).transpose()?,
+            expect: file
+                .expect
+                .as_ref()
+                .map(|expect| Expect::compile(expect, parameters, &tables))
+                .transpose()?,
             text: file.text.as_ref().map(|name| find(result, name)).transpose()?,
             accepts: file.accepts.clone(),
         })

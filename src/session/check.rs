@@ -273,7 +273,7 @@ impl Session {
 
     /// Which scopes the token lacks, and for which tables: as the authorization server said, or as the site shows.
     async fn scopes(&self) -> String {
-        match self.shared.sign_in.scopes() {
+        match self.shared.sign_in.scopes().await {
             // Each stands for a part of a classic one; which part of which table would be guesswork.
             Some(granted) if granted.split(' ').any(|scope| scope.matches(':').count() > 1) => {
                 format!("granular ones, which are not compared: {granted}")

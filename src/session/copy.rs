@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A COPY, taken apart.
 #[derive(Debug, Clone)]
-pub struct Copy {
+pub struct CopyTo {
     /// The statement whose rows are meant.
     pub rows: ParsedStatement,
     /// Where they go, as it is written.
@@ -21,7 +21,7 @@ pub struct Copy {
 
 impl ParsedStatement {
     /// The parts of a COPY; `None` for other statements. [`Session::execute`](super::Session::execute) refuses a COPY.
-    pub fn copy(&self) -> Option<Copy> {
+    pub fn copy(&self) -> Option<CopyTo> {
         let SqlStatement::CopyTo(copy) = &self.statement else {
             return None;
         };
@@ -29,7 +29,7 @@ impl ParsedStatement {
             return None;
         };
         let statement = SqlStatement::Statement(Box::new(Statement::Query(query.clone())));
-        Some(Copy {
+        Some(CopyTo {
             rows: Self {
                 statement,
                 parameters: self.parameters.clone(),

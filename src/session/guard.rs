@@ -11,17 +11,21 @@ use std::ops::ControlFlow;
 use datafusion::execution::SessionState;
 use datafusion::sql::parser::{DFParserBuilder, Statement as SqlStatement};
 use datafusion::sql::sqlparser::ast::{
-    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, Statement, TableFactor, Update, VisitMut, VisitorMut,
+    AssignmentTarget, BinaryOperator, Delete, Expr, FromTable, Ident, ObjectName, Query, Set, SetExpr, SetOperator,
+    SetQuantifier, Statement, TableFactor, Update, Value, VisitMut, VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
 use super::ParsedStatement;
 use super::copy::query;
 use super::distinct::turn;
+use super::extent::Extent;
 use super::heading::Headings;
+use super::merged::Merged;
 use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
+use super::spelling::Spelling;
 use super::unnest::Unnested;
 use super::wildcard::Wildcards;
 use crate::connection::PseudoColumns;
@@ -87,14 +91,34 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
         return Err(Error::new(ErrorKind::Unsupported, "EXPLAIN of an EXPLAIN says nothing").hint("explain the statement itself"));
     }
     refuse(inner)?;
+    if let Statement::Set(set @ Set::SetTimeZone { .. }) = inner {
+        *set = Set::SingleAssignment {
+            scope: None,
+            hivevar: false,
+            variable: ObjectName::from(vec![Ident::new("timezone")]),
+            values: vec![Expr::value(Value::SingleQuotedString("UTC".into()))],
+        };
+    }
+    if let ControlFlow::Break(error) = inner.visit(&mut Spelling) {
+        return Err(error);
+    }
     if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
         // The rest of the chain is as deep as it is long: this thread has the stack to drop it.
+        return Err(error);
+    }
+    if let ControlFlow::Break(error) = inner.visit(&mut Extent::default()) {
+        return Err(error);
+    }
+    if let ControlFlow::Break(error) = inner.visit(&mut Counted) {
         return Err(error);
     }
     if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
         return Err(error);
     }
     let ControlFlow::Continue(()) = inner.visit(&mut Unnested);
+    if let ControlFlow::Break(error) = inner.visit(&mut Merged) {
+        return Err(error);
+    }
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
     let ControlFlow::Continue(()) = inner.visit(&mut Headings);
     parameters(inner)
@@ -149,10 +173,42 @@ fn refuse(statement: &Statement) -> Result<()> {
             ),
             statement => return refuse(statement),
         },
+        Statement::Set(set) => return refuse_set(set),
         Statement::Query(query) if !query.locks.is_empty() => ("the site has no row locks", "leave out FOR UPDATE or FOR SHARE"),
         _ => return Ok(()),
     };
     Err(Error::new(ErrorKind::Unsupported, what).hint(hint))
+}
+
+/// Settings that the engine does not know, and the zone of the session: the columns of the site are in UTC, and texts that they are compared
+/// with are read so.
+fn refuse_set(set: &Set) -> Result<()> {
+    let zone = |value: &Expr| {
+        let value = value.to_string();
+        let name = value.trim_matches('\'').to_ascii_uppercase();
+        match name.as_str() {
+            "UTC" | "Z" | "GMT" | "ETC/UTC" | "+00:00" | "DEFAULT" | "LOCAL" => Ok(()),
+            _ => Err(
+                Error::new(ErrorKind::Unsupported, "the session is in UTC, as the site is").hint(format!(
+                    "write the zone where a moment is shown: created AT TIME ZONE {value}"
+                )),
+            ),
+        }
+    };
+    match set {
+        Set::SetTimeZone { value, .. } => zone(value),
+        Set::SingleAssignment { variable, values, .. } => {
+            let variable = variable.to_string().to_ascii_lowercase();
+            match matches!(variable.as_str(), "timezone" | "time.zone" | "datafusion.execution.time_zone") {
+                true => values.iter().try_for_each(zone),
+                false => Ok(()),
+            }
+        }
+        other => Err(
+            Error::new(ErrorKind::Unsupported, format!("the session has no such setting: {other}"))
+                .hint("SHOW ALL lists the settings; leave the statement out"),
+        ),
+    }
 }
 
 /// Why a definition is refused.
@@ -179,6 +235,34 @@ fn has_alias(delete: &Delete) -> bool {
     let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
     from.iter()
         .any(|table| matches!(&table.relation, TableFactor::Table { alias: Some(_), .. }))
+}
+
+/// INTERSECT ALL and EXCEPT ALL, of which the engine counts only whether there is such a row.
+struct Counted;
+
+impl VisitorMut for Counted {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let mut bodies = vec![query.body.as_ref()];
+        while let Some(body) = bodies.pop() {
+            let SetExpr::SetOperation {
+                op,
+                set_quantifier,
+                left,
+                right,
+            } = body
+            else {
+                continue;
+            };
+            if *op != SetOperator::Union && matches!(set_quantifier, SetQuantifier::All | SetQuantifier::AllByName) {
+                let hint = "number equal rows on both sides by row_number() OVER (PARTITION BY …), and leave ALL out";
+                return ControlFlow::Break(Error::new(ErrorKind::Unsupported, format!("{op} ALL is not supported")).hint(hint));
+            }
+            bodies.extend([left.as_ref(), right.as_ref()]);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 /// Comparisons with the rows of a subquery. The engine mistakes a column of the subquery for one of the outer table where both have the

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::{SchemaRef, UInt64Type};
 use datafusion::catalog::streaming::StreamingTable;
+use datafusion::common::TableReference;
 use datafusion::datasource::MemTable;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -14,8 +15,10 @@ use datafusion::physical_plan::streaming::PartitionStream;
 use futures::TryStreamExt;
 
 use super::Session;
+use super::fit::Fit;
 use super::held::Load;
 use super::temp::{Scratch, Taken, exists, unknown};
+use crate::catalog::with_names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::{from_datafusion, to_datafusion};
 
@@ -109,6 +112,7 @@ impl Session {
             )
             .hint("use INSERT, or connect with DryRun=false"));
         }
+        let rows = self.fitting(schema, table, rows).await?;
         let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
         let columns: Vec<String> = rows.schema().fields().iter().map(|field| quoted(field.name())).collect();
         let source = Source::register(&self.shared.scratch, rows)?;
@@ -118,12 +122,43 @@ impl Session {
             quoted(table),
             source.name
         );
-        let answer: Vec<RecordBatch> = self.sql(&insert).await?.try_collect().await?;
+        let answer = self.sql(&insert).await?.try_collect::<Vec<RecordBatch>>().await;
+        let answer = answer.map_err(of_rows)?;
         let counts = answer
             .iter()
             .flat_map(|batch| batch.column(0).as_primitive::<UInt64Type>().iter().flatten());
         Ok(counts.sum())
     }
+
+    /// The rows, with an error at the first that does not fit the table.
+    async fn fitting(&self, schema: &str, table: &str, rows: SendableRecordBatchStream) -> Result<SendableRecordBatchStream> {
+        let columns = rows.schema();
+        let names = columns.fields().iter().map(|field| field.name().clone()).collect();
+        let named = TableReference::partial(schema, table);
+        let provider = with_names(Some(names), None, self.shared.context.table_provider(named)).await;
+        let mut fit = Fit::new(provider.map_err(from_datafusion)?.schema());
+        if let Some(error) = fit.impossible(&columns) {
+            let checked = rows.try_for_each(|batch| std::future::ready(fit.check(&batch).map_err(to_datafusion)));
+            return Err(checked.await.map_or_else(from_datafusion, |()| error));
+        }
+        let checked = rows.and_then(move |batch| {
+            let fits = fit.check(&batch).map_err(to_datafusion);
+            std::future::ready(fits.map(|()| batch))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(columns, checked)))
+    }
+}
+
+/// The statement is ours and was planned: what fails while it runs is in the rows.
+fn of_rows(error: Error) -> Error {
+    if error.kind() != ErrorKind::Statement {
+        return error;
+    }
+    let hint = error
+        .hint_text()
+        .unwrap_or("correct the rows, or leave those out that do not fit")
+        .to_owned();
+    Error::new(ErrorKind::Invalid, error.to_string()).hint(hint).source(error)
 }
 
 /// Rows that a statement reads by a name, as long as this lives.

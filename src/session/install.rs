@@ -68,6 +68,7 @@ impl Session {
         let mut state = builder.build();
         settle(state.config_mut().options_mut());
         *context.state_ref().write() = state;
+        rules::functions(context);
         context.register_catalog(catalog, Arc::clone(&own));
         Ok(())
     }

@@ -5,16 +5,28 @@ mod check;
 mod context;
 mod copy;
 mod distinct;
+mod documents;
+mod exists;
+pub(crate) mod exit;
+mod extent;
+mod fit;
 mod guard;
 mod heading;
 mod held;
 mod ingest;
 mod install;
+mod lengths;
+mod listed;
 #[cfg(feature = "flight")]
 pub(crate) mod listing;
+mod membership;
+mod memory;
+mod merged;
+mod moments;
 mod named;
 mod names;
 mod outer;
+mod pattern;
 mod placeholder;
 mod planner;
 mod planning;
@@ -22,13 +34,17 @@ mod prepared;
 mod push;
 mod rows;
 mod rules;
+mod spelling;
 mod subquery;
 mod sys;
 mod temp;
+mod to_char;
+mod totals;
 mod unnest;
 mod views;
 mod wildcard;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
@@ -37,19 +53,22 @@ use datafusion::common::ParamValues;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as SqlStatement;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tracing::instrument::WithSubscriber;
 
 use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Client, ClientOptions, LoggedRequest, Statement};
+use crate::http::{Client, ClientOptions, LoggedRequest, Memory, Statement};
 use crate::rest::site::{Site, Writing};
 use crate::schema::Catalog;
 use crate::sign_in::{Prompt, SignIn};
 use crate::table::Calls;
 use call::Procedures;
 pub use check::Findings;
-pub use copy::Copy;
+pub use copy::CopyTo;
 pub use ingest::{Ingest, IngestMode};
+use memory::Pooled;
 use named::NamedStatements;
 use planner::{Planner, has_effects};
 use planning::planning;
@@ -75,6 +94,7 @@ struct Shared {
     sign_in: SignIn,
     log: Option<tracing::Dispatch>,
     context: SessionContext,
+    memory: Arc<dyn Memory>,
     scratch: Arc<Scratch>,
     named: Arc<NamedStatements>,
     views: Views,
@@ -112,17 +132,19 @@ impl Session {
     /// A schema file of `SchemaDir` is wrong, or the secure transport cannot be set up.
     pub fn open(connection: Connection) -> Result<Self> {
         let catalog = Arc::new(Catalog::load(connection.schema_dir())?);
+        let redactor = Arc::new(crate::log::Redactor::of(&connection));
         #[cfg(feature = "otel")]
-        let reader = crate::http::spans(crate::log::Redactor::of(&connection))?;
+        let reader = crate::http::spans(redactor.clone())?;
         #[cfg(not(feature = "otel"))]
         let reader = None;
-        let log = crate::log::dispatch(&connection, reader)?;
+        let log = crate::log::dispatch(&connection, &redactor, reader)?;
         let views = Views::read(connection.views_file())?;
         for warning in connection.warnings() {
             event(log.as_ref(), || tracing::warn!(target: "jsmql::auth", "{warning}"));
         }
         let options = ClientOptions {
             log: log.clone(),
+            redactor,
             scopes: catalog.scopes().clone(),
             tls: connection.tls().clone().into(),
             route: connection.route().clone(),
@@ -145,6 +167,7 @@ impl Session {
         let site = Arc::new(site.with_granting(sign_in.granting.clone()));
         let scratch = Arc::new(Scratch::new(catalog.clone()));
         let context = context::context(&connection, &catalog, &site, &scratch)?;
+        let memory = Pooled::new(&context.runtime_env().memory_pool);
         Ok(Self {
             shared: Arc::new(Shared {
                 connection,
@@ -153,6 +176,7 @@ impl Session {
                 sign_in,
                 log,
                 context,
+                memory,
                 scratch,
                 named: Arc::default(),
                 views,
@@ -192,7 +216,16 @@ impl Session {
             ));
         }
         self.make_views().await?;
-        self.start(statement, None).await
+        self.start(statement, None, Caps::of(&self.shared.connection)).await
+    }
+
+    /// Runs a question that a front end itself has about tables and columns. The limits of the connection are for statements of its user:
+    /// metadata that were cut would look like tables and columns that there are not.
+    #[cfg(any(feature = "adbc", feature = "flight", feature = "shell"))]
+    pub(crate) async fn ask(&self, sql: &str) -> Result<Rows> {
+        let statement = self.statement(sql).await?;
+        self.make_views().await?;
+        self.start(statement, None, Caps::default()).await
     }
 
     /// Plans one statement, which may have parameters: `?`, `$1` or `$name`. Nothing runs; the site is asked at most for the columns of
@@ -247,19 +280,20 @@ impl Session {
     }
 
     /// Plans a statement with the values of its parameters, and starts it.
-    async fn start(&self, statement: ParsedStatement, values: Option<ParamValues>) -> Result<Rows> {
+    async fn start(&self, statement: ParsedStatement, values: Option<ParamValues>, caps: Caps) -> Result<Rows> {
         let number = self.shared.statements.fetch_add(1, Relaxed) + 1;
         event(self.shared.log.as_ref(), || {
             let sql = call::shown(&statement.statement, &self.shared.catalog);
             tracing::info!(target: "jsmql::sql", number, sql, "statement");
         });
-        let cost = Statement::new(number, self.shared.connection.max_requests());
+        let memory = self.shared.memory.clone();
+        let cost = Statement::within(number, caps.requests, Some(memory));
+        self.shared.site.recent.push(cost.clone());
         let planner = self.planner(Some(cost.clone()));
-        let max_rows = self.shared.connection.max_rows();
         let catalog = self.shared.catalog.clone();
         let ending = self.ending(&statement, &cost);
         on_large_stack(async move {
-            let outcome = planner.start(statement.statement, values, max_rows, cost).await;
+            let outcome = planner.start(statement.statement, values, caps.rows, cost).await;
             match (outcome, ending) {
                 (Ok(rows), ending) => Ok(rows.told(ending)),
                 (Err(error), ending) => {
@@ -352,8 +386,31 @@ impl Session {
             .collect()
     }
 
+    /// Memory of this session for what is kept of its statements: nothing yet.
+    #[cfg(feature = "flight")]
+    pub(crate) fn memory(&self) -> crate::http::Held {
+        crate::http::Held::new(Some(self.shared.memory.clone()))
+    }
+
     pub(crate) fn client(&self) -> &Client {
         &self.shared.site.client
+    }
+}
+
+/// How much a statement may read.
+#[derive(Debug, Clone, Copy, Default)]
+struct Caps {
+    rows: Option<usize>,
+    requests: Option<u64>,
+}
+
+impl Caps {
+    /// What the connection allows its user.
+    fn of(connection: &Connection) -> Self {
+        Self {
+            rows: connection.max_rows(),
+            requests: connection.max_requests(),
+        }
     }
 }
 
@@ -397,19 +454,20 @@ impl std::fmt::Display for ParsedStatement {
 /// Stack for parsing and planning: both recurse as deep as the statement nests.
 const STACK: usize = 256 << 20;
 
-/// Runs on a thread with a large stack: a long chain of operators would overflow that of a worker and abort the process.
-async fn on_large_stack<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    let handle = tokio::runtime::Handle::current();
-    std::thread::Builder::new()
-        .name("jsmql-plan".into())
-        .stack_size(STACK)
-        .spawn(move || {
-            // Nobody waits any more when the statement was cancelled.
-            let _ = sender.send(handle.block_on(work));
-        })
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot start the planning thread: {error}")))?;
-    receiver
-        .await
-        .map_err(|_| Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement"))?
+/// Runs with a large stack: a deep statement would overflow that of a worker and abort the process.
+///
+/// # Design
+/// The stack is there while the work is polled and not while it waits, so there are never more of them than threads that work, and who
+/// drops the future ends the work. A thread for each statement had neither; threads of our own would be lost in a process that forks.
+fn on_large_stack<'w, T>(work: impl Future<Output = Result<T>> + Send + 'w) -> impl Future<Output = Result<T>> + Send + 'w
+where
+    T: Send + 'w,
+{
+    // On the heap: as a part of its callers' futures it would fill the stacks that those are on.
+    let mut work: BoxFuture<'w, Result<T>> = work.boxed();
+    let polled = std::future::poll_fn(move |context| stacker::grow(STACK, || work.as_mut().poll(context)));
+    // Also where there is no memory for the stack.
+    AssertUnwindSafe(polled).catch_unwind().map(|done| {
+        done.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "planning failed").hint("please report the statement")))
+    })
 }

@@ -6,7 +6,8 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as SqlStatement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, Query, Select, SelectItem, SetExpr, Statement, TableFactor, Visit, Visitor,
+    AssignmentTarget, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, SetExpr,
+    Statement, TableFactor, Visit, Visitor,
 };
 
 /// Names that stand where a column may stand; `None` where columns are meant that are not named, as by `*`.
@@ -16,11 +17,35 @@ pub(super) fn names(statement: &SqlStatement) -> Option<HashSet<String>> {
         SqlStatement::Explain(explain) => return names(&explain.statement),
         _ => return None,
     };
-    // DESCRIBE, SHOW and whatever else looks at a table as a whole.
-    let (Statement::Query(_) | Statement::Explain { .. }) = statement else {
-        return None;
-    };
     let mut found = Names::default();
+    let statement = match statement {
+        Statement::Explain { statement, .. } => statement,
+        statement => statement,
+    };
+    match statement {
+        Statement::Query(_) => {}
+        Statement::Insert(insert) => {
+            // Without a list of columns, all of them are meant.
+            if insert.columns.is_empty() || insert.on.is_some() || !insert.assignments.is_empty() {
+                return None;
+            }
+            insert.columns.iter().for_each(|column| found.add_last(column));
+            if insert.returning.iter().flatten().any(is_wildcard) {
+                return None;
+            }
+        }
+        Statement::Update(update) => {
+            for assignment in &update.assignments {
+                match &assignment.target {
+                    AssignmentTarget::ColumnName(column) => found.add_last(column),
+                    AssignmentTarget::Tuple(columns) => columns.iter().for_each(|column| found.add_last(column)),
+                }
+            }
+        }
+        Statement::Delete(_) => {}
+        // DESCRIBE, SHOW and whatever else looks at a table as a whole.
+        _ => return None,
+    }
     match statement.visit(&mut found) {
         ControlFlow::Continue(()) => Some(found.0),
         ControlFlow::Break(()) => None,
@@ -31,12 +56,23 @@ pub(super) fn names(statement: &SqlStatement) -> Option<HashSet<String>> {
 struct Names(HashSet<String>);
 
 impl Names {
+    /// Adds the column that a name with or without its table means.
+    fn add_last(&mut self, name: &ObjectName) {
+        if let Some(ident) = name.0.last().and_then(ObjectNamePart::as_ident) {
+            self.add(ident);
+        }
+    }
+
     fn add(&mut self, ident: &Ident) {
         self.0.insert(match ident.quote_style {
             Some(_) => ident.value.clone(),
             None => ident.value.to_lowercase(),
         });
     }
+}
+
+fn is_wildcard(item: &SelectItem) -> bool {
+    matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..))
 }
 
 impl Visitor for Names {
@@ -51,7 +87,6 @@ impl Visitor for Names {
     }
 
     fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<()> {
-        let wildcard = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
         // These take columns by what both sides happen to have.
         let merges = |operator: &JoinOperator| {
             use JoinOperator::*;
@@ -68,7 +103,7 @@ impl Visitor for Names {
             }
         };
         let joins = select.from.iter().flat_map(|from| &from.joins);
-        if select.projection.iter().any(wildcard) || joins.into_iter().any(|join| merges(&join.join_operator)) {
+        if select.projection.iter().any(is_wildcard) || joins.into_iter().any(|join| merges(&join.join_operator)) {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

@@ -23,7 +23,7 @@ use super::named::{NamedStatements, plain};
 use super::placeholder::parameters;
 use super::rows::Rows;
 use super::temp::{Scratch, check_write};
-use super::{guard, names};
+use super::{guard, listed, names};
 use crate::catalog::with_names;
 use crate::error::{Error, ErrorKind};
 use crate::http::Statement;
@@ -69,7 +69,7 @@ impl Planner {
                 statement => procedures.plan(state, statement).await,
             }
         };
-        let plan = with_names(names, planned).await?;
+        let plan = with_names(names, self.state.config().get_extension::<Statement>(), planned).await?;
         match plan {
             LogicalPlan::Statement(statement) if self.procedures.site.writing.served && sets_runtime(&statement) => {
                 let error = Error::new(ErrorKind::Permission, "the server's limits are not set by its clients");
@@ -241,6 +241,9 @@ impl Planner {
             (plan, _) => plan,
         };
         must_run(&self.state, &plan)?;
+        for warning in listed::warnings(&plan)? {
+            cost.warn(warning, 1);
+        }
         let plan = match plan {
             // SET and the like take effect here.
             LogicalPlan::Statement(_) => self.context.execute_logical_plan(plan).await?.into_unoptimized_plan(),

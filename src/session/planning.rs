@@ -1,6 +1,8 @@
 //! Errors of planning in words that help: which name was meant, where names are listed.
 
-use datafusion::common::SchemaError;
+use std::collections::BTreeSet;
+
+use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
 use crate::connection::closest;
@@ -8,24 +10,65 @@ use crate::error::{Error, ErrorKind};
 use crate::schema::Catalog;
 use crate::table::from_datafusion;
 
+/// Most columns that a hint names.
+const MOST_NAMED: usize = 8;
+
+/// Which column was meant: those that begin so, the closest, or where they are listed.
+fn column_hint(field: &Column, valid: &[Column], catalog: &Catalog) -> String {
+    let known = valid.iter().map(|field| field.name.as_str());
+    let begin = known
+        .clone()
+        .filter(|known| field.name.len() > 2 && known.starts_with(&field.name));
+    let begin: BTreeSet<&str> = begin.collect();
+    if !begin.is_empty() && begin.len() <= MOST_NAMED {
+        let names: Vec<&str> = begin.into_iter().collect();
+        return match names[..] {
+            [name] => format!("did you mean {name}?"),
+            _ => format!("these begin so: {}", names.join(", ")),
+        };
+    }
+    let tables: BTreeSet<&str> = valid
+        .iter()
+        .filter_map(|field| Some(field.relation.as_ref()?.table()))
+        .collect();
+    let table = match tables.into_iter().collect::<Vec<_>>()[..] {
+        [table] if catalog.table(table).is_some() => table,
+        _ => "…",
+    };
+    let list = format!("SELECT column_name FROM sys.columns WHERE table_name = '{table}'");
+    // The name of a custom field may be any; its id stands in the description of its column.
+    if field
+        .name
+        .strip_prefix("customfield_")
+        .is_some_and(|id| id.parse::<u64>().is_ok())
+    {
+        return format!(
+            "{list} AND description LIKE '%({})%' says how the column of this field is called",
+            field.name
+        );
+    }
+    match closest(&field.name, known) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("{list} lists the columns"),
+    }
+}
+
 /// An error of planning or starting a statement. Errors of our own pass unchanged.
 pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
     if let DataFusionError::SchemaError(schema, _) = error.find_root()
         && let SchemaError::FieldNotFound { field, valid_fields } = schema.as_ref()
     {
-        let known = valid_fields.iter().map(|field| field.name.as_str());
-        let hint = match closest(&field.name, known) {
-            Some(near) => format!("did you mean {near}?"),
-            None => "SELECT column_name FROM sys.columns WHERE table_name = '…' lists the columns".into(),
-        };
         return Error::new(
             ErrorKind::Statement,
             format!("there is no column {}", field.quoted_flat_name()),
         )
-        .hint(hint);
+        .hint(column_hint(field, valid_fields, catalog));
     }
     let error = from_datafusion(error);
     if error.hint_text().is_some() {
+        return error;
+    }
+    if let Some(error) = reworded(error.message()) {
         return error;
     }
     if let Some(name) = error
@@ -45,6 +88,10 @@ pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
     {
         return error.hint("name the columns that the values are for: INSERT INTO table (column, …) VALUES (…)");
     }
+    if error.message().contains("'avg(Interval") {
+        return Error::new(ErrorKind::Statement, "there is no average of intervals")
+            .hint("avg(extract(epoch FROM x)) is the average in seconds; what timestamps differ by has an average: avg(resolved - created)");
+    }
     if error.message().contains("Insert into not implemented") {
         return error.hint("SELECT table_name FROM sys.tables WHERE insertable lists the tables that take rows");
     }
@@ -52,4 +99,25 @@ pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
         return error.hint("the statement nests too deeply; use WITH, or IN instead of OR");
     }
     error
+}
+
+/// Errors that the engine takes for its own, or words by its structures.
+fn reworded(message: &str) -> Option<Error> {
+    if let Some(at) = message.find("Failed to coerce types") {
+        let what = message[at..].split(". ").next().unwrap_or_default();
+        return Some(Error::new(ErrorKind::Statement, what).hint("cast one side to the type of the other: CAST(… AS …)"));
+    }
+    for (node, what) in [("InSubquery(", "IN with a subquery"), ("Exists(", "EXISTS")] {
+        if message.contains("does not support logical expression") && message.contains(node) {
+            let hint = "as a value, write (SELECT count(*) FROM … WHERE …) > 0";
+            return Some(
+                Error::new(
+                    ErrorKind::Unsupported,
+                    format!("{what} is a condition of WHERE or HAVING only"),
+                )
+                .hint(hint),
+            );
+        }
+    }
+    None
 }

@@ -10,8 +10,9 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
+use super::exit::Exit;
 use super::heading::shown;
-use super::{ParsedStatement, Rows, Session};
+use super::{Caps, ParsedStatement, Rows, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::from_datafusion;
 
@@ -28,7 +29,7 @@ pub enum Parameters {
 }
 
 impl Parameters {
-    /// The values of one row, by position.
+    /// The values of one row, by position. Dictionaries, views and the like are other ways to write a value: they become the plain value.
     ///
     /// # Errors
     /// There is no such row, or a value has a type that cannot be a parameter.
@@ -40,7 +41,8 @@ impl Parameters {
             )
             .hint("bind one row for each execution"));
         }
-        let values = batch.columns().iter().map(|column| ScalarValue::try_from_array(column, row));
+        let row = Exit::plain(&batch.schema()).leave(batch.slice(row, 1))?;
+        let values = row.columns().iter().map(|column| ScalarValue::try_from_array(column, 0));
         Ok(Self::Positional(values.collect::<Result<_, _>>().map_err(from_datafusion)?))
     }
 
@@ -100,7 +102,7 @@ impl Prepared {
         let schema = match plan {
             // The plan has the columns of what is defined; running it gives nothing.
             LogicalPlan::Ddl(_) => Arc::new(Schema::empty()),
-            plan => shown(plan.schema().inner()),
+            plan => Exit::plain(&shown(plan.schema().inner())).schema(),
         };
         Ok(Self {
             schema,
@@ -111,7 +113,7 @@ impl Prepared {
         })
     }
 
-    /// Columns of the result. A write that does not return rows has one, `count`.
+    /// Columns of the result, as its [rows](Rows::schema) have them. A write that does not return rows has one, `count`.
     pub fn schema(&self) -> SchemaRef {
         self.schema.clone()
     }
@@ -133,7 +135,10 @@ impl Prepared {
     pub async fn run(&self, parameters: Parameters) -> Result<Rows> {
         let values = parameters.values(&self.statement.parameters)?;
         // It is planned again: a table of the scratch schema may be another one by now.
-        let rows = self.session.start(self.statement.clone(), values).await?;
+        let rows = self
+            .session
+            .start(self.statement.clone(), values, Caps::of(self.session.connection()))
+            .await?;
         let now = rows.schema();
         let same = now.fields().len() == self.schema.fields().len()
             && now.fields().iter().zip(self.schema.fields()).all(|(now, then)| {
@@ -147,7 +152,7 @@ impl Prepared {
             )
             .hint("prepare it again"));
         }
-        Ok(rows)
+        Ok(rows.promised(&self.schema))
     }
 }
 

@@ -6,10 +6,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 
+use super::exit::Exit;
 use super::heading::{renamed, shown};
 use crate::error::{Error, Result};
 use crate::http::Statement;
@@ -18,7 +19,7 @@ use crate::table::from_datafusion;
 /// The rows of a statement as a stream of batches. Dropping it cancels the statement and its requests.
 pub struct Rows {
     stream: SendableRecordBatchStream,
-    schema: SchemaRef,
+    exit: Exit,
     statement: Arc<Statement>,
     /// Rows that may still be given, where `MaxRows` caps them.
     left: Option<usize>,
@@ -87,7 +88,7 @@ impl Meter {
 impl Rows {
     pub(super) fn new(stream: SendableRecordBatchStream, statement: Arc<Statement>, max_rows: Option<usize>) -> Self {
         Self {
-            schema: shown(&stream.schema()),
+            exit: Exit::plain(&shown(&stream.schema())),
             stream,
             statement,
             left: max_rows,
@@ -101,9 +102,17 @@ impl Rows {
         Self { ending, ..self }
     }
 
-    /// Columns of the rows.
+    /// The same rows, with columns that are nullable where they were promised so when the statement was prepared.
+    pub(super) fn promised(self, promised: &Schema) -> Self {
+        Self {
+            exit: self.exit.promised(promised),
+            ..self
+        }
+    }
+
+    /// Columns of the rows, in plain encodings: no views, dictionaries or large variants, at any depth.
     pub fn schema(&self) -> SchemaRef {
-        self.schema.clone()
+        self.exit.schema()
     }
 
     /// Reads the cost of the statement while it runs.
@@ -129,6 +138,11 @@ impl Stream for Rows {
         let Poll::Ready(item) = self.stream.poll_next_unpin(context) else {
             return Poll::Pending;
         };
+        let item = item.map(|item| {
+            item.map_err(from_datafusion)
+                .and_then(renamed)
+                .and_then(|batch| self.exit.leave(batch))
+        });
         if let Some(ending) = &mut self.ending {
             match &item {
                 Some(Ok(batch)) => ending.rows += batch.num_rows() as u64,
@@ -139,7 +153,6 @@ impl Stream for Rows {
         Poll::Ready(match item {
             None => None,
             Some(Err(error)) => {
-                let error = from_datafusion(error);
                 if let Some(ending) = &mut self.ending {
                     ending.failed(&error);
                 }
@@ -152,13 +165,13 @@ impl Stream for Rows {
                         self.capped = true;
                         self.statement.warn("the rows end at MaxRows; there are more", 1);
                     }
-                    Some(renamed(batch.slice(0, left)))
+                    Some(Ok(batch.slice(0, left)))
                 }
                 Some(left) => {
                     self.left = Some(left - batch.num_rows());
-                    Some(renamed(batch))
+                    Some(Ok(batch))
                 }
-                None => Some(renamed(batch)),
+                None => Some(Ok(batch)),
             },
         })
     }

@@ -5,19 +5,45 @@ use std::sync::Arc;
 use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::prelude::SessionContext;
 
+use super::documents;
+use super::exists::OneRowExists;
+use super::lengths::IntervalsByLength;
+use super::membership::Membership;
+use super::moments::{MomentsInTheirUnit, Now};
 use super::outer::ForgetConstants;
 use super::push::PushFilters;
 use super::subquery::OneValue;
+use super::to_char;
+use super::totals::ConditionsOnTotals;
 use crate::table::{CarryParentFilters, ComparedInputs, PushOrderedLimit};
 
 pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
 
+/// Adds the functions that the engine lacks, or that stand in place of its own.
+pub(super) fn functions(context: &SessionContext) {
+    for function in documents::functions() {
+        context.register_udf(function);
+    }
+    context.register_udf(Now::function());
+    context.register_udf(to_char::function());
+}
+
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: Arc<dyn AnalyzerRule + Send + Sync> = Arc::new(OneValue);
-    if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {
-        analyzer.rules.push(ours);
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 6] = [
+        Arc::new(MomentsInTheirUnit),
+        Arc::new(IntervalsByLength),
+        Arc::new(OneValue),
+        Arc::new(ConditionsOnTotals),
+        Arc::new(Membership),
+        Arc::new(OneRowExists),
+    ];
+    for ours in ours {
+        if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {
+            analyzer.rules.push(ours);
+        }
     }
 }
 

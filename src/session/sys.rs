@@ -1,5 +1,5 @@
-//! The schema `sys`: what the tables, columns, keys, procedures and options are, which requests were sent, and what became of the rows of
-//! the last write.
+//! The schema `sys`: what the tables, columns, keys, procedures and options are, which requests were sent, what is worth knowing about the
+//! rows of statements, and what became of the rows of the last write.
 
 use std::fmt;
 use std::sync::Arc;
@@ -42,6 +42,7 @@ const TABLES: &[(&str, Maker)] = &[
     ("procedures", procedures),
     ("requests", requests),
     ("tables", tables),
+    ("warnings", warnings),
     ("writes", writes),
 ];
 
@@ -375,6 +376,17 @@ fn writes(facts: &Facts) -> Result<RecordBatch> {
         ("outcome", text(rows.iter().map(|row| row.outcome.name()))),
         ("key", maybe_text(rows.iter().map(|row| row.key.clone()))),
         ("error", maybe_text(rows.iter().map(|row| row.error.clone()))),
+    ])
+}
+
+fn warnings(facts: &Facts) -> Result<RecordBatch> {
+    let rows = facts.site.recent.warnings();
+    batch(vec![
+        (
+            "statement",
+            Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.0))),
+        ),
+        ("warning", text(rows.iter().map(|row| &row.1))),
     ])
 }
 

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use super::Session;
+use super::{Caps, Session};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One view, as the file has it.
@@ -32,7 +32,7 @@ impl Views {
             Error::new(ErrorKind::Option, format!("UserDefinedViews: {}: {what}", path.display()))
                 .hint("the file holds views: {\"my_view\": {\"query\": \"SELECT …\"}}")
         };
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let text = crate::profile::text::read(path).map_err(wrong)?;
         let views: IndexMap<String, View> = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         let plain = |name: &str| {
             let word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -57,7 +57,10 @@ impl Session {
                 let made = async {
                     let text = format!("CREATE VIEW temp.{} AS {}", name.to_lowercase(), view.query);
                     let statement = self.statement(&text).await?;
-                    self.start(statement, None).await?.try_for_each(|_| async { Ok(()) }).await
+                    self.start(statement, None, Caps::default())
+                        .await?
+                        .try_for_each(|_| async { Ok(()) })
+                        .await
                 };
                 made.await.map_err(|error: Error| {
                     let message = format!("UserDefinedViews: the view {name}: {}", error.message());

@@ -25,7 +25,7 @@ struct CommandLine {
     #[command(flatten)]
     site: SiteArgs,
     /// Run this SQL; may be repeated.
-    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    #[arg(short = 'c', long = "command", value_name = "SQL", allow_hyphen_values = true)]
     command: Vec<String>,
     /// Run the SQL of this file; may be repeated.
     #[arg(short = 'f', long = "file", value_name = "FILE")]
@@ -171,7 +171,7 @@ pub(super) struct ServeArgs {
     /// Seconds that a statement may run; 0 is without end.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) statement_timeout: u64,
-    /// MiB that a session may hold for what it sorts, joins and groups, and send at a time.
+    /// MiB that a session may hold: what it sorts, joins and groups, answers of the site, rows to write, results that wait.
     #[arg(long, value_name = "MIB", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) max_memory: u32,
     /// MiB of the largest message to accept.

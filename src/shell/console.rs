@@ -15,7 +15,7 @@ use super::script::{Piece, pieces};
 use super::site::Site;
 use super::{describe, editor, profile, progress, report};
 use crate::error::{Error, ErrorKind, Result};
-use crate::session::{ParsedStatement, Session};
+use crate::session::{ParsedStatement, Rows, Session};
 
 /// How deep files may include each other.
 const DEEPEST: usize = 16;
@@ -201,13 +201,13 @@ impl Console {
         let mut number = None;
         let outcome = match statement.copy() {
             None => {
-                let rows = read(&self.site.session, statement, &mut self.output, &mut number);
+                let rows = read(self.site.session.execute(statement), &mut self.output, &mut number);
                 self.interrupts.during(rows).await
             }
             Some(copy) => {
                 let path = Path::new(&copy.target);
                 let mut file = Output::file(copy_format(copy.format.as_deref(), path)?, path)?;
-                let rows = read(&self.site.session, copy.rows, &mut file, &mut number);
+                let rows = read(self.site.session.execute(copy.rows), &mut file, &mut number);
                 let outcome = self.interrupts.during(rows).await;
                 match outcome {
                     Ok(read) => {
@@ -241,9 +241,8 @@ impl Console {
 
     /// Shows the rows of a statement of our own, which is not the last one afterwards.
     async fn show(&mut self, sql: &str) -> Result<()> {
-        let statement = self.parsed(sql).await?.remove(0);
         let mut own = None;
-        let rows = read(&self.site.session, statement, &mut self.output, &mut own);
+        let rows = read(self.site.session.ask(sql), &mut self.output, &mut own);
         let outcome = self.interrupts.during(rows).await.map(drop);
         if outcome.is_err() {
             self.output.abandon();
@@ -412,8 +411,8 @@ struct Done {
 }
 
 /// Reads a statement into the output; its number is told as soon as it has begun.
-async fn read(session: &Session, statement: ParsedStatement, output: &mut Output, number: &mut Option<u64>) -> Result<Done> {
-    let mut rows = session.execute(statement).await?;
+async fn read(begun: impl Future<Output = Result<Rows>>, output: &mut Output, number: &mut Option<u64>) -> Result<Done> {
+    let mut rows = begun.await?;
     *number = Some(rows.statement());
     let progress = progress::show(rows.meter());
     let schema = rows.schema();
@@ -422,7 +421,7 @@ async fn read(session: &Session, statement: ParsedStatement, output: &mut Output
     while let Some(batch) = rows.next().await {
         let batch = batch?;
         count += batch.num_rows();
-        progress.pause(|| output.write(&batch))?;
+        progress.pause(|| output.write(batch))?;
     }
     drop(progress);
     output.end()?;
@@ -437,7 +436,7 @@ async fn read(session: &Session, statement: ParsedStatement, output: &mut Output
 }
 
 async fn finds(session: &Session, sql: &str) -> Result<bool> {
-    let mut rows = session.sql(sql).await?;
+    let mut rows = session.ask(sql).await?;
     while let Some(batch) = rows.next().await {
         if batch?.num_rows() > 0 {
             return Ok(true);

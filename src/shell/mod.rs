@@ -67,3 +67,6 @@ fn complain(error: &Error) {
         eprintln!("hint: {hint}");
     }
 }
+
+#[cfg(test)]
+pub(crate) use output::types_markdown;

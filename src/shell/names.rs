@@ -117,7 +117,7 @@ async fn pairs(session: &Session, sql: &str) -> Result<Vec<(String, String)>> {
 
 /// Rows of so many texts; those with a NULL are left out.
 async fn texts<const N: usize>(session: &Session, sql: &str) -> Result<Vec<[String; N]>> {
-    let mut rows = session.sql(sql).await?;
+    let mut rows = session.ask(sql).await?;
     let mut found = Vec::new();
     while let Some(batch) = rows.next().await {
         let batch = batch?;

@@ -1,6 +1,7 @@
 //! Atlassian's gateway: the root under which it serves one site, by the site's cloud id.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -11,6 +12,8 @@ use crate::connection::{Gateway, Secret};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Locator, Method, Wire, WireAnswer, WireRequest};
 
+/// What is said of a token that the gateway does not take.
+const REFUSED: &str = "the gateway does not accept the OAuth token";
 const GATEWAY: &str = "https://api.atlassian.com/";
 
 /// Finds the root of a site at the gateway.
@@ -25,12 +28,28 @@ pub(crate) struct Cloud {
     gateway: String,
 }
 
+/// Waits before a question is asked again that the gateway or a proxy did not answer.
+const PAUSES: [Duration; 3] = [Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(2)];
+
 /// A site that an OAuth token was granted for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 struct Resource {
     id: String,
-    #[serde(default)]
     url: String,
+}
+
+impl Resource {
+    /// The sites of a list; an entry without an id is none.
+    fn list(json: &[u8]) -> Option<Vec<Self>> {
+        let entries: Vec<serde_json::Value> = serde_json::from_slice(json).ok()?;
+        let read = |entry: &serde_json::Value| {
+            Some(Self {
+                id: entry["id"].as_str().filter(|id| !id.is_empty())?.to_owned(),
+                url: entry["url"].as_str().unwrap_or_default().to_owned(),
+            })
+        };
+        Some(entries.iter().filter_map(read).collect())
+    }
 }
 
 #[derive(Deserialize)]
@@ -71,12 +90,10 @@ impl Cloud {
             )
             .await?;
         let resources: Vec<Resource> = match answer.status {
-            200 => serde_json::from_slice(&answer.body).map_err(|_| unexpected("the gateway"))?,
+            200 => Resource::list(&answer.body).ok_or_else(|| unexpected("the gateway"))?,
             401 => {
-                return Err(
-                    Error::new(ErrorKind::Authentication, "the gateway does not accept the OAuth token")
-                        .hint("run jsmql login, or check OAuthAccessToken: it may have expired"),
-                );
+                return Err(Error::new(ErrorKind::Authentication, REFUSED)
+                    .hint("run jsmql login, or check OAuthAccessToken: it may have expired"));
             }
             status => return Err(failed("the gateway", status)),
         };
@@ -127,15 +144,43 @@ impl Cloud {
 
     async fn get(&self, url: &str, mut headers: Vec<(String, Secret)>) -> Result<WireAnswer> {
         headers.push(("accept".to_owned(), "application/json".into()));
-        let url = Url::parse(url).map_err(|_| unexpected("the gateway"))?;
-        self.wire
-            .send(WireRequest {
-                method: Method::Get,
-                url,
-                headers,
-                body: None,
-            })
-            .await
+        let request = WireRequest {
+            method: Method::Get,
+            url: Url::parse(url).map_err(|_| unexpected("the gateway"))?,
+            headers,
+            body: None,
+        };
+        // It changes nothing, so it is asked again as any read is.
+        for pause in PAUSES {
+            let answer = self.wire.send(request.clone()).await;
+            let is_failing = match &answer {
+                Ok(answer) => matches!(answer.status, 429 | 500..),
+                Err(error) => matches!(
+                    error.kind(),
+                    ErrorKind::Unavailable | ErrorKind::Unreachable | ErrorKind::Timeout
+                ),
+            };
+            if !is_failing {
+                return answer;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        self.wire.send(request).await
+    }
+
+    /// The id, from what the token was granted for. A token that the gateway refuses is exchanged for another, once.
+    async fn id_by(&self, oauth: &Arc<OAuth2>) -> Result<String> {
+        let token = oauth.access().await?;
+        match self.granted_id(&token).await {
+            Err(error) if error.kind() == ErrorKind::Authentication && error.message().contains(REFUSED) => {
+                match oauth.access_instead_of(&token).await {
+                    Ok(Some(token)) => self.granted_id(&token).await,
+                    Err(other) if other.kind() != ErrorKind::Authentication => Err(other),
+                    Ok(None) | Err(_) => Err(error),
+                }
+            }
+            other => other,
+        }
     }
 }
 
@@ -144,7 +189,7 @@ impl Locator for Cloud {
     async fn root(&self) -> Result<Url> {
         let id = match (&self.known, &self.granted) {
             (Gateway::Known(id), _) => id.clone(),
-            (Gateway::Unknown, Some(oauth)) => self.granted_id(&oauth.access().await?).await?,
+            (Gateway::Unknown, Some(oauth)) => self.id_by(oauth).await?,
             (Gateway::Unknown, None) => self.site_id().await?,
         };
         if id.is_empty() || !id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {

@@ -104,9 +104,9 @@ impl SignIn {
     }
 
     /// The scopes that OAuth was granted, separated by blanks. None: the sign-in has none, or nobody knows them.
-    pub(crate) fn scopes(&self) -> Option<String> {
+    pub(crate) async fn scopes(&self) -> Option<String> {
         match &self.oauth {
-            Some(OAuth::Two(oauth)) => oauth.scope(),
+            Some(OAuth::Two(oauth)) => oauth.scope().await,
             _ => None,
         }
     }

@@ -80,7 +80,7 @@ impl OAuth1 {
         if let Some(pair) = &*access {
             return Ok(pair.clone());
         }
-        let pair = match self.initial()? {
+        let pair = match self.initial().await? {
             Some(pair) => pair,
             None if self.settings.initiate == Initiate::GetAndRefresh => self.browse(Prompt::default()).await?,
             None => {
@@ -92,7 +92,7 @@ impl OAuth1 {
         Ok(access.insert(pair).clone())
     }
 
-    fn initial(&self) -> Result<Option<Pair>> {
+    async fn initial(&self) -> Result<Option<Pair>> {
         let given = self.settings.access.as_ref().map(|(token, secret)| Pair {
             token: token.clone(),
             secret: secret.clone(),
@@ -100,7 +100,11 @@ impl OAuth1 {
         if self.settings.initiate == Initiate::Off {
             return Ok(given);
         }
-        let kept = self.store.load()?.filter(|tokens| !tokens.access_token.expose().is_empty());
+        let kept = self
+            .store
+            .load()
+            .await?
+            .filter(|tokens| !tokens.access_token.expose().is_empty());
         Ok(match (kept, given) {
             (Some(kept), given) if given.is_none() || kept.origin == self.origin() => Some(Pair {
                 token: kept.access_token,
@@ -187,14 +191,16 @@ impl OAuth1 {
         let mut url = self.address("authorize")?;
         url.query_pairs_mut().append_pair("oauth_token", request.token.expose());
         let _hold = self.store.hold().await?;
-        let kept = self.store.load()?.unwrap_or_else(|| self.store.blank());
-        self.store.save(&Tokens {
-            pending: Some(Pending {
-                state: request.token.expose().to_owned(),
-                verifier: request.secret.clone(),
-            }),
-            ..kept
-        })?;
+        let kept = self.store.load().await?.unwrap_or_else(|| self.store.blank());
+        self.store
+            .save(&Tokens {
+                pending: Some(Pending {
+                    state: request.token.expose().to_owned(),
+                    verifier: request.secret.clone(),
+                }),
+                ..kept
+            })
+            .await?;
         Ok(Begun { url, request })
     }
 
@@ -202,7 +208,7 @@ impl OAuth1 {
     /// Without `request` it is the one of the options, or the one that was kept.
     pub(crate) async fn finish(&self, code: &Secret, request: Option<Pair>) -> Result<Pair> {
         let _hold = self.store.hold().await?;
-        let kept = self.store.load()?.unwrap_or_else(|| self.store.blank());
+        let kept = self.store.load().await?.unwrap_or_else(|| self.store.blank());
         let given = self.settings.request.clone().map(|(token, secret)| Pair { token, secret });
         let waiting = kept.pending.clone().map(|pending| Pair {
             token: pending.state.into(),
@@ -220,17 +226,19 @@ impl OAuth1 {
             .await?;
         if self.settings.initiate == Initiate::Off {
             // The caller keeps the token: here only the sign-in is over.
-            self.store.save(&Tokens { pending: None, ..kept })?;
+            self.store.save(&Tokens { pending: None, ..kept }).await?;
             return Ok(pair);
         }
-        self.store.save(&Tokens {
-            access_token: pair.token.clone(),
-            token_secret: pair.secret.clone(),
-            issued: now(),
-            origin: self.origin(),
-            pending: None,
-            ..kept
-        })?;
+        self.store
+            .save(&Tokens {
+                access_token: pair.token.clone(),
+                token_secret: pair.secret.clone(),
+                issued: now(),
+                origin: self.origin(),
+                pending: None,
+                ..kept
+            })
+            .await?;
         Ok(pair)
     }
 
@@ -271,7 +279,7 @@ impl OAuth1 {
         let _hold = self.store.hold().await?;
         *self.access.lock().await = None;
         let place = self.store.name();
-        Ok(if self.store.remove()? {
+        Ok(if self.store.remove().await? {
             format!("removed the token in {place}")
         } else {
             format!("there was no token in {place}")

@@ -150,6 +150,12 @@ impl OAuth2 {
         self.detached(None).await
     }
 
+    /// A token in place of one that was refused; `None` where there is no other.
+    pub(super) async fn access_instead_of(self: &Arc<Self>, refused: &Secret) -> Result<Option<Secret>> {
+        let token = self.detached(Some(refused.clone())).await?;
+        Ok((token != *refused).then_some(token))
+    }
+
     /// Gets a usable token in a task that nobody can cancel. `refused` is a token that the site did not accept.
     async fn detached(self: &Arc<Self>, refused: Option<Secret>) -> Result<Secret> {
         let this = Arc::clone(self);
@@ -178,14 +184,14 @@ impl OAuth2 {
         let usable = |held: &Held| held.is_fresh() && refused != Some(&held.tokens.access_token);
         let current = match held {
             Some(held) => Some(held),
-            None => self.initial()?.map(Held::new),
+            None => self.initial().await?.map(Held::new),
         };
         if let Some(current) = current.as_ref().filter(|current| usable(current)) {
             return Ok(current.clone());
         }
         let hold = self.store.hold().await?;
         // Another process may have refreshed while we waited.
-        let current = match self.initial()?.map(Held::new) {
+        let current = match self.initial().await?.map(Held::new) {
             Some(kept) if usable(&kept) => return Ok(kept),
             Some(kept) => Some(kept),
             None => current,
@@ -247,10 +253,11 @@ impl OAuth2 {
     }
 
     /// What there is to begin with: the kept tokens, unless the options hold newer ones.
-    fn initial(&self) -> Result<Option<Tokens>> {
+    async fn initial(&self) -> Result<Option<Tokens>> {
         let kept = self
             .store
-            .load()?
+            .load()
+            .await?
             .filter(|tokens| !tokens.access_token.expose().is_empty() || !tokens.refresh_token.expose().is_empty());
         let options = self.given_tokens();
         let given = !options.access_token.expose().is_empty() || !options.refresh_token.expose().is_empty();
@@ -283,14 +290,14 @@ impl OAuth2 {
         loop {
             match self.exchange_refresh(&current.refresh_token).await {
                 Ok(granted) => {
-                    let tokens = self.keep(granted, current)?;
+                    let tokens = self.keep(granted, current).await?;
                     tracing::info!(target: "jsmql::auth", "the access token was refreshed");
                     return Ok(Held::new(tokens));
                 }
                 Err(error) if error.kind() == ErrorKind::Authentication && !looked => {
                     looked = true;
                     // A program that takes no lock may have been faster.
-                    match self.initial()? {
+                    match self.initial().await? {
                         Some(kept) if kept.refresh_token != current.refresh_token => current = kept,
                         _ => return Err(error),
                     }
@@ -300,9 +307,9 @@ impl OAuth2 {
         }
     }
 
-    fn keep(&self, granted: BasicTokenResponse, before: Tokens) -> Result<Tokens> {
+    async fn keep(&self, granted: BasicTokenResponse, before: Tokens) -> Result<Tokens> {
         let tokens = after(granted, before);
-        self.store.save(&tokens)?;
+        self.store.save(&tokens).await?;
         Ok(tokens)
     }
 
@@ -361,17 +368,19 @@ impl OAuth2 {
             verifier: verifier.into_secret().into(),
         };
         let _hold = self.store.hold().await?;
-        let kept = self.store.load()?.unwrap_or_else(|| self.store.blank());
-        self.store.save(&Tokens {
-            pending: Some(pending.clone()),
-            ..kept
-        })?;
+        let kept = self.store.load().await?.unwrap_or_else(|| self.store.blank());
+        self.store
+            .save(&Tokens {
+                pending: Some(pending.clone()),
+                ..kept
+            })
+            .await?;
         Ok(Begun { url, pending })
     }
 
     /// The scopes granted, if the server told them and they are those of Cloud.
-    pub(super) fn scope(&self) -> Option<String> {
-        let kept = self.store.load().ok()??;
+    pub(super) async fn scope(&self) -> Option<String> {
+        let kept = self.store.load().await.ok()??;
         (self.settings.cloud && !kept.scope.is_empty()).then_some(kept.scope)
     }
 
@@ -424,7 +433,7 @@ impl OAuth2 {
             let _hold = this.store.hold().await?;
             let own = match this.settings.initiate {
                 Initiate::Off => None,
-                _ => this.initial()?.filter(|tokens| tokens.refresh_token == token),
+                _ => this.initial().await?.filter(|tokens| tokens.refresh_token == token),
             };
             let granted = this.exchange_refresh(&token).await?;
             let before = own.clone().unwrap_or_else(|| Tokens {
@@ -434,7 +443,7 @@ impl OAuth2 {
             let tokens = after(granted, before);
             Ok(match own {
                 Some(_) => {
-                    this.store.save(&tokens)?;
+                    this.store.save(&tokens).await?;
                     this.taken(tokens).await
                 }
                 None => for_caller(&tokens),
@@ -447,7 +456,7 @@ impl OAuth2 {
 
     async fn exchange_code(&self, code: &Secret, callback: Option<&Url>, pending: Option<Pending>) -> Result<Tokens> {
         let _hold = self.store.hold().await?;
-        let kept = self.store.load()?.unwrap_or_else(|| self.store.blank());
+        let kept = self.store.load().await?.unwrap_or_else(|| self.store.blank());
         let pending = pending.or_else(|| kept.pending.clone());
         let answer = browser::Answer::read(code.expose());
         if let (Some(state), Some(pending)) = (&answer.state, &pending)
@@ -471,11 +480,11 @@ impl OAuth2 {
             .map_err(|error| refused("code of the sign-in", error))?;
         if self.settings.initiate == Initiate::Off {
             // The caller keeps the tokens: here only the sign-in is over.
-            self.store.save(&Tokens { pending: None, ..kept })?;
+            self.store.save(&Tokens { pending: None, ..kept }).await?;
             return Ok(after(granted, self.store.blank()));
         }
         let origin = self.given_tokens().origin;
-        self.keep(granted, Tokens { origin, ..kept })
+        self.keep(granted, Tokens { origin, ..kept }).await
     }
 
     /// Signs in: with the code in OAuthVerifier, or through a browser that comes back to CallbackURL.
@@ -519,7 +528,7 @@ impl OAuth2 {
         let _hold = self.store.hold().await?;
         *self.state.lock().await = None;
         let place = self.store.name();
-        Ok(if self.store.remove()? {
+        Ok(if self.store.remove().await? {
             format!("removed the tokens in {place}")
         } else {
             format!("there were no tokens in {place}")

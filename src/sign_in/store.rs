@@ -25,7 +25,7 @@ pub(super) struct Store {
     client: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Place {
     File(PathBuf),
     Memory(String),
@@ -49,6 +49,42 @@ type Remembered = (Tokens, Arc<tokio::sync::Mutex<()>>);
 fn memory<T>(name: &str, work: impl FnOnce(&mut Remembered) -> T) -> T {
     let mut all = MEMORY.lock().unwrap_or_else(PoisonError::into_inner);
     work(all.get_or_insert_default().entry(name.to_owned()).or_default())
+}
+
+impl Place {
+    fn load(&self) -> Result<Option<String>> {
+        match self {
+            Self::Memory(name) => {
+                let tokens = memory(name, |(tokens, _)| tokens.clone());
+                Ok((!tokens.site.is_empty()).then(|| tokens.write().expose().to_owned()))
+            }
+            Self::Keyring(name) => keyring::load(name),
+            Self::File(path) => read(path),
+        }
+    }
+
+    fn save(&self, tokens: &Tokens) -> Result<()> {
+        match self {
+            Self::Memory(name) => {
+                memory(name, |(kept, _)| *kept = tokens.clone());
+                Ok(())
+            }
+            Self::Keyring(name) => keyring::save(name, tokens.write().expose()),
+            Self::File(path) => write(path, tokens.write().expose().as_bytes()),
+        }
+    }
+
+    fn remove(&self) -> Result<bool> {
+        match self {
+            Self::Memory(name) => Ok(memory(name, |(kept, _)| !std::mem::take(kept).site.is_empty())),
+            Self::Keyring(name) => keyring::remove(name),
+            Self::File(path) => match std::fs::remove_file(path) {
+                Ok(()) => Ok(true),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+                Err(error) => Err(failed("remove", path, &error)),
+            },
+        }
+    }
 }
 
 impl Store {
@@ -83,50 +119,29 @@ impl Store {
     }
 
     /// What is kept. None: nothing.
-    pub(super) fn load(&self) -> Result<Option<Tokens>> {
-        let text = match &self.place {
-            Place::Memory(name) => {
-                let tokens = memory(name, |(tokens, _)| tokens.clone());
-                if tokens.site.is_empty() {
-                    return Ok(None);
-                }
-                tokens.write().expose().to_owned()
-            }
-            Place::Keyring(name) => match keyring::load(name)? {
-                Some(text) => text,
-                None => return Ok(None),
-            },
-            Place::File(path) => match read(path)? {
-                Some(text) => text,
-                None => return Ok(None),
-            },
-        };
-        Tokens::read(&text, &self.site, &self.client, &self.name()).map(Some)
+    pub(super) async fn load(&self) -> Result<Option<Tokens>> {
+        match self.blocking(Place::load).await? {
+            Some(text) => Tokens::read(&text, &self.site, &self.client, &self.name()).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Keeps `tokens` in place of what is there. When it returns they survive a crash.
-    pub(super) fn save(&self, tokens: &Tokens) -> Result<()> {
-        match &self.place {
-            Place::Memory(name) => {
-                memory(name, |(kept, _)| *kept = tokens.clone());
-                Ok(())
-            }
-            Place::Keyring(name) => keyring::save(name, tokens.write().expose()),
-            Place::File(path) => write(path, tokens.write().expose().as_bytes()),
-        }
+    pub(super) async fn save(&self, tokens: &Tokens) -> Result<()> {
+        let tokens = tokens.clone();
+        self.blocking(move |place| place.save(&tokens)).await
     }
 
     /// Forgets what is kept; whether there was anything.
-    pub(super) fn remove(&self) -> Result<bool> {
-        match &self.place {
-            Place::Memory(name) => Ok(memory(name, |(kept, _)| !std::mem::take(kept).site.is_empty())),
-            Place::Keyring(name) => keyring::remove(name),
-            Place::File(path) => match std::fs::remove_file(path) {
-                Ok(()) => Ok(true),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-                Err(error) => Err(failed("remove", path, &error)),
-            },
-        }
+    pub(super) async fn remove(&self) -> Result<bool> {
+        self.blocking(Place::remove).await
+    }
+
+    /// Works on the place where waiting holds up no other statement: a keyring may ask its owner for a password, a disk may be slow.
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Place) -> Result<T> + Send + 'static) -> Result<T> {
+        let place = self.place.clone();
+        let done = tokio::task::spawn_blocking(move || work(&place)).await;
+        done.map_err(|error| Error::new(ErrorKind::Internal, format!("the store of tokens failed: {error}")))?
     }
 
     /// Waits until nobody else changes the tokens.
@@ -270,4 +285,30 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 
 fn failed(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("cannot {what} {}: {error}", path.display())).hint("check OAuthSettingsLocation")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// On a runtime with one thread: a keyring that asks for a password would hold up every other statement.
+    #[tokio::test]
+    async fn a_store_that_waits_holds_up_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        // Whoever opens it waits until somebody writes.
+        let path = folder.path().join("tokens");
+        let made = std::process::Command::new("mkfifo").args(["-m", "600"]).arg(&path).status();
+        assert!(made.unwrap().success());
+        let store = Store::new(&TokenPlace::File(path.clone()), "https://acme.example", "client", None).unwrap();
+        let text = store.blank().write().expose().to_owned();
+        let other = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::task::spawn_blocking(move || std::fs::write(path, text))
+                .await
+                .unwrap()
+                .unwrap();
+        };
+        let (loaded, ()) = tokio::join!(store.load(), other);
+        assert!(loaded.unwrap().is_some());
+    }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, FieldRef};
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
@@ -78,9 +78,22 @@ fn node(dml: &DmlStatement, output: Output) -> Result<Option<LogicalPlan>> {
         columns: chosen.columns,
         set: chosen.set,
         output: if site.writing.dry_run { Output::Requests } else { output },
+        alone: chosen.change != Change::Insert && tables(&dml.input) == 1,
     };
     let name = TableReference::bare(dml.table_name.table());
     WriteNode::plan(site.clone(), write, input, &name).map(Some)
+}
+
+/// How many tables a plan reads, those of its subqueries included.
+fn tables(plan: &LogicalPlan) -> usize {
+    let mut tables = 0;
+    let walked = plan.apply_with_subqueries(|node| {
+        tables += usize::from(matches!(node, LogicalPlan::TableScan(_)));
+        Ok(TreeNodeRecursion::Continue)
+    });
+    // The closure never fails.
+    debug_assert!(walked.is_ok());
+    tables
 }
 
 /// The rows of a write as they were given: any value may be missing, and those to insert have not been made to fit their columns. Both are

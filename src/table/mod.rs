@@ -23,11 +23,23 @@ pub(crate) use predicate::{Delivery, delivery};
 pub(crate) use provider::SiteTable;
 pub(crate) use write::{WriteNode, WritePlanner};
 
+use std::any::Any;
+use std::sync::Arc;
+
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{LogicalPlan, TableScan};
 
 use crate::error::Error;
+use crate::schema::Table;
+
+/// The table of the site that a scan reads, if it reads one.
+pub(crate) fn site_table(scan: &TableScan) -> Option<Arc<Table>> {
+    let provider = source_as_provider(&scan.source).ok()?;
+    let table = (provider.as_ref() as &dyn Any).downcast_ref::<SiteTable>()?;
+    Some(table.table().clone())
+}
 
 /// Calls `act` for every node of one kind in a plan, those of its subqueries and expressions included.
 fn for_each_node<N: 'static>(plan: &LogicalPlan, mut act: impl FnMut(&N)) {

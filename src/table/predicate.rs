@@ -1,5 +1,7 @@
 //! From SQL predicates to what is known about columns: pure functions over DataFusion expressions.
 
+use std::collections::BTreeSet;
+
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, expr::InList};
 
@@ -20,6 +22,8 @@ pub(crate) enum Meaning {
     Test(usize, Test, Option<Clause>),
     /// A search may be asked for it, but finds more.
     Clause(Clause),
+    /// No row matters whose column has one of these values: who is not asked about cannot refuse. Evaluated here all the same.
+    Without(usize, BTreeSet<String>),
     /// Anything else: evaluated here, after reading.
     Residue,
 }
@@ -62,6 +66,17 @@ pub(crate) fn meaning(table: &Table, predicate: &Expr) -> Result<Meaning> {
         if let Some(clause) = clause {
             return Ok(Meaning::Clause(clause));
         }
+    }
+    if table.search.is_none()
+        && input.is_none()
+        && let Some(Clause::Values {
+            column,
+            values,
+            negated: true,
+        }) = filter::clause(table, predicate)
+        && is_bindable(table, column)
+    {
+        return Ok(Meaning::Without(column, values.into_iter().collect()));
     }
     match input {
         Some(input) if !nullness => Err(Error::new(
@@ -204,6 +219,7 @@ pub(super) fn filter<'a>(pushdown: bool, meanings: impl Iterator<Item = &'a Mean
                 filter.clauses.extend(clause.clone());
             }
             Meaning::Clause(clause) => filter.clauses.push(clause.clone()),
+            Meaning::Without(column, values) => filter.without.push((*column, values.clone())),
             Meaning::Values(..) | Meaning::Residue => {}
         }
     }

@@ -109,7 +109,7 @@ impl SiteTable {
             Meaning::Values(column, _) if self.table.columns[*column].input => true,
             Meaning::Values(column, _) => self.pushdown && predicate::is_bindable(&self.table, *column) && read.sends(*column),
             Meaning::Test(..) => self.pushdown,
-            Meaning::Clause(_) | Meaning::Residue => false,
+            Meaning::Clause(_) | Meaning::Without(..) | Meaning::Residue => false,
         }
     }
 }

@@ -349,7 +349,8 @@ impl ExecutionPlan for ScanExec {
             if let Some(column) = Self::unbound(&request, &known) {
                 return Err(to_datafusion(not_bound(&request.table, column)));
             }
-            let read = decide(&request, &known)?;
+            let mut read = decide(&request, &known)?;
+            read.gathered = known != request.known;
             Ok::<_, datafusion::error::DataFusionError>(open(scope, read).map_err(to_datafusion))
         };
         let stream = futures::stream::once(start).try_flatten().boxed();

@@ -1,7 +1,7 @@
 //! A write in a plan: the logical node, what plans it, and the plan node that runs it. All of them are pure until the stream is polled.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -27,11 +27,11 @@ use futures::{StreamExt, TryStreamExt};
 
 use super::{for_each_node, from_datafusion, to_datafusion};
 use crate::error::{Error, ErrorKind};
-use crate::http::Statement;
+use crate::http::{Misfit, Statement};
 use crate::rest::arrow_schema;
 use crate::rest::read::Scope;
 use crate::rest::site::Site;
-use crate::rest::write::{Change, Lot, Output, Write, run};
+use crate::rest::write::{Change, Lot, Output, Write, run, unsent};
 
 /// Rows of a plan that are written to a table of the site.
 #[derive(Debug, Clone)]
@@ -183,7 +183,7 @@ impl ExtensionPlanner for WritePlanner {
         node: &dyn UserDefinedLogicalNode,
         _: &[&LogicalPlan],
         inputs: &[Arc<dyn ExecutionPlan>],
-        _: &dyn Session,
+        session: &dyn Session,
         _: &PhysicalPlanningContext,
     ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let Some(node) = node.as_any().downcast_ref::<WriteNode>() else {
@@ -192,6 +192,10 @@ impl ExtensionPlanner for WritePlanner {
         let [input] = inputs else {
             return internal_err!("a write has one input");
         };
+        // What is computed from a value that could not be read must not be sent; subqueries are read before the rows are.
+        if let Some(statement) = session.config().get_extension::<Statement>() {
+            statement.keep_misfits();
+        }
         Ok(Some(Arc::new(WriteExec::new(
             node.site.clone(),
             node.write.clone(),
@@ -300,14 +304,17 @@ impl ExecutionPlan for WriteExec {
             stats: Arc::default(),
         };
         let write = self.write.clone();
-        let input = self.input.execute(0, context)?;
+        let mut input = self.input.execute(0, context)?;
         let done = async move {
             // The whole input is there before the first request: see `rest::write`.
-            let batches: Vec<RecordBatch> = input.try_collect().await.map_err(|error| unread(&write, error))?;
-            let lots = batches
-                .into_iter()
-                .map(|batch| typed(&write, &batch))
-                .collect::<Result<Vec<_>>>()?;
+            let (mut lots, mut held) = (Vec::new(), scope.statement.memory());
+            while let Some(batch) = input.try_next().await.map_err(|error| unread(&write, error))? {
+                let lot = typed(&write, &batch)?;
+                let fits = held.grow(lot.rows.get_array_memory_size());
+                fits.map_err(|error| to_datafusion(unsent(&error).table(&write.table.name)))?;
+                lots.push(lot);
+            }
+            let lots = without_misfits(&write, lots, scope.statement.misfits())?;
             run(scope, &write, &lots).await.map_err(to_datafusion)
         };
         let stream = futures::stream::once(done).boxed();
@@ -334,6 +341,45 @@ fn unread(write: &Write, error: DataFusionError) -> DataFusionError {
     let message = format!("the rows cannot be made: {}; nothing was sent", error.message());
     let error = Error::new(error.kind(), message).hint(format!("the columns are {}", typed.join(", ")));
     to_datafusion(error.table(&write.table.name))
+}
+
+/// The rows, where those are wrong of which SET or WHERE read a value that did not fit its column: it was NULL to them. Which rows came
+/// of it is known where the statement reads nothing but the rows that it changes.
+fn without_misfits(write: &Write, mut lots: Vec<Lot>, mut misfits: BTreeMap<String, Vec<Misfit>>) -> Result<Vec<Lot>> {
+    let table = &write.table;
+    let own = if write.alone { misfits.remove(&table.name) } else { None };
+    if let Some((of, first)) = misfits.iter().find_map(|(name, misfits)| Some((name, misfits.first()?))) {
+        let message = format!(
+            "the rows are made of a value that does not fit its column: {} of {of} {} is {}; nothing was sent",
+            first.column, first.key, first.what
+        );
+        let error = Error::new(ErrorKind::Statement, message).hint(
+            "leave the row out by its key, or do without the column; the value itself can be read where the table has it as JSON",
+        );
+        return Err(to_datafusion(error.table(&table.name)));
+    }
+    let own = own.unwrap_or_default();
+    let odd: HashMap<&str, &Misfit> = own.iter().rev().map(|misfit| (misfit.key.as_str(), misfit)).collect();
+    if odd.is_empty() {
+        return Ok(lots);
+    }
+    for lot in &mut lots {
+        for row in 0..lot.rows.num_rows() {
+            let keys = table.key().filter_map(|column| {
+                let value = lot.rows.column_by_name(&table.columns[column].name)?;
+                (!value.is_null(row)).then(|| array_value_to_string(value, row))
+            });
+            let key = keys.collect::<std::result::Result<Vec<_>, _>>()?.join(", ");
+            if let Some(misfit) = odd.get(key.as_str()) {
+                let what = format!(
+                    "{}: the row has {}, which does not fit the column, and the statement reads it",
+                    misfit.column, misfit.what
+                );
+                lot.wrong.insert(row, what);
+            }
+        }
+    }
+    Ok(lots)
 }
 
 /// The batch with the types of the table's columns: the engine may carry texts in another layout, and the values of parameters come with

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use jsmql::demo::DemoOptions;
-use jsmql::flight::Limits;
+use jsmql::flight::{Access, Limits, ServeOptions};
 use tonic::Code;
 
 use super::support::*;
@@ -60,14 +60,18 @@ async fn sessions_statements_and_messages_are_limited() {
     }
     outcome.expect("a ticket that could not be redeemed is still good");
 
-    for _ in 0..3 {
-        three.prepare("SELECT 1".into(), None).await.unwrap();
+    // Statements that nobody closes make room for others; the one that was used longest ago goes.
+    let mut prepared = Vec::new();
+    for number in 0..3 {
+        prepared.push(three.prepare(format!("SELECT {number}"), None).await.unwrap());
     }
-    refused(
-        three.prepare("SELECT 1".into(), None).await.map(drop),
-        Code::ResourceExhausted,
-        "3 prepared statements",
-    );
+    prepared[0].execute().await.unwrap();
+    let mut latest = three.prepare("SELECT 3".into(), None).await.unwrap();
+    refused(prepared[1].execute().await, Code::NotFound, "made room for later ones");
+    for statement in [0, 2] {
+        prepared[statement].execute().await.unwrap();
+    }
+    latest.execute().await.unwrap();
     // Plans that nobody comes back for make room for others.
     let forgotten = three.execute("SELECT 1".into(), None).await.unwrap();
     for _ in 0..3 {
@@ -121,6 +125,78 @@ async fn a_statement_that_needs_too_much_memory_is_refused() {
         cell(&mut client, "SELECT count(*) FROM generate_series(1, 1000)").await,
         "1000"
     );
+}
+
+#[tokio::test]
+async fn answers_count_against_the_memory_of_a_session() {
+    let limits = Limits {
+        memory: 64 << 10,
+        ..Limits::default()
+    };
+    let served = with_limits(DemoOptions::default(), limits).await;
+    let mut client = served.client().await;
+    refused(
+        query(&mut client, "SELECT issue_key, summary FROM requests").await,
+        Code::ResourceExhausted,
+        "no memory left",
+    );
+    assert_eq!(served.asked(), 1, "an answer that does not fit is not asked for again");
+    assert_eq!(cell(&mut client, "SELECT count(*) FROM service_desks").await, "3");
+}
+
+/// A server that shows what it would write.
+async fn dry(memory: usize) -> Served {
+    let access = Access::Own {
+        writes: true,
+        users: None,
+    };
+    let limits = Limits {
+        memory,
+        ..Limits::default()
+    };
+    let options = ServeOptions {
+        access,
+        limits,
+        ..ServeOptions::default()
+    };
+    serve_with(DemoOptions::default(), options, "DryRun=true").await
+}
+
+#[tokio::test]
+async fn rows_to_write_and_requests_to_show_count_against_it() {
+    for (rows, length) in [(200_000, 1), (2_000, 3_000)] {
+        let served = dry(16 << 20).await;
+        let mut client = served.client().await;
+        let sql = format!(
+            "INSERT INTO request_comments (issue_key, body) \
+             SELECT 'ITSM-1', repeat('x', {length}) FROM generate_series(1, {rows})"
+        );
+        refused(query(&mut client, &sql).await, Code::ResourceExhausted, "nothing was sent");
+        assert_eq!(served.written(), 0);
+        assert_eq!(cell(&mut client, "SELECT 1").await, "1");
+    }
+}
+
+#[tokio::test]
+async fn results_that_nobody_fetches_count_against_it() {
+    let served = dry(8 << 20).await;
+    let mut client = served.client().await;
+    let sql = "INSERT INTO request_comments (issue_key, body) SELECT 'ITSM-1', repeat('x', 1000) FROM generate_series(1, 500)";
+    let mut kept = Vec::new();
+    let full = loop {
+        match client.execute(sql.into(), None).await {
+            Ok(info) => kept.push(info),
+            Err(error) => break status(error),
+        }
+        assert!(kept.len() < 20, "they are kept without end");
+    };
+    assert_eq!(full.code(), Code::ResourceExhausted, "{full:?}");
+    assert!(full.message().contains("no memory left"), "{full:?}");
+    assert!(!kept.is_empty());
+    for info in &kept {
+        fetch(&mut client, info).await.unwrap();
+    }
+    client.execute(sql.into(), None).await.expect("what was fetched makes room");
 }
 
 #[tokio::test]
@@ -200,4 +276,60 @@ async fn a_server_that_stops_breaks_off_what_takes_too_long() {
     let asked = served.asked();
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(served.asked(), asked, "requests were sent by a server that has stopped");
+}
+
+#[tokio::test]
+async fn statements_that_nobody_closes_are_kept_few() {
+    let limits = Limits {
+        statements: 100,
+        ..Limits::default()
+    };
+    let served = with_limits(DemoOptions::default(), limits).await;
+    let mut client = served.client().await;
+    let (mut first, mut before) = (None, 0);
+    for number in 0..1_500 {
+        let prepared = client.prepare("SELECT 1".into(), None).await.unwrap();
+        if number == 500 {
+            before = memory();
+        }
+        first.get_or_insert(prepared);
+    }
+    // What five hundred have left behind, a thousand more have not made much larger.
+    let grown = memory().saturating_sub(before);
+    assert!(grown < 32 << 20, "{grown} bytes more");
+    refused(first.unwrap().execute().await, Code::NotFound, "handle");
+    assert_eq!(cell(&mut client, "SELECT 1").await, "1");
+}
+
+/// Memory that the process holds, in bytes; 0 where the system does not say.
+fn memory() -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<usize>().ok());
+    kilobytes.unwrap_or(0) << 10
+}
+
+#[tokio::test]
+async fn warnings_come_with_the_end_of_the_rows() {
+    let served = super::support::writable().await;
+    let mut client = served.client().await;
+    let insert = "INSERT INTO organizations (name) VALUES ('Atlas Coffee Co') RETURNING id";
+    let info = client.execute(insert.into(), None).await.unwrap();
+    let mut stream = client.do_get(ticket(&info)).await.unwrap();
+    while let Some(batch) = stream.next().await {
+        batch.unwrap();
+    }
+    let trailers = stream.trailers().expect("trailing metadata");
+    let told = trailers.get_bin("jsmql-warnings-bin").expect("a warning").to_bytes().unwrap();
+    assert!(String::from_utf8_lossy(&told).contains("1 rows were there already"));
+    let info = client.execute("SELECT 1".into(), None).await.unwrap();
+    let mut stream = client.do_get(ticket(&info)).await.unwrap();
+    while let Some(batch) = stream.next().await {
+        batch.unwrap();
+    }
+    assert!(
+        stream
+            .trailers()
+            .is_none_or(|trailers| trailers.get_bin("jsmql-warnings-bin").is_none())
+    );
 }

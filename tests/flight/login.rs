@@ -306,3 +306,40 @@ async fn one_address_leaves_room_where_nobody_says_who_they_are() {
         "127.0.0.1 has 2 sessions",
     );
 }
+
+#[tokio::test]
+async fn the_sessions_of_closed_connections_make_room() {
+    let limits = Limits {
+        sessions_per_user: 3,
+        ..Limits::default()
+    };
+    let (_file, options) = users();
+    let served = serve(DemoOptions::default(), ServeOptions { limits, ..options }).await;
+    let mut tokens = Vec::new();
+    // Each logs in, leaves a statement and a table open, and goes.
+    for _ in 0..10 {
+        let mut client = served.client().await;
+        client.handshake("ann", "C4N4RY1").await.unwrap();
+        client.prepare("SELECT 1".into(), None).await.unwrap();
+        client
+            .execute_update("CREATE TABLE temp.t AS SELECT 1 AS a".into(), None)
+            .await
+            .unwrap();
+        tokens.push(client.token().cloned().unwrap());
+        drop(client);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let mut late = served.client().await;
+    late.set_token(tokens[0].clone());
+    refused(
+        query(&mut late, "SELECT 1").await,
+        Code::Unauthenticated,
+        "made room for another",
+    );
+    late.set_token(tokens[9].clone());
+    assert_eq!(
+        cell(&mut late, "SELECT a FROM temp.t").await,
+        "1",
+        "a session that was not pushed out is still there"
+    );
+}

@@ -78,6 +78,11 @@ async fn catalogs_schemas_and_tables_are_listed() {
             vec!["keys SYSTEM TABLE"],
         ),
         (tables(None, Some("request_com%"), &["VIEW"]), vec![]),
+        // The word of `information_schema`, which Grafana asks with.
+        (
+            tables(None, Some("request_comments"), &["BASE TABLE"]),
+            vec!["request_comments TABLE"],
+        ),
     ] {
         let info = client.get_tables(command).await.unwrap();
         let found: Vec<String> = answer(&mut client, info)

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::DataType;
+use arrow::array::{Array, ArrayRef, Int64Array, ListArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Int64Type};
 use arrow_flight::Action;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::{
@@ -154,6 +154,30 @@ fn numbers(numbers: std::ops::Range<i64>) -> RecordBatch {
 
 fn stream(batches: Vec<RecordBatch>) -> impl futures::Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static {
     futures::stream::iter(batches.into_iter().map(Ok))
+}
+
+#[tokio::test]
+async fn rows_that_do_not_fit_are_named() {
+    let served = open().await;
+    let mut client = served.client().await;
+    let create = command("n", Some("temp"), (TableNotExistOption::Create, TableExistsOption::Append));
+    let sent = client.execute_ingest(create.clone(), stream(vec![numbers(0..3)])).await;
+    assert_eq!(sent.unwrap(), 3);
+    let texts = |values: [&str; 2]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
+    let lists = || ListArray::from_iter_primitive::<Int64Type, _, _>([None, Some([Some(1), Some(2)])]);
+    let cases: [(ArrayRef, &str); 3] = [
+        (texts(["1", "abc"]), "row 2, column a: \"abc\" is no bigint"),
+        (Arc::new(lists()), "row 2, column a: \"[1, 2]\" is no bigint"),
+        (Arc::new(lists().slice(0, 1)), "column a: a value of List(Int64) is no bigint"),
+    ];
+    for (values, message) in cases {
+        let rows = RecordBatch::try_from_iter_with_nullable([("a", values, true)]).unwrap();
+        let sent = client.execute_ingest(create.clone(), stream(vec![rows])).await;
+        refused(sent, Code::InvalidArgument, message);
+    }
+    let rows = RecordBatch::try_from_iter([("a", texts(["4", "5"]))]).unwrap();
+    assert_eq!(client.execute_ingest(create, stream(vec![rows])).await.unwrap(), 2);
+    assert_eq!(cell(&mut client, "SELECT sum(a) FROM temp.n").await, "12");
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ USER, TOKEN = "dana@demo.example", "demo-token"
 CHECKS, VALIDATED = [], set()
 INVALID_STATE, INVALID_ARGUMENT = manager.AdbcStatusCode.INVALID_STATE, manager.AdbcStatusCode.INVALID_ARGUMENT
 NOT_FOUND, ALREADY_EXISTS = manager.AdbcStatusCode.NOT_FOUND, manager.AdbcStatusCode.ALREADY_EXISTS
+INVALID_DATA = manager.AdbcStatusCode.INVALID_DATA
 NOT_IMPLEMENTED, CANCELLED = manager.AdbcStatusCode.NOT_IMPLEMENTED, manager.AdbcStatusCode.CANCELLED
 
 
@@ -903,6 +904,43 @@ def query(url, c):
 def query_bind_dictionary(url, c):
     values = pa.array(["HR-1", None, "HR-1"]).dictionary_encode()
     same(rows(c, "SELECT ? AS v", pa.record_batch({"v": values})), [("HR-1",), (None,), ("HR-1",)])
+
+
+@check
+def metadata_is_never_cut(url, c):
+    every = objects(c, depth="all")
+    with connect(url, MaxRows="5", MaxRequests="1") as small:
+        there = objects(small, depth="all")
+        same({schema: list(tables) for schema, tables in there.items()}, {schema: list(tables) for schema, tables in every.items()})
+        for table in ("requests", "issue_comments"):
+            columns = [column["column_name"] for column in there["public"][table]["table_columns"]]
+            assert len(columns) > 5, columns
+            same(columns, [column["column_name"] for column in every["public"][table]["table_columns"]])
+        same(list(objects(small, depth="tables", table_types_filter=["BASE TABLE"], table_name_filter="requests")["public"]), ["requests"])
+        # pandas looks for the table among all others, and would make it where it does not find it.
+        frame = pandas.DataFrame({"k": range(10)})
+        for _ in range(2):
+            frame.to_sql("kept", small, schema="temp", if_exists="append", index=False)
+        same(rows(small, "SELECT count(*) FROM temp.kept"), [(20,)])
+
+
+@check
+def values_that_do_not_fit_are_named_by_row_and_column(url, c):
+    with c.cursor() as cursor:
+        cursor.adbc_ingest("numbers", pa.table({"n": [1], "t": ["a"]}), mode="create")
+        for values in (pa.array(["1", "abc"]), pa.array([None, [1, 2]]), pa.array([1.5, float("nan")])):
+            with refused(INVALID_DATA, "row 2", "column n"):
+                cursor.adbc_ingest("numbers", pa.table({"n": values}), mode="append")
+        with refused(INVALID_DATA, "row 3", "column n"):
+            batches = [pa.record_batch({"n": ["1", "2"]}), pa.record_batch({"n": ["x"]})]
+            cursor.adbc_ingest("numbers", pa.RecordBatchReader.from_batches(batches[0].schema, batches), mode="append")
+        same(cursor.execute("SELECT count(*) FROM temp.numbers").fetchone(), (1,))
+        same(cursor.adbc_ingest("numbers", pa.table({"n": ["2", None]}), mode="append"), 2)
+        cursor.execute("DROP TABLE temp.numbers")
+        before = sent(c)
+        with refused(INVALID_DATA, "row 1", "column rating", "good"):
+            cursor.adbc_ingest("request_feedback", pa.table({"issue_key": ["HR-1"], "rating": ["good"]}), mode="append")
+        same(sent(c), before)
 
 
 # The validation suites: ingestion

@@ -1,7 +1,7 @@
 //! Rows as Parquet and Arrow files.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow_ipc::writer::FileWriter;
 use parquet::arrow::ArrowWriter;
@@ -10,6 +10,42 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
 use super::{RowWriter, Sink};
+use crate::error::{Error, ErrorKind, Result};
+use crate::session::exit::{holds, quoted};
+
+/// Checks that Parquet has the types of the columns.
+///
+/// # Errors
+/// It has not. The message names the column, the hint a cast.
+pub(super) fn check_parquet(schema: &Schema) -> Result<()> {
+    for field in schema.fields() {
+        let (name, quoted) = (field.name(), quoted(field.name()));
+        let kind = field.data_type();
+        let refusal = |what: &str, hint: String| {
+            let message = format!("Parquet has no type for {what}, which the column {name} holds");
+            Err(Error::new(ErrorKind::Unsupported, message).hint(hint))
+        };
+        if holds(kind, |kind| matches!(kind, DataType::Interval(_))) {
+            return refusal(
+                "intervals",
+                match kind.is_nested() {
+                    true => "write an Arrow file".to_owned(),
+                    false => format!("write CAST({quoted} AS TEXT) AS {quoted}, or an Arrow file"),
+                },
+            );
+        }
+        if holds(kind, |kind| matches!(kind, DataType::Union(..))) {
+            return refusal("unions", format!("write union_extract({quoted}, 'member'), or an Arrow file"));
+        }
+        if holds(kind, |kind| matches!(kind, DataType::Struct(fields) if fields.is_empty())) {
+            return refusal(
+                "structs without members",
+                format!("leave {quoted} out, or write an Arrow file"),
+            );
+        }
+    }
+    Ok(())
+}
 
 /// A Parquet file, compressed by zstd.
 pub(super) struct ParquetWriter(ArrowWriter<Sink>);

@@ -8,7 +8,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::json::json_texts;
-use super::{INSTANT, RowWriter, Sink};
+use super::values::texts;
+use super::{RowWriter, Sink};
 
 /// Rows between delimiters, with a header.
 pub(super) struct CsvWriter {
@@ -34,7 +35,6 @@ impl RowWriter for CsvWriter {
         let mut writer = csv::WriterBuilder::new()
             .with_header(!std::mem::replace(&mut self.started, true))
             .with_delimiter(self.delimiter)
-            .with_timestamp_tz_format(INSTANT.to_owned())
             .build(&mut self.sink);
         writer.write(&flat(batch)?)
     }
@@ -49,21 +49,20 @@ impl RowWriter for CsvWriter {
     }
 }
 
-/// CSV has no lists: they are written as JSON arrays.
+/// CSV has texts, numbers and truth values: what is made of several is written as JSON, all else as in other formats of text.
 fn flat(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
-    let schema = batch.schema();
-    let is_list = |field: &FieldRef| matches!(field.data_type(), DataType::List(_));
-    if !schema.fields().iter().any(is_list) {
-        return Ok(batch.clone());
-    }
     let (mut fields, mut columns): (Vec<FieldRef>, Vec<ArrayRef>) = Default::default();
-    for (field, column) in schema.fields().iter().zip(batch.columns()) {
-        if is_list(field) {
-            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
-            columns.push(Arc::new(json_texts(field, column)?));
-        } else {
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        let kind = field.data_type();
+        if kind.is_numeric() || matches!(kind, DataType::Utf8 | DataType::Boolean | DataType::Null) {
             fields.push(field.clone());
             columns.push(column.clone());
+        } else {
+            fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+            columns.push(Arc::new(match kind.is_nested() {
+                true => json_texts(field, column)?,
+                false => texts(column)?,
+            }));
         }
     }
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)

@@ -6,6 +6,7 @@ mod json;
 mod keys;
 mod pager;
 mod text;
+mod values;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -18,9 +19,7 @@ use arrow::error::ArrowError;
 
 use super::format::Format;
 use crate::error::{Error, ErrorKind, Result};
-
-/// Timestamps as in every other format: ISO 8601 in UTC.
-const INSTANT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
+use crate::session::exit::Exit;
 
 /// Writes the rows of one statement in one format.
 trait RowWriter: Send {
@@ -56,6 +55,8 @@ pub(super) struct Output {
     /// Whether tables longer than the terminal are shown by pages.
     pages: bool,
     writer: Option<Box<dyn RowWriter>>,
+    /// The way of the rows into the types of the format.
+    exit: Option<Exit>,
     /// Whether the statement gives no rows, but is to say that it has been done.
     silent: bool,
     /// What a pager will show.
@@ -86,6 +87,7 @@ impl Output {
             file: None,
             pages: false,
             writer: None,
+            exit: None,
             silent: false,
             paged: None,
             statements: 0,
@@ -154,6 +156,11 @@ impl Output {
                 );
             }
         }
+        if self.format == Format::Parquet {
+            columnar::check_parquet(&schema)?;
+        }
+        self.exit =
+            matches!(self.format, Format::Json | Format::Ndjson | Format::Csv | Format::Tsv).then(|| json::named(&schema));
         let mut sink = self.sink.clone();
         if self.pages && self.format.is_for_people() {
             let pages = pager::Pages::default();
@@ -166,8 +173,22 @@ impl Output {
     }
 
     /// Writes some rows.
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        let outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(batch));
+    ///
+    /// # Errors
+    /// They cannot be written there, or a value of them not in this format.
+    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<()> {
+        let batch = match &self.exit {
+            Some(exit) => exit.leave(batch)?,
+            None => batch,
+        };
+        if !self.format.is_binary() {
+            values::check(&batch)?;
+        }
+        let mut outcome = self.writer.as_mut().map_or(Ok(()), |writer| writer.write(&batch));
+        if self.file.is_none() && outcome.is_ok() {
+            // Whoever reads a pipe has the first rows while the others are still asked for.
+            outcome = self.sink.flush().map_err(ArrowError::from);
+        }
         self.heed(outcome)
     }
 
@@ -223,14 +244,19 @@ fn writer(format: Format, sink: Sink, schema: SchemaRef) -> Result<Box<dyn RowWr
         }
     }
     Ok(match format {
-        Format::Table => Box::new(text::TableWriter::new(sink, schema)),
+        Format::Table => Box::new(text::TableWriter::new(sink, &schema)),
         Format::Vertical => Box::new(text::VerticalWriter::new(sink, schema)),
         Format::Markdown => Box::new(text::MarkdownWriter::new(sink, &schema)?),
         Format::Csv => Box::new(csv::CsvWriter::new(sink, schema, b',')),
         Format::Tsv => Box::new(csv::CsvWriter::new(sink, schema, b'\t')),
         Format::Json => Box::new(json::ArrayWriter::new(sink)),
-        Format::Ndjson => Box::new(json::LineWriter(sink)),
+        Format::Ndjson => Box::new(json::LineWriter::new(sink)),
         Format::Parquet => Box::new(columnar::ParquetWriter::new(sink, schema)?),
         Format::Arrow => Box::new(columnar::ArrowFileWriter::new(sink, &schema)?),
     })
 }
+
+#[cfg(test)]
+mod matrix;
+#[cfg(test)]
+pub(crate) use matrix::types_markdown;

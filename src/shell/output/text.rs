@@ -1,19 +1,16 @@
 //! Rows for people.
 
 use std::io::Write;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use arrow::util::pretty::pretty_format_batches_with_options;
+use arrow::util::pretty::pretty_format_batches;
 
-use super::{INSTANT, RowWriter, Sink};
+use super::values::texts;
+use super::{RowWriter, Sink};
 use crate::shell::counted::counted;
-
-fn options() -> FormatOptions<'static> {
-    FormatOptions::default().with_timestamp_tz_format(Some(INSTANT))
-}
 
 /// Text of a ticket must not move the cursor or change the title of somebody's terminal.
 fn safe(text: &str) -> String {
@@ -21,23 +18,32 @@ fn safe(text: &str) -> String {
     text.chars().map(shown).collect()
 }
 
-fn formatters<'a>(batch: &'a RecordBatch, options: &'a FormatOptions<'_>) -> Result<Vec<ArrayFormatter<'a>>, ArrowError> {
-    let columns = batch.columns().iter();
-    columns.map(|column| ArrayFormatter::try_new(column, options)).collect()
+fn columns(batch: &RecordBatch) -> Result<Vec<StringArray>, ArrowError> {
+    batch.columns().iter().map(texts).collect()
+}
+
+/// The text of a value; that of NULL is empty.
+fn text(column: &StringArray, row: usize) -> &str {
+    if column.is_null(row) { "" } else { column.value(row) }
 }
 
 /// Columns side by side. Their widths are known when all rows are there.
 pub(super) struct TableWriter {
     sink: Sink,
+    /// The columns as texts.
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
 }
 
 impl TableWriter {
-    pub(super) fn new(sink: Sink, schema: SchemaRef) -> Self {
+    pub(super) fn new(sink: Sink, schema: &SchemaRef) -> Self {
+        let fields = schema
+            .fields()
+            .iter()
+            .map(|field| Field::new(field.name(), DataType::Utf8, true));
         Self {
             sink,
-            schema,
+            schema: Arc::new(Schema::new(fields.collect::<Vec<_>>())),
             batches: Vec::new(),
         }
     }
@@ -45,7 +51,9 @@ impl TableWriter {
 
 impl RowWriter for TableWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        self.batches.push(batch.clone());
+        let columns = columns(batch)?.into_iter().map(|column| Arc::new(column) as ArrayRef);
+        self.batches
+            .push(RecordBatch::try_new(self.schema.clone(), columns.collect())?);
         Ok(())
     }
 
@@ -53,7 +61,7 @@ impl RowWriter for TableWriter {
         if self.batches.is_empty() {
             self.batches.push(RecordBatch::new_empty(self.schema.clone()));
         }
-        let text = pretty_format_batches_with_options(&self.batches, &options())?.to_string();
+        let text = pretty_format_batches(&self.batches)?.to_string();
         let rows = self.batches.iter().map(RecordBatch::num_rows).sum();
         writeln!(self.sink, "{}\n{}", safe(&text), counted(rows, "row")).map_err(ArrowError::from)
     }
@@ -76,14 +84,13 @@ impl RowWriter for VerticalWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
         let names = self.schema.fields().iter().map(|field| field.name());
         let width = names.map(|name| name.chars().count()).max().unwrap_or_default();
-        let options = options();
-        let columns = formatters(batch, &options)?;
+        let columns = columns(batch)?;
         for row in 0..batch.num_rows() {
             self.rows += 1;
             writeln!(self.sink, "-[ row {} ]{}", self.rows, "-".repeat(width.max(12)))?;
             for (field, column) in self.schema.fields().iter().zip(&columns) {
                 // Further lines of a value stand below its first.
-                let value = safe(&column.value(row).to_string()).replace('\n', &format!("\n{} | ", " ".repeat(width)));
+                let value = safe(text(column, row)).replace('\n', &format!("\n{} | ", " ".repeat(width)));
                 writeln!(self.sink, "{:<width$} | {value}", field.name())?;
             }
         }
@@ -111,10 +118,9 @@ impl MarkdownWriter {
 
 impl RowWriter for MarkdownWriter {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
-        let options = options();
-        let columns = formatters(batch, &options)?;
+        let columns = columns(batch)?;
         for row in 0..batch.num_rows() {
-            let cells: Vec<String> = columns.iter().map(|column| cell(&column.value(row).to_string())).collect();
+            let cells: Vec<String> = columns.iter().map(|column| cell(text(column, row))).collect();
             writeln!(self.sink, "| {} |", cells.join(" | "))?;
         }
         Ok(())

@@ -506,7 +506,7 @@ async fn a_login_through_a_browser_on_loopback() {
         crate::sign_in::store::Store::new(&crate::connection::TokenPlace::Memory("login".into()), &url, "client", None).unwrap();
     let user = tokio::spawn(async move {
         let pending = loop {
-            match store.load().unwrap().and_then(|tokens| tokens.pending) {
+            match store.load().await.unwrap().and_then(|tokens| tokens.pending) {
                 Some(pending) => break pending,
                 None => tokio::time::sleep(Duration::from_millis(5)).await,
             }
@@ -565,12 +565,14 @@ async fn cloud_asks_for_offline_access_and_all_scopes() {
     }
 }
 
-/// A gateway: two sites that a token was granted for, and the API of one.
+/// A gateway: two sites that a token was granted for, and the API of one. It does not answer at once.
 async fn gateway() -> String {
-    start(|asked| match asked.path.as_str() {
+    let is_awake = std::sync::atomic::AtomicBool::new(false);
+    start(move |asked| match asked.path.as_str() {
+        "/oauth/token/accessible-resources" if !is_awake.swap(true, std::sync::atomic::Ordering::Relaxed) => json(503, "{}"),
         "/oauth/token/accessible-resources" if asked.header("authorization") == "Bearer token" => json(
             200,
-            r#"[{"id":"id-1","url":"https://one.example","name":"one"},{"id":"id-2","url":"https://two.example","name":"two"}]"#,
+            r#"[null,{"id":null,"url":"https://one.example"},{"id":"id-1","url":"https://one.example","name":"one"},{"id":"id-2","url":"https://two.example","name":"two"}]"#,
         ),
         "/_edge/tenant_info" => json(200, r#"{"cloudId":"id-1"}"#),
         "/ex/jira/id-1/rest/api/2/myself" => json(200, format!("{{\"seen\":\"{}\"}}", asked.header("authorization"))),

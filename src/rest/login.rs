@@ -1,0 +1,48 @@
+//! Whether the site knows who asks. Asked where it says that it does not know values and no row is left: to a stranger, whose login has
+//! expired, it says the same of values that exist.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::site::Site;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{Method, Request, Safety, Statement};
+
+/// Answered to whoever has signed in.
+const MYSELF: &str = "/rest/api/3/myself";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Myself {
+    account_id: Option<String>,
+}
+
+/// Makes sure that the site answers for an account, where the connection signs in at all.
+///
+/// # Errors
+/// It does not.
+pub(super) async fn check(site: &Site, statement: &Arc<Statement>) -> Result<()> {
+    if !site.client.signs_in() {
+        return Ok(());
+    }
+    let request = Request {
+        method: Method::Get,
+        path: MYSELF.to_owned(),
+        template: Arc::from(MYSELF),
+        query: Vec::new(),
+        headers: Vec::new(),
+        body: None,
+        safety: Safety::Read,
+        table: None,
+    };
+    let response = site.client.send(&request, statement).await?;
+    match serde_json::from_slice(&response.body) {
+        Ok(Myself { account_id: Some(_) }) => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::Authentication,
+            "the site says that it does not know the values, and does not say who is asking",
+        )
+        .hint("the login may have expired: jsmql test shows whether it is good")),
+    }
+}

@@ -1,0 +1,109 @@
+//! Columns that USING and NATURAL merge.
+//!
+//! # Design
+//! The engine (DataFusion 55) takes the left one of the two for the merged column. Of a row that only the right side has, that is NULL, so such
+//! joins are refused. And it does not find the merged column in WHERE, where it is written out as the left one.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, JoinConstraint, JoinOperator, Query, Select, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+};
+
+use super::named::plain;
+use crate::error::{Error, ErrorKind};
+
+/// Refuses or rewrites the joins of a statement.
+pub(super) struct Merged;
+
+impl VisitorMut for Merged {
+    type Break = Error;
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        let mut names = Names::default();
+        for table in &select.from {
+            if let Some(word) = table.joins.iter().find_map(|join| outer(&join.join_operator)) {
+                let what = format!("{word} JOIN does not merge columns: where only the right side has a row, they would be NULL");
+                let hint = "write ON a.k = b.k in place of USING or NATURAL, and coalesce(a.k, b.k) for the merged column";
+                return ControlFlow::Break(Error::new(ErrorKind::Unsupported, what).hint(hint));
+            }
+            names.of.extend(merged(table));
+        }
+        if let Some(selection) = &mut select.selection
+            && !names.of.is_empty()
+        {
+            let ControlFlow::Continue(()) = selection.visit(&mut names);
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// How a join is called that merges columns and may lack the left side.
+fn outer(operator: &JoinOperator) -> Option<&'static str> {
+    let (word, constraint) = match operator {
+        JoinOperator::Right(constraint) | JoinOperator::RightOuter(constraint) => ("RIGHT", constraint),
+        JoinOperator::FullOuter(constraint) => ("FULL", constraint),
+        _ => return None,
+    };
+    matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural).then_some(word)
+}
+
+/// Columns that the first join merges, with the name of its left side: of a later one it is not known which table has the column.
+fn merged(table: &TableWithJoins) -> Vec<(String, Ident)> {
+    let constraint = match table.joins.first().map(|join| &join.join_operator) {
+        Some(
+            JoinOperator::Join(constraint)
+            | JoinOperator::Inner(constraint)
+            | JoinOperator::Left(constraint)
+            | JoinOperator::LeftOuter(constraint),
+        ) => constraint,
+        _ => return Vec::new(),
+    };
+    let (JoinConstraint::Using(columns), Some(left)) = (constraint, name(&table.relation)) else {
+        return Vec::new();
+    };
+    let columns = columns.iter().filter_map(|column| column.0.last()?.as_ident());
+    columns.map(|column| (plain(column), left.clone())).collect()
+}
+
+fn name(relation: &TableFactor) -> Option<Ident> {
+    match relation {
+        TableFactor::Table { name, alias, .. } => match alias {
+            Some(alias) => Some(alias.name.clone()),
+            None => name.0.last()?.as_ident().cloned(),
+        },
+        TableFactor::Derived { alias, .. } => alias.as_ref().map(|alias| alias.name.clone()),
+        _ => None,
+    }
+}
+
+/// Writes merged columns out, but not in subqueries, whose own tables may have such a column.
+#[derive(Default)]
+struct Names {
+    of: Vec<(String, Ident)>,
+    depth: usize,
+}
+
+impl VisitorMut for Names {
+    type Break = std::convert::Infallible;
+
+    fn pre_visit_query(&mut self, _: &mut Query) -> ControlFlow<Self::Break> {
+        self.depth += 1;
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Self::Break> {
+        self.depth -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Self::Break> {
+        if let Expr::Identifier(column) = &*expression
+            && self.depth == 0
+            && let Some((_, left)) = self.of.iter().find(|(name, _)| *name == plain(column))
+        {
+            *expression = Expr::CompoundIdentifier(vec![left.clone(), column.clone()]);
+        }
+        ControlFlow::Continue(())
+    }
+}

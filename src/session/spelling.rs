@@ -1,0 +1,89 @@
+//! Words of SQL that the engine does not know, in its own: `FETCH FIRST 5 ROWS ONLY` is LIMIT, `FROM t` is `SELECT * FROM t`. Clauses that
+//! it would pass over in silence are refused.
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    Expr, Fetch, LimitClause, Query, Select, SelectFlavor, SelectItem, TableFactor, Value, VisitorMut, WildcardAdditionalOptions,
+};
+
+use crate::error::{Error, ErrorKind};
+
+/// Rewrites a statement, before its wildcards are.
+pub(super) struct Spelling;
+
+impl VisitorMut for Spelling {
+    type Break = Error;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
+        let Some(fetch) = query.fetch.take() else {
+            return ControlFlow::Continue(());
+        };
+        match limit(fetch, query.limit_clause.take()) {
+            Ok(limit) => query.limit_clause = Some(limit),
+            Err(error) => return ControlFlow::Break(error),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
+        if select.into.is_some() {
+            return refused("SELECT … INTO makes no table", "write CREATE TABLE temp.name AS SELECT …");
+        }
+        if select.projection.is_empty() && !select.from.is_empty() {
+            if select.flavor != SelectFlavor::FromFirstNoSelect {
+                return refused("the SELECT names no column", "write SELECT * for all columns");
+            }
+            select.flavor = SelectFlavor::Standard;
+            select.projection = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        match factor {
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => refused(
+                "the site draws no samples",
+                "read some rows: LIMIT 100, or WHERE random() < 0.1",
+            ),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn refused(what: &str, hint: &str) -> ControlFlow<Error> {
+    ControlFlow::Break(Error::new(ErrorKind::Unsupported, what).hint(hint))
+}
+
+/// FETCH, with the LIMIT or OFFSET beside it, as one LIMIT.
+fn limit(fetch: Fetch, beside: Option<LimitClause>) -> Result<LimitClause, Error> {
+    let unsupported = |what: &str, hint: &str| Err(Error::new(ErrorKind::Unsupported, what).hint(hint));
+    if fetch.percent {
+        return unsupported("FETCH takes no PERCENT", "say how many rows: FETCH FIRST 10 ROWS ONLY");
+    }
+    if fetch.with_ties {
+        return unsupported(
+            "FETCH takes no WITH TIES",
+            "filter by rank() OVER (ORDER BY …) in a subquery, or write ROWS ONLY",
+        );
+    }
+    let offset = match beside {
+        None => None,
+        Some(LimitClause::LimitOffset {
+            limit: None,
+            offset,
+            limit_by,
+        }) if limit_by.is_empty() => offset,
+        Some(_) => return unsupported("LIMIT and FETCH say the same", "leave one of them out"),
+    };
+    Ok(LimitClause::LimitOffset {
+        // FETCH FIRST ROW ONLY is one row.
+        limit: Some(
+            fetch
+                .quantity
+                .unwrap_or_else(|| Expr::value(Value::Number("1".into(), false))),
+        ),
+        offset,
+        limit_by: Vec::new(),
+    })
+}
