@@ -20,11 +20,13 @@ use super::ParsedStatement;
 use super::copy::query;
 use super::distinct::turn;
 use super::extent::Extent;
+use super::heading::Headings;
 use super::merged::Merged;
 use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
 use super::spelling::Spelling;
+use super::unnest::Unnested;
 use super::wildcard::Wildcards;
 use crate::connection::PseudoColumns;
 use crate::error::{Error, ErrorKind, Result};
@@ -113,10 +115,12 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
     if let ControlFlow::Break(error) = inner.visit(&mut Quantified) {
         return Err(error);
     }
+    let ControlFlow::Continue(()) = inner.visit(&mut Unnested);
     if let ControlFlow::Break(error) = inner.visit(&mut Merged) {
         return Err(error);
     }
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
+    let ControlFlow::Continue(()) = inner.visit(&mut Headings);
     parameters(inner)
 }
 

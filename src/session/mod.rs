@@ -11,6 +11,7 @@ pub(crate) mod exit;
 mod extent;
 mod fit;
 mod guard;
+mod heading;
 mod held;
 mod ingest;
 mod install;
@@ -39,6 +40,7 @@ mod sys;
 mod temp;
 mod to_char;
 mod totals;
+mod unnest;
 mod views;
 mod wildcard;
 

@@ -11,6 +11,7 @@ use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan};
 
 use super::exit::Exit;
+use super::heading::shown;
 use super::{Caps, ParsedStatement, Rows, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::from_datafusion;
@@ -101,7 +102,7 @@ impl Prepared {
         let schema = match plan {
             // The plan has the columns of what is defined; running it gives nothing.
             LogicalPlan::Ddl(_) => Arc::new(Schema::empty()),
-            plan => Exit::plain(plan.schema().inner()).schema(),
+            plan => Exit::plain(&shown(plan.schema().inner())).schema(),
         };
         Ok(Self {
             schema,

@@ -11,6 +11,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt};
 
 use super::exit::Exit;
+use super::heading::{renamed, shown};
 use crate::error::{Error, Result};
 use crate::http::Statement;
 use crate::table::from_datafusion;
@@ -87,7 +88,7 @@ impl Meter {
 impl Rows {
     pub(super) fn new(stream: SendableRecordBatchStream, statement: Arc<Statement>, max_rows: Option<usize>) -> Self {
         Self {
-            exit: Exit::plain(&stream.schema()),
+            exit: Exit::plain(&shown(&stream.schema())),
             stream,
             statement,
             left: max_rows,
@@ -137,7 +138,11 @@ impl Stream for Rows {
         let Poll::Ready(item) = self.stream.poll_next_unpin(context) else {
             return Poll::Pending;
         };
-        let item = item.map(|item| item.map_err(from_datafusion).and_then(|batch| self.exit.leave(batch)));
+        let item = item.map(|item| {
+            item.map_err(from_datafusion)
+                .and_then(renamed)
+                .and_then(|batch| self.exit.leave(batch))
+        });
         if let Some(ending) = &mut self.ending {
             match &item {
                 Some(Ok(batch)) => ending.rows += batch.num_rows() as u64,

@@ -18,6 +18,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use futures::TryStreamExt;
 
 use super::guard::no_such_definition;
+use super::heading::apart;
 use super::held::{Held, Load};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Catalog;
@@ -67,8 +68,8 @@ impl Scratch {
     ///
     /// # Errors
     /// It defines something other than a table or view of this schema.
-    pub(super) fn check(&self, ddl: DdlStatement) -> Result<DdlStatement> {
-        match &ddl {
+    pub(super) fn check(&self, mut ddl: DdlStatement) -> Result<DdlStatement> {
+        match &mut ddl {
             DdlStatement::CreateMemoryTable(table) => {
                 self.name(&table.name)?;
                 if table.constraints.iter().next().is_some() {
@@ -78,6 +79,7 @@ impl Scratch {
                     );
                 }
                 taken(table.or_replace, table.if_not_exists)?;
+                table.input = apart(&table.input)?;
             }
             DdlStatement::CreateView(view) => {
                 self.name(&view.name)?;
@@ -88,6 +90,7 @@ impl Scratch {
                     )
                     .hint("CREATE TABLE temp.name AS SELECT * FROM procedure(…) runs it once and keeps the rows"));
                 }
+                view.input = apart(&view.input)?;
             }
             DdlStatement::DropTable(table) => {
                 self.name(&table.name)?;

@@ -3,6 +3,7 @@
 mod columnar;
 mod csv;
 mod json;
+mod keys;
 mod pager;
 mod text;
 mod values;
@@ -235,6 +236,13 @@ impl Output {
 }
 
 fn writer(format: Format, sink: Sink, schema: SchemaRef) -> Result<Box<dyn RowWriter>, ArrowError> {
+    if matches!(format, Format::Json | Format::Ndjson | Format::Parquet | Format::Arrow) {
+        let keys = keys::apart(&schema);
+        if keys != schema {
+            let inner = writer(format, sink, keys.clone())?;
+            return Ok(Box::new(keys::Apart { inner, schema: keys }));
+        }
+    }
     Ok(match format {
         Format::Table => Box::new(text::TableWriter::new(sink, &schema)),
         Format::Vertical => Box::new(text::VerticalWriter::new(sink, schema)),
