@@ -19,17 +19,16 @@ impl Pooled {
 
 impl Memory for Pooled {
     fn grow(&self, bytes: usize) -> Result<()> {
-        self.0.try_grow(bytes).map_err(|error| {
+        // The engine's own error would be told in place of this one, which says what to do.
+        self.0.try_grow(bytes).map_err(|_| {
             let message = format!(
                 "the session has no memory left for {bytes} bytes of answers and rows; it holds {} of them",
                 self.0.size()
             );
-            Error::new(ErrorKind::Limit, message)
-                .hint(
-                    "ask for fewer rows or columns at a time (LIMIT, WHERE), let fewer statements run side by side, \
-                     drop tables of temp, or raise --max-memory of the server",
-                )
-                .source(error)
+            Error::new(ErrorKind::Limit, message).hint(
+                "ask for fewer rows or columns at a time (LIMIT, WHERE), let fewer statements run side by side, \
+                 drop tables of temp, or raise --max-memory of the server",
+            )
         })
     }
 

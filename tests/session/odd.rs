@@ -351,8 +351,8 @@ async fn a_value_in_another_spelling_is_that_value() {
     );
 
     // Tokens as numbers.
-    let (session, _) = talking("", |_, body| {
-        if body.contains("nextPageToken") {
+    let (session, _) = talking("", |line, body| {
+        if line.contains("bulkfetch") || body.contains("nextPageToken") {
             json(r#"{"issues":[{"id":"2","key":"A-2","fields":{"project":{"key":"A"},"summary":"b"}}],"isLast":true}"#)
         } else {
             json(r#"{"issues":[{"id":"1","key":"A-1","fields":{"project":{"key":"A"},"summary":"a"}}],"nextPageToken":5,"isLast":"false"}"#)
