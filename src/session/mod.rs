@@ -41,6 +41,7 @@ mod temp;
 mod to_char;
 mod totals;
 mod unnest;
+mod unnested;
 mod views;
 mod wildcard;
 

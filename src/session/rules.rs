@@ -17,6 +17,7 @@ use super::push::PushFilters;
 use super::subquery::OneValue;
 use super::to_char;
 use super::totals::ConditionsOnTotals;
+use super::unnested::ForgetKeys;
 use crate::table::{CarryParentFilters, ComparedInputs, PushOrderedLimit};
 
 pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
@@ -47,11 +48,18 @@ pub(super) fn analyze(analyzer: &mut Analyzer) {
     }
 }
 
-/// Adds the rules of the optimizer, once, behind all that are there.
+/// Adds the rules of the optimizer, once: most behind all that are there.
 pub(super) fn optimize(optimizer: &mut Optimizer) {
     let ours: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(ComparedInputs);
-    optimizer.rules.retain(|rule| rule.name() != ours.name());
+    optimizer
+        .rules
+        .retain(|rule| rule.name() != ours.name() && rule.name() != ForgetKeys::NAME);
     optimizer.rules.push(ours);
+    for name in ForgetKeys::BEFORE {
+        if let Some(place) = optimizer.rules.iter().position(|rule| rule.name() == name) {
+            optimizer.rules.insert(place, Arc::new(ForgetKeys));
+        }
+    }
 }
 
 /// These rules for physical plans with ours among them, once; the name of one that ours need and that is missing.
