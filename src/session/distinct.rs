@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// An operator that binds as weakly as IS DISTINCT FROM or more so, or what stands between two.
 enum Token {
-    Term(Expr),
+    Term(Box<Expr>),
     Not,
     And,
     Or,
@@ -121,7 +121,7 @@ fn take_apart(expression: Expr) -> Vec<Token> {
                 right,
             } => {
                 let op = if op == BinaryOperator::And { Token::And } else { Token::Or };
-                tokens.extend([Token::Term(*left), op]);
+                tokens.extend([Token::Term(left), op]);
                 *right
             }
             Expr::UnaryOp {
@@ -132,15 +132,15 @@ fn take_apart(expression: Expr) -> Vec<Token> {
                 *expr
             }
             Expr::IsDistinctFrom(left, right) => {
-                tokens.extend([Token::Term(*left), Token::Distinct]);
+                tokens.extend([Token::Term(left), Token::Distinct]);
                 *right
             }
             Expr::IsNotDistinctFrom(left, right) => {
-                tokens.extend([Token::Term(*left), Token::NotDistinct]);
+                tokens.extend([Token::Term(left), Token::NotDistinct]);
                 *right
             }
             last => {
-                tokens.push(Token::Term(last));
+                tokens.push(Token::Term(Box::new(last)));
                 return tokens;
             }
         };
@@ -150,7 +150,7 @@ fn take_apart(expression: Expr) -> Vec<Token> {
 /// Reads an expression of operators that bind at least this strongly.
 fn read(tokens: &mut Peekable<IntoIter<Token>>, least: u8) -> Result<Expr> {
     let mut left = match tokens.next() {
-        Some(Token::Term(term)) => term,
+        Some(Token::Term(term)) => *term,
         Some(Token::Not) => Expr::UnaryOp {
             op: UnaryOperator::Not,
             expr: Box::new(read(tokens, NEGATION)?),

@@ -83,7 +83,7 @@ fn name(select: &mut Select) {
                 }
                 let heading = heading(expression);
                 // HAVING would take the name of a column for the cast of it.
-                let is_free = !again && !has_wildcard && !(of_column && select.having.is_some());
+                let is_free = !(again || has_wildcard || of_column && select.having.is_some());
                 let name = if is_free { heading } else { marked(&heading, number) };
                 let expr = std::mem::replace(expression, Expr::Identifier(Ident::new("")));
                 *item = SelectItem::ExprWithAlias {

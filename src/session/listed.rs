@@ -64,14 +64,11 @@ fn warning(tables: &HashMap<TableReference, Arc<Table>>, column: &Column, value:
 /// The columns that an expression compares with texts.
 fn compared(expression: &Expr) -> Vec<(&Column, &str)> {
     match expression {
-        Expr::BinaryExpr(BinaryExpr { left, op, right })
-            if matches!(
-                op,
-                Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom
-            ) =>
-        {
-            pair(left, right).or_else(|| pair(right, left)).into_iter().collect()
-        }
+        Expr::BinaryExpr(BinaryExpr {
+            left,
+            op: Operator::Eq | Operator::NotEq | Operator::IsDistinctFrom | Operator::IsNotDistinctFrom,
+            right,
+        }) => pair(left, right).or_else(|| pair(right, left)).into_iter().collect(),
         Expr::InList(InList { expr, list, .. }) => list.iter().filter_map(|value| pair(expr, value)).collect(),
         Expr::Case(Case {
             expr: Some(base),
