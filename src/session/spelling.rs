@@ -32,7 +32,8 @@ impl VisitorMut for Spelling {
         }
         if select.projection.is_empty() && !select.from.is_empty() {
             if select.flavor != SelectFlavor::FromFirstNoSelect {
-                return refused("the SELECT names no column", "write SELECT * for all columns");
+                let error = Error::new(ErrorKind::Statement, "the SELECT names no column");
+                return ControlFlow::Break(error.hint("write SELECT * for all columns"));
             }
             select.flavor = SelectFlavor::Standard;
             select.projection = vec![SelectItem::Wildcard(WildcardAdditionalOptions::default())];
