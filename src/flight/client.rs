@@ -177,11 +177,14 @@ impl Client {
         self.wires.lock().unwrap_or_else(PoisonError::into_inner).remove(&wire);
     }
 
-    /// Whether the session could end for another: nothing runs, and it has lost its connections, or nothing is kept in it.
-    pub(super) fn is_spare(&self) -> bool {
-        let is_left = self.wires.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-        let is_empty = !self.kept.load(Relaxed) && self.statements().prepared.is_empty();
-        !self.is_busy() && (is_left || is_empty)
+    /// Whether the session could end for another, and its client would not notice: nothing runs, and nothing is kept in it.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.is_busy() && !self.kept.load(Relaxed) && self.statements().prepared.is_empty()
+    }
+
+    /// Whether nothing runs, and no connection is open on which it was used.
+    pub(super) fn is_left(&self) -> bool {
+        !self.is_busy() && self.wires.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Whether the session is over: unused for too long, or too old.

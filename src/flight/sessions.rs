@@ -160,10 +160,14 @@ impl Sessions {
     }
 }
 
-/// Whether a session can be ended in favour of another: its client, if it is still there, must log in again. One that belongs to a
-/// connection goes with it.
+/// Whether a session can be ended in favour of another. One that belongs to a connection goes with it; a client with a token, if it is still
+/// there, must log in again and so is told; one that says who it is with each call would not be, so what it keeps stays.
 fn is_spare(key: &Key, client: &Client) -> bool {
-    !matches!(key, Key::Wire(_)) && client.is_spare()
+    match key {
+        Key::Wire(_) => false,
+        Key::Credentials(..) => client.is_idle(),
+        Key::Token(..) => client.is_idle() || client.is_left(),
+    }
 }
 
 fn full(most: usize) -> Error {

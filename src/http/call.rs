@@ -10,7 +10,7 @@ use super::throttle::{Scope, Throttle};
 use super::trace::{trace_answer, trace_attempt};
 use super::transport::{Failure, lost_error, unsent_error};
 use super::unknown::OutcomeUnknown;
-use super::{ClientOptions, Proof, Request, Response, Safety, Statement, Terms};
+use super::{ClientOptions, Proof, ProofKind, Request, Response, Safety, Statement, Terms};
 use crate::error::{Error, ErrorKind, RequestContext, Result};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -166,7 +166,10 @@ impl<'c> Call<'c> {
             let proof = self.interruptible(signer.proof(self.request.method, wire.url())).await??;
             let (name, value) = proof.header()?;
             wire.headers_mut().insert(name, value);
-            self.shared.options.redactor.learn(&proof.value);
+            match proof.kind {
+                ProofKind::Cookie => self.shared.options.redactor.learn_cookies(&proof.value),
+                ProofKind::Authorization => self.shared.options.redactor.learn(&proof.value),
+            }
             self.proof = Some(proof);
         }
         self.statement.spend()?;
@@ -308,9 +311,11 @@ impl<'c> Call<'c> {
         // A site that lets others through meanwhile keeps its word: whoever waits has lost no attempt.
         let granted = self.shared.gate.granted(&self.endpoint);
         let waits = matches!(outcome, Outcome::Refused { status: 429, throttle } if throttle.after.is_some());
-        let attempts = match waits && granted > self.granted && self.attempts < MOST_TURNS {
-            true => 1,
-            false => self.attempts,
+        let is_turn = waits && granted > self.granted && self.attempts < MOST_TURNS;
+        // Nor does it use up what all may try again.
+        let (attempts, tokens) = match is_turn {
+            true => (1, u32::MAX),
+            false => (self.attempts, self.shared.budget.tokens()),
         };
         self.granted = granted;
         let decision = decide(
@@ -318,7 +323,7 @@ impl<'c> Call<'c> {
             attempts,
             outcome,
             policy,
-            self.shared.budget.tokens(),
+            tokens,
             self.shared.jitter.roll(),
         );
         let now = Instant::now();
@@ -340,7 +345,7 @@ impl<'c> Call<'c> {
         }
         match decision {
             // A pause that outlasts the timeout can only end in a message that says less than this failure.
-            Decision::Retry { after, cost } if !self.too_late(now + after) => Some((now + after, cost)),
+            Decision::Retry { after, cost } if !self.too_late(now + after) => Some((now + after, if is_turn { 0 } else { cost })),
             _ => None,
         }
     }

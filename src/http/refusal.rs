@@ -164,23 +164,11 @@ fn redirect_error(answer: &Answer, options: &ClientOptions) -> Error {
 /// Whether an address is that of a login page.
 pub(super) fn is_login(target: &Url) -> bool {
     let host = target.host_str().unwrap_or_default();
-    // `/login.jsp` is one, `/author.txt` is not.
-    let is_word = |segment: &str| {
-        let word = segment.split('.').next().unwrap_or_default().to_ascii_lowercase();
-        [
-            "login",
-            "signin",
-            "sso",
-            "saml",
-            "saml2",
-            "auth",
-            "oauth2",
-            "authorize",
-            "cas",
-        ]
-        .contains(&word.as_str())
-    };
-    target.path_segments().is_some_and(|mut segments| segments.any(is_word)) || is_login_host(host)
+    let path = target.path().to_ascii_lowercase();
+    ["login", "signin", "sso", "saml", "auth"]
+        .iter()
+        .any(|word| path.contains(word))
+        || is_login_host(host)
 }
 
 /// Whether a host does nothing but to log people in.

@@ -59,3 +59,19 @@ pub(crate) struct Request {
     /// The table it is sent for, named in errors.
     pub table: Option<Arc<str>>,
 }
+
+impl Request {
+    /// A question about the site itself, for no table: a GET of a path without placeholders.
+    pub(crate) fn about_site(path: &str) -> Self {
+        Self {
+            method: Method::Get,
+            path: path.to_owned(),
+            template: Arc::from(path),
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: None,
+            safety: Safety::Read,
+            table: None,
+        }
+    }
+}

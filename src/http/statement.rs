@@ -167,10 +167,10 @@ impl Statement {
         }
     }
 
-    /// The values that did not fit, by table.
-    pub(crate) fn misfits(&self) -> BTreeMap<String, Vec<Misfit>> {
-        let kept = self.misfits.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.clone().unwrap_or_default()
+    /// Takes the values that did not fit, by table. They are not kept: the last statements of a session are.
+    pub(crate) fn take_misfits(&self) -> BTreeMap<String, Vec<Misfit>> {
+        let mut kept = self.misfits.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Cancels it: requests in flight are aborted, later ones are refused. For ever.

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 
 /// Atlassian's longest window is an hour; whoever asks for more than a day has a broken clock or unit.
 const ABSURD: Duration = Duration::from_secs(24 * 60 * 60);
+/// A slower pace is none that a statement can be read at.
+const LONGEST_PACE: Duration = Duration::from_secs(60);
 
 /// Which of the site's limits was hit (`RateLimit-Reason`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +65,7 @@ impl Throttle {
         let pace = number("x-ratelimit-fillrate")
             .zip(number("x-ratelimit-interval-seconds"))
             .map(|(tokens, seconds)| Duration::from_secs(seconds.into()) / tokens)
-            .filter(|pace| *pace <= ABSURD);
+            .filter(|pace| *pace <= LONGEST_PACE);
         Self { after, scope, pace }
     }
 }

@@ -20,6 +20,8 @@ use url::Url;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Largest answer: tokens and forms are small.
 const LARGEST: usize = 1 << 20;
+/// Fields of a form whose values grant something.
+const SECRET_FIELDS: [&str; 5] = ["refresh_token", "code", "code_verifier", "client_secret", "password"];
 /// Most redirects of a browser.
 const REDIRECTS: usize = 10;
 
@@ -117,6 +119,7 @@ impl Wire {
             )
         };
         if let Some((kind, content)) = &request.body {
+            self.learn(content);
             wire.headers_mut()
                 .insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static(kind));
             *wire.body_mut() = Some(content.expose().to_owned().into());
@@ -137,6 +140,15 @@ impl Wire {
             }
         }
         answer
+    }
+
+    /// Remembers what a form carries in secret, which no option of the connection need hold: an answer may repeat it in its words.
+    fn learn(&self, form: &Secret) {
+        for (name, value) in url::form_urlencoded::parse(form.expose().as_bytes()) {
+            if SECRET_FIELDS.contains(&&*name) {
+                self.options.redactor.keep(&value);
+            }
+        }
     }
 
     async fn exchange(&self, wire: reqwest::Request, url: &Url) -> Result<WireAnswer> {

@@ -91,11 +91,21 @@ impl Redactor {
         }
     }
 
-    /// Learns what a request proves itself with: a scheme and a token, or a cookie.
+    /// Learns what a request proves itself with: a scheme and a token.
     pub(crate) fn learn(&self, proof: &Secret) {
         let proof = proof.expose();
-        let token = proof.split_once(' ').map_or(proof, |(_, token)| token);
-        let token = token.trim();
+        self.keep(proof.split_once(' ').map_or(proof, |(_, token)| token).trim());
+    }
+
+    /// Learns cookies, written as in a request: each value by itself, since it may come back under another name.
+    pub(crate) fn learn_cookies(&self, cookies: &Secret) {
+        for cookie in cookies.expose().split(';') {
+            self.keep(cookie.split_once('=').map_or(cookie, |(_, value)| value).trim());
+        }
+    }
+
+    /// Remembers a secret that no option of the connection holds; the last few of them.
+    pub(crate) fn keep(&self, token: &str) {
         let proofs = self.proofs.read().unwrap_or_else(PoisonError::into_inner);
         if token.len() < SHORTEST || proofs.iter().any(|known| known.expose() == token) {
             return;
@@ -351,6 +361,14 @@ mod tests {
         }
         assert_eq!(redactor.redacted("GET /rest/api about=1"), "GET /rest/api about=1");
         assert_eq!(redactor.redacted("x&access_token=a&b=c"), "x&access_token=***&b=c");
+    }
+
+    #[test]
+    fn each_cookie_is_a_secret_by_itself() {
+        let redactor = Redactor::new(Vec::new(), None);
+        redactor.learn_cookies(&"JSESSIONID=c4n4ry1; atlassian.xsrf.token=c4n4ry2".into());
+        let found = redactor.redacted(r#"{"name":"JSESSIONID","value":"c4n4ry1"} and c4n4ry2"#);
+        assert_eq!(found, r#"{"name":"JSESSIONID","value":"***"} and ***"#);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! A look at a site: who we are there, what it is, what we may do.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -359,14 +358,8 @@ impl Session {
 
     async fn look<T: DeserializeOwned>(&self, path: &str, query: &[(&'static str, &str)]) -> Result<T> {
         let request = Request {
-            method: Method::Get,
-            path: path.to_owned(),
-            template: Arc::from(path),
             query: query.iter().map(|&(name, value)| (name.into(), value.to_owned())).collect(),
-            headers: Vec::new(),
-            body: None,
-            safety: Safety::Read,
-            table: None,
+            ..Request::about_site(path)
         };
         let response = self.client().send(&request, &Statement::new(0, None)).await?;
         serde_json::from_slice(&response.body).map_err(|error| {

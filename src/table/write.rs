@@ -314,7 +314,7 @@ impl ExecutionPlan for WriteExec {
                 fits.map_err(|error| to_datafusion(unsent(&error).table(&write.table.name)))?;
                 lots.push(lot);
             }
-            let lots = without_misfits(&write, lots, scope.statement.misfits())?;
+            let lots = without_misfits(&write, lots, scope.statement.take_misfits())?;
             run(scope, &write, &lots).await.map_err(to_datafusion)
         };
         let stream = futures::stream::once(done).boxed();
