@@ -6,7 +6,7 @@
 //! hangs on them. Its answers name the rows by id, and one row may come in several pages. They are put into the words of the list that
 //! carries the same, so that one decoder reads both.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
@@ -29,9 +29,11 @@ impl Reader {
         listing: &mut Listing,
         keys: Vec<String>,
     ) -> Result<u64, Stop> {
-        let asked = keys.len() as u64;
-        let rows = self.ids_of(found, keys).await?;
-        let missing = asked.saturating_sub(rows.len() as u64);
+        let mut asked: HashSet<String> = keys.iter().cloned().collect();
+        let mut rows = self.ids_of(found, keys).await?;
+        // A row that came under another key is none of those that were asked for.
+        rows.retain(|row| asked.remove(&row.key) | asked.remove(&row.id));
+        let missing = asked.len() as u64;
         self.scope
             .stats
             .missing
@@ -154,6 +156,7 @@ impl Reader {
             }
         }
         self.emit(&mut listing, true).await?;
+        before.sent |= listing.sent;
         before.decoder.allow(listing.decoder.budget());
         Ok(())
     }

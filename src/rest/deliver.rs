@@ -24,8 +24,8 @@ pub(super) enum Fate {
     Applied(Option<RecordBatch>, Option<Error>),
     /// Accepted, but for these rows, of which the answer shows the contrary.
     Shown(Vec<usize>),
-    /// There before; the answer as a row.
-    Existed(Option<RecordBatch>),
+    /// There before; the answer as a row, where it is one.
+    Existed(Option<RecordBatch>, Option<Error>),
     Gone,
     Failed(Error),
     Unknown(Error),
@@ -166,7 +166,7 @@ impl Writer<'_> {
         match last {
             Some((operation, response)) if operation.shows => self.shown(operation, rows, &given, &response.body),
             Some((operation, response)) if rows.len() == 1 => match self.applied(operation, &given, &response.body) {
-                Fate::Applied(answer, None) if operation.existed == Some(response.status) => Fate::Existed(answer),
+                Fate::Applied(answer, unread) if operation.existed == Some(response.status) => Fate::Existed(answer, unread),
                 fate => fate,
             },
             _ => Fate::Applied(None, None),

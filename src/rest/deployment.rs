@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Method, Request, Safety, Statement};
+use crate::http::{Request, Statement};
 use crate::schema::Table;
 
 /// Answered by every kind of Jira, to everybody.
@@ -48,16 +48,7 @@ pub(super) async fn check(site: &Site, table: &Table, statement: &Arc<Statement>
 }
 
 async fn ask(site: &Site, statement: &Arc<Statement>) -> Result<String> {
-    let request = Request {
-        method: Method::Get,
-        path: INFO.to_owned(),
-        template: Arc::from(INFO),
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: None,
-        safety: Safety::Read,
-        table: None,
-    };
+    let request = Request::about_site(INFO);
     let response = site.client.send(&request, statement).await?;
     let info: ServerInfo = serde_json::from_slice(&response.body).map_err(|error| {
         Error::new(ErrorKind::Decode, format!("the site does not say what it is: {error}")).hint("sys.requests shows the request")

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Method, Request, Safety, Statement};
+use crate::http::{Request, Statement};
 
 /// Answered to whoever has signed in.
 const MYSELF: &str = "/rest/api/3/myself";
@@ -26,16 +26,7 @@ pub(super) async fn check(site: &Site, statement: &Arc<Statement>) -> Result<()>
     if !site.client.signs_in() {
         return Ok(());
     }
-    let request = Request {
-        method: Method::Get,
-        path: MYSELF.to_owned(),
-        template: Arc::from(MYSELF),
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: None,
-        safety: Safety::Read,
-        table: None,
-    };
+    let request = Request::about_site(MYSELF);
     let response = site.client.send(&request, statement).await?;
     match serde_json::from_slice(&response.body) {
         Ok(Myself { account_id: Some(_) }) => Ok(()),

@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Method, Request, Safety, Statement};
+use crate::http::{Request, Statement};
 use crate::schema::FieldMetadata;
 
 type Cell = Arc<OnceCell<Arc<Vec<FieldMetadata>>>>;
@@ -28,16 +28,7 @@ impl Metadata {
 }
 
 async fn read(site: &Site, path: &str, statement: &Arc<Statement>) -> Result<Arc<Vec<FieldMetadata>>> {
-    let request = Request {
-        method: Method::Get,
-        path: path.to_owned(),
-        template: Arc::from(path),
-        query: Vec::new(),
-        headers: Vec::new(),
-        body: None,
-        safety: Safety::Read,
-        table: None,
-    };
+    let request = Request::about_site(path);
     let response = site.client.send(&request, statement).await?;
     let (fields, odd) = FieldMetadata::list(&response.body).map_err(|error| {
         Error::new(

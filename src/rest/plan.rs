@@ -41,7 +41,7 @@ impl Known {
     }
 
     /// The value of `column` if there is just one.
-    fn single(&self, column: usize) -> Option<&str> {
+    pub(super) fn single(&self, column: usize) -> Option<&str> {
         self.get(column)
             .filter(|values| values.len() == 1)
             .and_then(|values| values.first())

@@ -24,7 +24,7 @@ use super::shape::{self, Shape};
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{OpenEnd, Request, Response, Statement};
-use crate::schema::{Format, Origin, PageStyle, Table};
+use crate::schema::{Format, Moves, Origin, PageStyle, Table};
 
 /// A stream of batches.
 pub(crate) type Batches = BoxStream<'static, Result<RecordBatch>>;
@@ -315,7 +315,7 @@ impl Reader {
             let response = match arrived(first).await {
                 Ok(response) => response,
                 Err(error) if self.is_no_row(&error, &listing.table, &call, fan).await? => continue,
-                Err(error) => return Err(of_whom(error, &listing.table, &call, self.has_several(fan)).into()),
+                Err(error) => return Err(of_whom(error, &listing.table, &call, self.has_several(&listing.table, fan)).into()),
             };
             self.scope.stats.add(&response);
             listing.begin(&call)?;
@@ -359,7 +359,11 @@ impl Reader {
         let pages = site.context().sizes.pages(table, call);
         match pages.filter(|_| table.page.style == PageStyle::Offset && self.read.limit.is_none()) {
             Some(pages) => {
-                let front = usize::from(pages > 1 && table.page.latest_first);
+                let front = match table.page.moves.filter(|_| pages > 1) {
+                    Some(Moves::Front) => 1,
+                    Some(Moves::Anywhere) => pages,
+                    None => 0,
+                };
                 statement.expect((pages.saturating_sub(1) + front) as u64);
                 None
             }
@@ -391,12 +395,7 @@ impl Reader {
         if matches!(call.endpoint, EndpointRef::Get(_)) {
             return Ok(true);
         }
-        let several = matches!(&self.read.path, Path::Calls(calls) if calls.len() > 1);
-        let Some(parent) = table
-            .parent
-            .as_ref()
-            .filter(|_| fan.is_some() || several || self.read.gathered)
-        else {
+        let Some(parent) = table.parent.as_ref().filter(|_| self.has_several(table, fan)) else {
             return Ok(false);
         };
         let is_first = self.unknown.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
@@ -409,9 +408,27 @@ impl Reader {
         Ok(true)
     }
 
-    /// Whether the parents were not named alone, so that others of them may have rows.
-    fn has_several(&self, fan: Option<&Fan>) -> bool {
-        fan.is_some() || self.read.gathered || matches!(&self.read.path, Path::Calls(calls) if calls.len() > 1)
+    /// Whether the parent was not named alone, so that others may have rows. Several calls may be about one parent.
+    fn has_several(&self, table: &Table, fan: Option<&Fan>) -> bool {
+        let Path::Calls(calls) = &self.read.path else {
+            return fan.is_some() || self.read.gathered;
+        };
+        let columns: Vec<usize> = match (&table.parent, calls.first()) {
+            (Some(parent), _) => parent.columns.iter().map(|&(here, _)| here).collect(),
+            (None, Some(call)) => call.endpoint.of(table).placeholders().collect(),
+            (None, None) => Vec::new(),
+        };
+        let parent = |call: &Call| {
+            columns
+                .iter()
+                .map(|column| call.values.get(column).cloned())
+                .collect::<Vec<_>>()
+        };
+        let several = calls.first().is_some_and(|first| {
+            let first = parent(first);
+            calls.iter().any(|call| parent(call) != first)
+        });
+        fan.is_some() || self.read.gathered || several
     }
 
     /// Whether the site does not know the parent of what a call asks for.
@@ -577,7 +594,7 @@ impl Reader {
         let mut reach = match window.end - window.start {
             rows if rows == first.rows && !window.last => most,
             _ if window.last => most,
-            rows => rows,
+            rows => rows.max(1 + overlap),
         };
         if self.read.limit.is_none() && total < usize::MAX && end.take().is_some() {
             let rows = if window.last { 0 } else { total.saturating_sub(window.end) };
@@ -667,16 +684,6 @@ impl Reader {
                 .hint("the rows would not be known to be complete, so the statement fails; narrow the WHERE clause")
                 .into());
             }
-            if let Some(total) = page.total.filter(|total| page.received == 0 && *total > start as u64) {
-                self.scope.statement.warn(
-                    format!(
-                        "{}{}: the site counts {total} rows and gives {start}; {{}} are not for this account",
-                        table.name,
-                        of_call(&table, call)
-                    ),
-                    total - start as u64,
-                );
-            }
             let window = self.window(listing, call, start, page)?;
             ends = false;
             if matches!(step, Step::Forward(_)) && !window.last && window.end != start + reach {
@@ -703,6 +710,14 @@ impl Reader {
     /// A page as the decision about moving rows sees it.
     fn window(&self, listing: &Listing, call: &Call, start: usize, page: PageInfo) -> Result<Window> {
         let table = &listing.table;
+        if let Some(total) = page.total.filter(|total| page.received == 0 && *total > start as u64) {
+            let of = of_call(table, call);
+            let text = format!(
+                "{}{of}: the site counts {total} rows, and its pages end after {start}: {{}} may be hidden from this account",
+                table.name
+            );
+            self.scope.statement.warn(text, total - start as u64);
+        }
         let next = pages::next(&self.scope.site.client, table, start, &page).map_err(|error| match of_call(table, call) {
             of if of.is_empty() => error,
             of => error.hint(format!(
@@ -844,6 +859,14 @@ impl Reader {
             self.scope.site.client.max_concurrency()
         };
         let most_rows = budget;
+        // A parent that was named alone is an error where the site does not know it, and one among several is not.
+        let alone = match (&self.read.path, &table.parent) {
+            (Path::Embedded(embedded), Some(parent)) => {
+                parent.columns.iter().all(|&(here, _)| embedded.known.single(here).is_some())
+            }
+            _ => false,
+        };
+        let gathered = self.read.gathered || !alone;
         let planned = |(known, came): (Known, usize)| {
             let question = Question {
                 table,
@@ -854,7 +877,7 @@ impl Reader {
                 limit: limit.map(|_| most_rows),
             };
             match plan(&question, self.scope.site.context()) {
-                Ok(read) => open_beyond(self.scope.clone(), read, came),
+                Ok(read) => open_beyond(self.scope.clone(), Read { gathered, ..read }, came),
                 Err(error) => stream::iter([Err(error)]).boxed(),
             }
         };
@@ -955,8 +978,11 @@ fn cut(known: &Known, bound: &[usize], listing: &Listing) -> Vec<(Known, usize)>
 /// What can become of the rows of a list while it is read.
 fn order(table: &Table, has_identity: bool) -> Order {
     match table.page.style {
-        PageStyle::Offset if has_identity && table.page.latest_first => Order::Latest,
-        PageStyle::Offset if has_identity => Order::Kept,
+        PageStyle::Offset if has_identity => match table.page.moves {
+            Some(Moves::Front) => Order::Latest,
+            Some(Moves::Anywhere) => Order::Any,
+            None => Order::Kept,
+        },
         _ => Order::Bare,
     }
 }

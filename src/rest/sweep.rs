@@ -465,8 +465,6 @@ impl Reader {
         let site = &self.scope.site;
         let most = site.client.max_concurrency();
         let mut queue: VecDeque<(Vec<String>, InFlight)> = VecDeque::new();
-        // Halves of batches that the site failed on.
-        let mut halves: VecDeque<Vec<String>> = VecDeque::new();
         let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), 0);
         let mut end = Some(self.scope.statement.open_end());
         // Batches come in order, the rows of one do not: where the order matters, the first rows are sure to be there only when a batch ends.
@@ -483,9 +481,8 @@ impl Reader {
             if sweep.is_none() && end.take().is_some() {
                 self.scope.statement.expect(waiting.len().div_ceil(size.max(1)) as u64);
             }
-            while queue.len() < most && (!halves.is_empty() || waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
-                let half = halves.pop_front();
-                let batch = half.unwrap_or_else(|| waiting.drain(..size.min(waiting.len())).collect());
+            while queue.len() < most && (waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
+                let batch: Vec<String> = waiting.drain(..size.min(waiting.len())).collect();
                 let in_flight = self.send_batch(found, &batch)?;
                 queue.push_back((batch, in_flight));
             }
@@ -514,9 +511,13 @@ impl Reader {
                             continue;
                         }
                         Err(error) if is_failed(&error) && batch.len() > 1 => {
-                            // One of them may be what the site fails on: the others can be read, and that one be named.
+                            // One of them may be what the site fails on: the others can be read, and that one be named. The halves
+                            // come in the place of the whole, since batches come in order.
                             let (left, right) = batch.split_at(batch.len() / 2);
-                            halves.extend([left.to_vec(), right.to_vec()]);
+                            for half in [right, left] {
+                                let in_flight = self.send_batch(found, half)?;
+                                queue.push_front((half.to_vec(), in_flight));
+                            }
                             continue;
                         }
                         Err(error) => {
@@ -567,6 +568,14 @@ impl Reader {
             return Ok(());
         }
         // Which of them is which, the site says of one alone.
+        let rest = unseen.len().saturating_sub(MOST_RENAMED);
+        if rest > 0 {
+            let text = format!(
+                "{}: {{}} keys more have no row of their own; their issues may have others now",
+                table.name
+            );
+            self.scope.statement.warn(text, rest as u64);
+        }
         for old in unseen.into_iter().take(MOST_RENAMED) {
             let body = json!({"issueIdsOrKeys": [old], "fields": ["key"]});
             let response = arrived(self.post(table, &found.words.bulk, &body)).await?;

@@ -392,14 +392,17 @@ impl<'a> Writer<'a> {
                 }
                 return;
             }
-            Fate::Existed(answer) => {
+            Fate::Existed(answer, unread) => {
                 let text = format!(
                     "{}: {{}} rows were there already, and the site made nothing",
                     self.write.table.name
                 );
                 self.scope.statement.warn(text, rows.len() as u64);
                 for &row in rows {
-                    self.note(row, Outcome::Existed, None);
+                    self.note(row, Outcome::Existed, unread.as_ref());
+                }
+                if let (Some(error), Output::Rows) = (unread, self.write.output) {
+                    self.trouble(rows[0], error);
                 }
                 return self.keep(rows, answer);
             }

@@ -475,7 +475,7 @@ fn page(folder: &PageFile, own: &PageFile) -> Result<Page, String> {
         next: json_path(&word("next", &own.next, &folder.next)?),
         total: own.total.as_ref().or(folder.total.as_ref()).map(|path| json_path(path)),
         max: word("max", &own.max, &folder.max)?.max(1),
-        latest_first: own.latest_first.or(folder.latest_first).unwrap_or_default(),
+        moves: own.moves.or(folder.moves),
     })
 }
 

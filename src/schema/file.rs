@@ -154,8 +154,19 @@ pub(super) struct PageFile {
     pub total: Option<String>,
     /// How many rows to ask for at most.
     pub max: Option<usize>,
-    /// Whether a row that changes moves to the front of the list.
-    pub latest_first: Option<bool>,
+    /// Where a row moves to that changes; left out: it keeps its place.
+    pub moves: Option<Moves>,
+}
+
+/// Where a row of a list moves to that changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Moves {
+    /// To the front: the list is sorted by latest activity.
+    Front,
+    /// To any place: the list is sorted by what may change. Lists of several pages are read twice.
+    Anywhere,
 }
 
 /// The ways to get the next page.

@@ -25,7 +25,7 @@ pub(crate) use custom::{Custom, FieldMetadata, resolve};
 #[cfg(test)]
 pub(crate) use docs::{procedures_markdown, schema_json, tables_markdown};
 pub(crate) use endpoint::{Endpoint, Segment, Verb};
-pub(crate) use file::PageStyle;
+pub(crate) use file::{Moves, PageStyle};
 pub(crate) use operation::{Bulk, Encoding, Find, Form, Operation, Place};
 pub(crate) use procedure::{Action, Expect, Grants, Procedure, Step};
 pub(crate) use scopes::Scopes;
@@ -422,8 +422,8 @@ pub(crate) struct Page {
     /// Number of all rows, where the page says that.
     pub(crate) total: Option<JsonPath>,
     pub(crate) max: usize,
-    /// A row that changes moves to the front.
-    pub(crate) latest_first: bool,
+    /// Where a row moves to that changes; none: it keeps its place.
+    pub(crate) moves: Option<Moves>,
 }
 
 /// A documented statement.

@@ -216,7 +216,7 @@ impl Procedure {
                 next: Vec::new(),
                 total: None,
                 max: 1,
-                latest_first: false,
+                moves: None,
             },
             query: Vec::new(),
             each,

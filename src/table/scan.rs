@@ -350,7 +350,10 @@ impl ExecutionPlan for ScanExec {
                 return Err(to_datafusion(not_bound(&request.table, column)));
             }
             let mut read = decide(&request, &known)?;
-            read.gathered = known != request.known;
+            let parents = request.table.parent.iter().flat_map(|parent| &parent.columns);
+            read.gathered = parents
+                .into_iter()
+                .any(|&(here, _)| known.get(here) != request.known.get(here));
             Ok::<_, datafusion::error::DataFusionError>(open(scope, read).map_err(to_datafusion))
         };
         let stream = futures::stream::once(start).try_flatten().boxed();

@@ -28,6 +28,8 @@ struct Rate {
     changes: usize,
     touch: usize,
     create: usize,
+    /// Whether a row that is touched moves to any place, and not to the front.
+    anywhere: bool,
 }
 
 struct List {
@@ -44,7 +46,8 @@ impl List {
         match dice.below(100) {
             what if what < rate.touch && !self.rows.is_empty() => {
                 let row = self.rows.remove(place);
-                self.rows.insert(0, row);
+                let to = if rate.anywhere { dice.below(self.rows.len() + 1) } else { 0 };
+                self.rows.insert(to, row);
             }
             what if what < rate.touch + rate.create => {
                 self.rows.insert(0, self.next);
@@ -104,13 +107,20 @@ fn schedule(seed: u64, rate: Rate, tally: &mut Tally) {
     };
     let (size, at_once) = (20 + dice.below(20), 1 + dice.below(8));
     let latest = !dice.percent(20);
-    let mut moving = Moving::new(if latest { Order::Latest } else { Order::Kept });
+    let mut moving = Moving::new(match (rate.anywhere, latest) {
+        (true, _) => Order::Any,
+        (false, true) => Order::Latest,
+        (false, false) => Order::Kept,
+    });
     let mut pass = BTreeSet::new();
     let mut found = BTreeSet::new();
     let mut queue: VecDeque<(usize, Option<Window>)> = VecDeque::new();
     let happen = |list: &mut List, dice: &mut Dice| {
         // Where rows keep their places, they only come and go.
-        let rate = if latest { rate } else { Rate { touch: 0, ..rate } };
+        let rate = match latest || rate.anywhere {
+            true => rate,
+            false => Rate { touch: 0, ..rate },
+        };
         let mut left = rate.changes;
         while left > 0 && dice.percent(left.min(100)) {
             list.change(dice, rate);
@@ -188,15 +198,30 @@ fn schedule(seed: u64, rate: Rate, tally: &mut Tally) {
 
 #[test]
 fn nothing_is_lost_in_silence_however_a_list_moves() {
-    const SCHEDULES: u64 = 10_000;
+    tallies(false, 2_000);
+}
+
+#[test]
+fn nothing_is_lost_where_rows_move_anywhere() {
+    tallies(true, 500);
+}
+
+/// So many schedules for each rate of changes.
+fn tallies(anywhere: bool, schedules: u64) {
     let mut lost = Vec::new();
     for changes in [0, 5, 20, 50, 100, 300] {
         let mut tally = Tally::default();
-        for seed in 0..SCHEDULES / 5 {
+        for seed in 0..schedules {
             let mixes = [(100, 0), (0, 100), (0, 0), (50, 0), (40, 30)];
             let (touch, create) = mixes[(seed % 5) as usize];
+            let rate = Rate {
+                changes,
+                touch,
+                create,
+                anywhere,
+            };
             let before = tally.lost;
-            schedule(seed * 7 + changes as u64, Rate { changes, touch, create }, &mut tally);
+            schedule(seed * 7 + changes as u64, rate, &mut tally);
             if tally.lost > before {
                 lost.push((changes, seed));
             }
