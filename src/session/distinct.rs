@@ -110,41 +110,51 @@ fn is_too_long(expression: &Expr) -> bool {
     }
 }
 
-/// The operators along the right edge, and what is between them.
+/// The operators and terms of an expression in the order in which they were written, without recursion: whatever the parser has made of
+/// them, only brackets of the statement hold together.
 fn take_apart(expression: Expr) -> Vec<Token> {
-    let (mut tokens, mut rest) = (Vec::new(), expression);
-    loop {
-        rest = match rest {
+    enum Part {
+        Expr(Box<Expr>),
+        Token(Token),
+    }
+    let (mut tokens, mut parts) = (Vec::new(), vec![Part::Expr(Box::new(expression))]);
+    while let Some(part) = parts.pop() {
+        let expression = match part {
+            Part::Token(token) => {
+                tokens.push(token);
+                continue;
+            }
+            Part::Expr(expression) => expression,
+        };
+        let (left, token, right) = match *expression {
             Expr::BinaryOp {
                 left,
-                op: op @ (BinaryOperator::And | BinaryOperator::Or),
+                op: BinaryOperator::And,
                 right,
-            } => {
-                let op = if op == BinaryOperator::And { Token::And } else { Token::Or };
-                tokens.extend([Token::Term(left), op]);
-                *right
-            }
+            } => (left, Token::And, right),
+            Expr::BinaryOp {
+                left,
+                op: BinaryOperator::Or,
+                right,
+            } => (left, Token::Or, right),
+            Expr::IsDistinctFrom(left, right) => (left, Token::Distinct, right),
+            Expr::IsNotDistinctFrom(left, right) => (left, Token::NotDistinct, right),
             Expr::UnaryOp {
                 op: UnaryOperator::Not,
                 expr,
             } => {
                 tokens.push(Token::Not);
-                *expr
+                parts.push(Part::Expr(expr));
+                continue;
             }
-            Expr::IsDistinctFrom(left, right) => {
-                tokens.extend([Token::Term(left), Token::Distinct]);
-                *right
-            }
-            Expr::IsNotDistinctFrom(left, right) => {
-                tokens.extend([Token::Term(left), Token::NotDistinct]);
-                *right
-            }
-            last => {
-                tokens.push(Token::Term(Box::new(last)));
-                return tokens;
+            term => {
+                tokens.push(Token::Term(Box::new(term)));
+                continue;
             }
         };
+        parts.extend([Part::Expr(right), Part::Token(token), Part::Expr(left)]);
     }
+    tokens
 }
 
 /// Reads an expression of operators that bind at least this strongly.
@@ -236,6 +246,23 @@ mod tests {
                 "((a IS DISTINCT FROM b) AND (c IS NOT DISTINCT FROM d)) OR (e IS DISTINCT FROM f)",
             ),
             ("a IS DISTINCT FROM b AND c IS NULL", "(a IS DISTINCT FROM b) AND (c IS NULL)"),
+            // What follows is more than one operator.
+            (
+                "NOT a IS DISTINCT FROM b AND c AND d",
+                "((NOT (a IS DISTINCT FROM b)) AND c) AND d",
+            ),
+            (
+                "x AND a IS DISTINCT FROM b OR c OR d",
+                "((x AND (a IS DISTINCT FROM b)) OR c) OR d",
+            ),
+            (
+                "NOT a IS DISTINCT FROM b AND c OR d",
+                "((NOT (a IS DISTINCT FROM b)) AND c) OR d",
+            ),
+            (
+                "x OR a IS DISTINCT FROM b AND c AND d OR e",
+                "(x OR (((a IS DISTINCT FROM b) AND c) AND d)) OR e",
+            ),
         ] {
             let read = |sql: &str| {
                 Parser::new(&GenericDialect {})

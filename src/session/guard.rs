@@ -28,6 +28,7 @@ use super::planning::planning;
 use super::spelling::Spelling;
 use super::unnest::Unnested;
 use super::wildcard::Wildcards;
+use super::written::below_insert;
 use crate::connection::PseudoColumns;
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::Catalog;
@@ -119,6 +120,7 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
     if let ControlFlow::Break(error) = inner.visit(&mut Merged) {
         return Err(error);
     }
+    below_insert(inner)?;
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
     let ControlFlow::Continue(()) = inner.visit(&mut Headings);
     parameters(inner)

@@ -183,7 +183,7 @@ fn compared(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
     }))
 }
 
-fn is_comparison(op: Operator) -> bool {
+pub(super) fn is_comparison(op: Operator) -> bool {
     use Operator::*;
     matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
 }

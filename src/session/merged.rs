@@ -7,7 +7,7 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, JoinConstraint, JoinOperator, Query, Select, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, Query, Select, TableFactor, TableWithJoins, VisitMut, VisitorMut,
 };
 
 use super::named::plain;
@@ -22,7 +22,7 @@ impl VisitorMut for Merged {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let mut names = Names::default();
         for table in &select.from {
-            if let Some(word) = table.joins.iter().find_map(|join| outer(&join.join_operator)) {
+            if let Some(word) = outer_in(table) {
                 let what = format!("{word} JOIN does not merge columns: where only the right side has a row, they would be NULL");
                 let hint = "write ON a.k = b.k in place of USING or NATURAL, and coalesce(a.k, b.k) for the merged column";
                 return ControlFlow::Break(Error::new(ErrorKind::Unsupported, what).hint(hint));
@@ -36,6 +36,16 @@ impl VisitorMut for Merged {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// How such a join is called, in brackets too.
+fn outer_in(table: &TableWithJoins) -> Option<&'static str> {
+    let in_brackets = |relation: &TableFactor| match relation {
+        TableFactor::NestedJoin { table_with_joins, .. } => outer_in(table_with_joins),
+        _ => None,
+    };
+    let of_join = |join: &Join| outer(&join.join_operator).or_else(|| in_brackets(&join.relation));
+    in_brackets(&table.relation).or_else(|| table.joins.iter().find_map(of_join))
 }
 
 /// How a join is called that merges columns and may lack the left side.

@@ -1,4 +1,4 @@
-//! Rows that an outer join, or grouping by ROLLUP and the like, may complete with NULL.
+//! Rows that an outer join, or grouping by ROLLUP and the like, may complete with NULL, and rows that UNION ALL puts beside others.
 //!
 //! # Design
 //! The engine (DataFusion 55) takes a column that a filter holds constant for constant above these too, where it may be NULL as well. It then
@@ -21,6 +21,7 @@ use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterDescription, FilterPushdownPhase, FilterPushdownPropagation,
 };
 use datafusion::physical_plan::joins::{HashJoinExec, NestedLoopJoinExec, SortMergeJoinExec};
+use datafusion::physical_plan::union::{InterleaveExec, UnionExec};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 
 /// The optimizer rule: it must come before the rules that reason about orders.
@@ -44,13 +45,13 @@ impl PhysicalOptimizerRule for ForgetConstants {
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         plan.transform_up(|node| {
-            let may_be_null = may_be_null(node.as_ref());
+            let may_differ = may_differ(node.as_ref());
             let inputs: Vec<Arc<dyn ExecutionPlan>> = node.children().into_iter().cloned().collect();
             let knows = |input: &Arc<dyn ExecutionPlan>| !input.equivalence_properties().constants().is_empty();
             let doubtful: Vec<bool> = inputs
                 .iter()
-                .zip(may_be_null)
-                .map(|(input, null)| null && knows(input))
+                .zip(may_differ)
+                .map(|(input, differs)| differs && knows(input))
                 .collect();
             if !doubtful.contains(&true) {
                 return Ok(Transformed::no(node));
@@ -64,13 +65,17 @@ impl PhysicalOptimizerRule for ForgetConstants {
     }
 }
 
-/// For each input of a node: whether its columns may be NULL above the node where they are not below it.
-fn may_be_null(node: &dyn ExecutionPlan) -> [bool; 2] {
+/// For each input of a node: whether its columns may have another value above the node than the one that they have below it.
+fn may_differ(node: &dyn ExecutionPlan) -> Vec<bool> {
     if let Some(aggregate) = node.downcast_ref::<AggregateExec>() {
-        return [!aggregate.group_expr().is_single(), false];
+        return vec![!aggregate.group_expr().is_single()];
+    }
+    // What is constant in each input is not the same in all of them, and the first rows of all are found together.
+    if node.downcast_ref::<UnionExec>().is_some() || node.downcast_ref::<InterleaveExec>().is_some() {
+        return vec![true; node.children().len()];
     }
     let join = join_type(node);
-    [
+    vec![
         matches!(join, Some(JoinType::Right | JoinType::Full)),
         matches!(join, Some(JoinType::Left | JoinType::Full)),
     ]

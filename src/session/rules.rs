@@ -7,8 +7,10 @@ use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionContext;
 
+use super::correlated::CorrelatedTotals;
 use super::documents;
 use super::exists::OneRowExists;
+use super::fractions::WholeFractions;
 use super::lengths::IntervalsByLength;
 use super::membership::Membership;
 use super::moments::{MomentsInTheirUnit, Now};
@@ -33,8 +35,10 @@ pub(super) fn functions(context: &SessionContext) {
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 6] = [
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 8] = [
         Arc::new(MomentsInTheirUnit),
+        Arc::new(WholeFractions),
+        Arc::new(CorrelatedTotals),
         Arc::new(IntervalsByLength),
         Arc::new(OneValue),
         Arc::new(ConditionsOnTotals),

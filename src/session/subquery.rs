@@ -87,12 +87,17 @@ fn opened(subquery: Subquery) -> Result<Subquery> {
         _ => field.name(),
     };
     let column = Expr::Column(Column::from((table, field)));
+    let value = or_null(column).alias(name);
+    let plan = Projection::try_new(vec![value], subquery.subquery.clone())?;
+    Ok(subquery.with_plan(Arc::new(LogicalPlan::Projection(plan))))
+}
+
+/// An expression that the engine does not look into.
+pub(super) fn or_null(expression: Expr) -> Expr {
     let function = ScalarUDF::from(OrNull {
         signature: Signature::any(1, Volatility::Volatile),
     });
-    let value = function.call(vec![column]).alias(name);
-    let plan = Projection::try_new(vec![value], subquery.subquery.clone())?;
-    Ok(subquery.with_plan(Arc::new(LogicalPlan::Projection(plan))))
+    function.call(vec![expression])
 }
 
 /// What it is given, which may be NULL as far as a plan can know.

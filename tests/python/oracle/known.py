@@ -16,6 +16,6 @@ REFUSALS = {
     "JOIN does not merge columns": "the engine takes the left column of USING for the merged one, also where it is NULL",
     "Cannot access field at argument 1: type List": "a table whose name is that of an inner column cannot be named in a sub-select",
     "HTTP 404": "a key that the site does not know is an error where a statement names it alone; where a join brings it, a warning",
-    "value that does not fit its column": "a write is not computed from such a value; a SELECT shows NULL and warns",
+    "does not fit": "a write is not computed from a value that does not fit its column; a SELECT shows NULL and warns",
     "Ambiguous reference to unqualified field": "a column that USING merges behind another join is not found by its bare name",
 }
