@@ -5,15 +5,19 @@
 //! timestamps gives into an interval without days: no resolution took longer than `interval '3 days'`. So wherever intervals are compared,
 //! sorted, joined or grouped, they are first brought into the one form in which the fields decide: no months, whole days, and less than
 //! one day besides. `interval '1 day'` and `interval '24 hours'` are then equal, and one group. A month has no length, so an interval with
-//! months is an error there, in place of an answer that depends on the month.
+//! months is an error there, in place of an answer that depends on the month. The same holds for intervals in lists, structs and maps, which
+//! are compared element by element, and for functions that compare elements: `array_sort`, `array_has`.
 
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, IntervalMonthDayNanoArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, IntervalMonthDayNanoArray, MapArray, OffsetSizeTrait,
+    StructArray,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, IntervalDayTimeType,
-    IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    DataType, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, FieldRef, Fields,
+    IntervalDayTimeType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -102,11 +106,65 @@ fn node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     plan.map_data(LogicalPlan::recompute_schema)
 }
 
-/// Whether values of this type are compared field by field where the fields do not decide.
-fn is_interval(data_type: &DataType) -> bool {
+/// Whether values of this type are compared field by field where the fields do not decide, or have such values in them.
+fn has_interval(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Interval(IntervalUnit::MonthDayNano | IntervalUnit::DayTime) => true,
+        DataType::List(element)
+        | DataType::LargeList(element)
+        | DataType::FixedSizeList(element, _)
+        | DataType::Map(element, _) => has_interval(element.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| has_interval(field.data_type())),
+        _ => false,
+    }
+}
+
+/// The type of what is compared.
+fn of_lengths(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::Interval(IntervalUnit::DayTime) => DataType::Interval(IntervalUnit::MonthDayNano),
+        DataType::List(element) => DataType::List(field_of_lengths(element)),
+        DataType::LargeList(element) => DataType::LargeList(field_of_lengths(element)),
+        DataType::FixedSizeList(element, length) => DataType::FixedSizeList(field_of_lengths(element), *length),
+        DataType::Map(entry, sorted) => DataType::Map(field_of_lengths(entry), *sorted),
+        DataType::Struct(fields) => DataType::Struct(fields_of_lengths(fields)),
+        other => other.clone(),
+    }
+}
+
+fn field_of_lengths(field: &FieldRef) -> FieldRef {
+    Arc::new(field.as_ref().clone().with_data_type(of_lengths(field.data_type())))
+}
+
+fn fields_of_lengths(fields: &Fields) -> Fields {
+    fields.iter().map(field_of_lengths).collect()
+}
+
+/// Functions that compare the elements of lists, or the keys of maps.
+fn compares_elements(function: &str) -> bool {
     matches!(
-        data_type,
-        DataType::Interval(IntervalUnit::MonthDayNano | IntervalUnit::DayTime)
+        function,
+        "array_sort"
+            | "array_has"
+            | "array_has_all"
+            | "array_has_any"
+            | "array_position"
+            | "array_positions"
+            | "array_max"
+            | "array_min"
+            | "array_distinct"
+            | "array_union"
+            | "array_intersect"
+            | "array_except"
+            | "array_remove"
+            | "array_remove_n"
+            | "array_remove_all"
+            | "array_replace"
+            | "array_replace_n"
+            | "array_replace_all"
+            | "arrays_overlap"
+            | "map"
+            | "map_extract"
     )
 }
 
@@ -157,7 +215,11 @@ fn compared(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
                 else_expr,
             })
         }
-        Expr::ScalarFunction(function) if matches!(function.name(), "greatest" | "least" | "nullif") => {
+        Expr::ScalarFunction(function)
+            if matches!(function.name(), "greatest" | "least" | "nullif")
+                || compares_elements(function.name())
+                || function.name() == "get_field" && is_map(function.args.first(), schema) =>
+        {
             Expr::ScalarFunction(ScalarFunction {
                 args: all(function.args)?,
                 ..function
@@ -181,6 +243,11 @@ fn compared(expression: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         }
         other => return Ok(Transformed::no(other)),
     }))
+}
+
+fn is_map(expression: Option<&Expr>, schema: &DFSchema) -> bool {
+    let of = expression.map(|expression| expression.get_type(schema));
+    matches!(of, Some(Ok(DataType::Map(..))))
 }
 
 pub(super) fn is_comparison(op: Operator) -> bool {
@@ -207,12 +274,12 @@ fn sorted(order: Vec<Sort>, schema: &DFSchema) -> Result<Vec<Sort>> {
 /// The rows of a plan with their intervals in the form that is compared.
 fn lengths(plan: LogicalPlan) -> Result<LogicalPlan> {
     let schema = plan.schema().clone();
-    if !schema.fields().iter().any(|field| is_interval(field.data_type())) {
+    if !schema.fields().iter().any(|field| has_interval(field.data_type())) {
         return Ok(plan);
     }
     let columns = schema.iter().map(|(qualifier, field)| {
         let column = Expr::Column(Column::new(qualifier.cloned(), field.name()));
-        Ok(match is_interval(field.data_type()) {
+        Ok(match has_interval(field.data_type()) {
             true => length(column, &schema)?.alias_qualified(qualifier.cloned(), field.name()),
             false => column,
         })
@@ -225,7 +292,7 @@ fn lengths(plan: LogicalPlan) -> Result<LogicalPlan> {
 /// An interval in the form that is compared; any other expression as it is.
 fn length(expression: Expr, schema: &DFSchema) -> Result<Expr> {
     // The type of a parameter may be open.
-    if !expression.get_type(schema).is_ok_and(|own| is_interval(&own)) {
+    if !expression.get_type(schema).is_ok_and(|own| has_interval(&own)) {
         return Ok(expression);
     }
     Ok(match expression {
@@ -255,19 +322,68 @@ impl ScalarUDFImpl for Length {
         &self.0
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Interval(IntervalUnit::MonthDayNano))
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        Ok(match types {
+            [nested] if nested.is_nested() => of_lengths(nested),
+            _ => DataType::Interval(IntervalUnit::MonthDayNano),
+        })
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let is_scalar = matches!(args.args[..], [ColumnarValue::Scalar(_)]);
         let arrays = ColumnarValue::values_to_arrays(&args.args)?;
-        let lengths: ArrayRef = Arc::new(lengths_of(&arrays[0])?);
+        let lengths = compared_form(&arrays[0])?;
         Ok(match is_scalar {
             true => ColumnarValue::Scalar(ScalarValue::try_from_array(&lengths, 0)?),
             false => ColumnarValue::Array(lengths),
         })
     }
+}
+
+/// Values with the intervals among them, or in them, in the form that is compared.
+fn compared_form(array: &ArrayRef) -> Result<ArrayRef> {
+    Ok(match array.data_type() {
+        DataType::List(element) => list_of_lengths::<i32>(array, element)?,
+        DataType::LargeList(element) => list_of_lengths::<i64>(array, element)?,
+        DataType::FixedSizeList(element, length) => {
+            let list = array.as_fixed_size_list();
+            let values = compared_form(list.values())?;
+            let list = FixedSizeListArray::try_new(field_of_lengths(element), *length, values, list.nulls().cloned())?;
+            Arc::new(list)
+        }
+        DataType::Struct(_) => Arc::new(struct_of_lengths(array.as_struct())?),
+        DataType::Map(entry, sorted) => {
+            let map = array.as_map();
+            let entries = struct_of_lengths(map.entries())?;
+            let (entry, nulls) = (field_of_lengths(entry), map.nulls().cloned());
+            Arc::new(MapArray::try_new(entry, map.offsets().clone(), entries, nulls, *sorted)?)
+        }
+        other if other.is_primitive() && (has_interval(other) || matches!(other, DataType::Duration(_))) => {
+            Arc::new(lengths_of(array)?)
+        }
+        _ => array.clone(),
+    })
+}
+
+fn list_of_lengths<O: OffsetSizeTrait>(array: &ArrayRef, element: &FieldRef) -> Result<ArrayRef> {
+    let list = array.as_list::<O>();
+    let (values, nulls) = (compared_form(list.values())?, list.nulls().cloned());
+    let list = GenericListArray::<O>::try_new(field_of_lengths(element), list.offsets().clone(), values, nulls)?;
+    Ok(Arc::new(list))
+}
+
+fn struct_of_lengths(array: &StructArray) -> Result<StructArray> {
+    let columns = array.columns().iter().map(|column| match column.data_type() {
+        // In a list or struct it is compared with its like.
+        DataType::Duration(_) => Ok(column.clone()),
+        _ => compared_form(column),
+    });
+    let fields = fields_of_lengths(array.fields());
+    Ok(StructArray::try_new(
+        fields,
+        columns.collect::<Result<_>>()?,
+        array.nulls().cloned(),
+    )?)
 }
 
 fn lengths_of(array: &ArrayRef) -> Result<IntervalMonthDayNanoArray> {

@@ -23,7 +23,7 @@ use super::named::{NamedStatements, plain};
 use super::placeholder::parameters;
 use super::rows::Rows;
 use super::temp::{Scratch, check_write};
-use super::{guard, listed, names};
+use super::{guard, listed, names, overflow};
 use crate::catalog::with_names;
 use crate::error::{Error, ErrorKind};
 use crate::http::Statement;
@@ -203,7 +203,8 @@ impl Planner {
         if open {
             return Ok(None);
         }
-        ScalarValue::try_from_array(&constant(&self.state, expression.data)?, 0).map(Some)
+        let expression = overflow::constant(expression.data)?;
+        ScalarValue::try_from_array(&constant(&self.state, expression)?, 0).map(Some)
     }
 
     /// Plans a statement with the values of its parameters, and starts it.

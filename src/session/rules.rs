@@ -15,8 +15,10 @@ use super::lengths::IntervalsByLength;
 use super::membership::Membership;
 use super::moments::{MomentsInTheirUnit, Now};
 use super::outer::ForgetConstants;
+use super::overflow::NoOverflow;
 use super::push::PushFilters;
 use super::subquery::OneValue;
+use super::sums;
 use super::to_char;
 use super::totals::ConditionsOnTotals;
 use super::unnested::ForgetKeys;
@@ -31,11 +33,14 @@ pub(super) fn functions(context: &SessionContext) {
     }
     context.register_udf(Now::function());
     context.register_udf(to_char::function());
+    for function in sums::functions() {
+        context.register_udaf(function);
+    }
 }
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 8] = [
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 9] = [
         Arc::new(MomentsInTheirUnit),
         Arc::new(WholeFractions),
         Arc::new(CorrelatedTotals),
@@ -44,6 +49,7 @@ pub(super) fn analyze(analyzer: &mut Analyzer) {
         Arc::new(ConditionsOnTotals),
         Arc::new(Membership),
         Arc::new(OneRowExists),
+        Arc::new(NoOverflow),
     ];
     for ours in ours {
         if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {

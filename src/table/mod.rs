@@ -26,6 +26,7 @@ pub(crate) use write::{WriteNode, WritePlanner};
 use std::any::Any;
 use std::sync::Arc;
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
@@ -76,7 +77,14 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
         },
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_datafusion(*inner),
         DataFusionError::ArrowError(error, backtrace) => match *error {
-            datafusion::arrow::error::ArrowError::ExternalError(inner) => from_datafusion(DataFusionError::External(inner)),
+            ArrowError::ExternalError(inner) => from_datafusion(DataFusionError::External(inner)),
+            ArrowError::ArithmeticOverflow(what) => {
+                let what = what.trim_start_matches("Overflow happened on: ").trim();
+                let error = Error::new(ErrorKind::Statement, format!("{what} does not fit into its type"));
+                error.hint("cast to a larger type, as in CAST(… AS DECIMAL(38, 0)), or leave such rows out by a condition")
+            }
+            ArrowError::DivideByZero => Error::new(ErrorKind::Statement, "something is divided by zero")
+                .hint("nullif(…, 0) makes the quotient NULL: a / nullif(b, 0)"),
             other => Error::new(
                 ErrorKind::Statement,
                 DataFusionError::ArrowError(Box::new(other), backtrace).strip_backtrace(),
