@@ -62,6 +62,9 @@ pub(super) fn settle(options: &mut ConfigOptions) {
     // These publish a filter that is complete only when all rows were read: a scan that waits for it would wait for itself.
     options.optimizer.enable_topk_dynamic_filter_pushdown = false;
     options.optimizer.enable_aggregate_dynamic_filter_pushdown = false;
+    // Without a zone of the session `now()` and TIMESTAMPTZ would be clocks without one: `now() AT TIME ZONE 'Asia/Tokyo'` would then call the
+    // hour of UTC an hour of Tokyo.
+    options.execution.time_zone.get_or_insert_with(|| "UTC".into());
 }
 
 /// The schemas of a session, of which some may not be listed.

@@ -47,6 +47,7 @@ mod totals;
 mod unnest;
 mod unnested;
 mod views;
+mod whole;
 mod wildcard;
 mod written;
 

@@ -14,6 +14,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue, internal_err};
 use datafusion::error::Result;
+use datafusion::functions::datetime;
 use datafusion::logical_expr::expr::{Cast, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
@@ -86,12 +87,38 @@ fn node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     })
 }
 
+/// Whether a clock may show another time than that of UTC.
+fn is_elsewhere(zone: &str) -> bool {
+    !matches!(zone, "UTC" | "Z" | "+00:00" | "GMT" | "Etc/UTC")
+}
+
+/// The input of a cast by the clock of its zone. A day begins at midnight there, and what the clock shows is what is left where the zone
+/// goes; the engine's casts take the clock of UTC for both.
+fn by_the_clock(input: Expr, from: &DataType, unit: TimeUnit, zone: Option<&str>) -> Transformed<Expr> {
+    match (from, zone) {
+        (DataType::Date32 | DataType::Date64, Some(zone)) if is_elsewhere(zone) => {
+            let midnight = Expr::Cast(Cast::new(Box::new(input), DataType::Timestamp(unit, None)));
+            Transformed::yes(midnight)
+        }
+        (DataType::Timestamp(_, Some(own)), None) if is_elsewhere(own) => {
+            Transformed::yes(datetime::to_local_time().call(vec![input]))
+        }
+        _ => Transformed::no(input),
+    }
+}
+
 /// The input and the type of a cast to a timestamp, and whether they are others than before.
 fn cast(input: Expr, to: FieldRef, schema: &DFSchema) -> (Expr, FieldRef, bool) {
     // The type of a parameter may be open.
     let (DataType::Timestamp(unit, zone), Ok(from)) = (to.data_type(), input.get_type(schema)) else {
         return (input, to, false);
     };
+    let clock = by_the_clock(input, &from, TimeUnit::Millisecond, zone.as_deref());
+    if clock.transformed {
+        let (input, to, _) = cast(clock.data, to, schema);
+        return (input, to, true);
+    }
+    let input = clock.data;
     let (input, digits) = match input {
         Expr::Literal(value, metadata) => match value.try_as_str() {
             Some(Some(text)) => {
@@ -159,9 +186,9 @@ impl Now {
         }
     }
 
-    /// The function, in place of the engine's.
-    pub(super) fn function() -> ScalarUDF {
-        ScalarUDF::from(Self::new(None))
+    /// The function, in place of the engine's, with the zone of these settings.
+    pub(super) fn function(config: &ConfigOptions) -> ScalarUDF {
+        ScalarUDF::from(Self::new(config.execution.time_zone.as_deref().map(Into::into)))
     }
 }
 
@@ -179,8 +206,7 @@ impl ScalarUDFImpl for Now {
     }
 
     fn with_updated_config(&self, config: &ConfigOptions) -> Option<ScalarUDF> {
-        let zone = config.execution.time_zone.as_ref();
-        Some(Self::new(zone.map(|zone| zone.as_str().into())).into())
+        Some(Self::function(config))
     }
 
     fn return_field_from_args(&self, _: ReturnFieldArgs) -> Result<FieldRef> {

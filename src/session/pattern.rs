@@ -117,6 +117,18 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 const WIDEST: usize = 9;
 
 impl Pattern {
+    /// Whether a time of the day, without its date, has all that is written.
+    pub(super) fn is_of_a_day(&self) -> bool {
+        use Field::{DottedHalf, Half, Hour, Hour12, Microseconds, Milliseconds, Minute, Second, SecondOfDay};
+        self.0.iter().all(|part| match part {
+            Part::Text(_) => true,
+            Part::Field(field, ..) => matches!(
+                field,
+                Hour | Hour12 | Minute | Second | SecondOfDay | Milliseconds | Microseconds | Half | DottedHalf
+            ),
+        })
+    }
+
     /// Takes a pattern apart; the letters that mean nothing, where there are such.
     pub(super) fn read(pattern: &str) -> Result<Self, String> {
         let mut parts = Vec::new();

@@ -22,6 +22,7 @@ use super::sums;
 use super::to_char;
 use super::totals::ConditionsOnTotals;
 use super::unnested::ForgetKeys;
+use super::whole::WholeNumbers;
 use crate::table::{CarryParentFilters, ComparedInputs, PushOrderedLimit};
 
 pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
@@ -31,7 +32,7 @@ pub(super) fn functions(context: &SessionContext) {
     for function in documents::functions() {
         context.register_udf(function);
     }
-    context.register_udf(Now::function());
+    context.register_udf(Now::function(context.state().config_options()));
     context.register_udf(to_char::function());
     for function in sums::functions() {
         context.register_udaf(function);
@@ -40,9 +41,10 @@ pub(super) fn functions(context: &SessionContext) {
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 9] = [
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 10] = [
         Arc::new(MomentsInTheirUnit),
         Arc::new(WholeFractions),
+        Arc::new(WholeNumbers),
         Arc::new(CorrelatedTotals),
         Arc::new(IntervalsByLength),
         Arc::new(OneValue),

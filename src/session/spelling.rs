@@ -4,7 +4,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, LimitClause, Query, Select, SelectFlavor, SelectItem, TableFactor, Value, VisitorMut, WildcardAdditionalOptions,
+    DataType, Expr, Fetch, LimitClause, Query, Select, SelectFlavor, SelectItem, TableFactor, UnaryOperator, Value, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
 use crate::error::{Error, ErrorKind};
@@ -41,6 +42,17 @@ impl VisitorMut for Spelling {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        // A number that is cast to a decimal is never a double on the way, which has 15 digits.
+        if let Expr::Cast { expr, data_type, .. } = expression
+            && matches!(data_type, DataType::Decimal(_) | DataType::Numeric(_) | DataType::Dec(_))
+            && let Some(digits) = number(expr)
+        {
+            **expr = Expr::value(Value::SingleQuotedString(digits));
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         match factor {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => refused(
@@ -49,6 +61,21 @@ impl VisitorMut for Spelling {
             ),
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+/// The digits of a number as it is written.
+fn number(expression: &Expr) -> Option<String> {
+    match expression {
+        Expr::Value(literal) => match &literal.value {
+            Value::Number(digits, _) if !digits.contains(['e', 'E']) => Some(digits.to_string()),
+            _ => None,
+        },
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr,
+        } => number(expr).map(|digits| format!("-{digits}")),
+        _ => None,
     }
 }
 

@@ -57,17 +57,18 @@ impl ScalarUDFImpl for ToChar {
             .flatten()
             .map(|pattern| !pattern.contains('%'))
             .collect::<Vec<_>>();
-        // What takes time, and times of the day, have forms of their own.
-        let is_moment = matches!(
-            value.data_type(),
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64
-        );
+        // What takes time has forms of its own, and the engine writes it the same way whatever else the pattern says.
+        if matches!(value.data_type(), DataType::Duration(_) | DataType::Interval(_)) {
+            return match texts.iter().flatten().find(|pattern| !is_form_of_durations(pattern)) {
+                Some(pattern) => Err(of_durations(pattern)),
+                None => self.0.invoke_with_args(args),
+            };
+        }
         match is_ours.iter().filter(|ours| **ours).count() {
             0 => {
                 texts.iter().flatten().try_for_each(known)?;
                 self.0.invoke_with_args(args)
             }
-            _ if !is_moment => self.0.invoke_with_args(args),
             ours if ours == is_ours.len() => {
                 let is_scalar = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
                 let values = value.to_array(args.number_rows)?;
@@ -93,7 +94,13 @@ fn write(values: &ArrayRef, patterns: &StringArray) -> Result<StringArray> {
         DataType::Timestamp(_, zone) => zone.clone(),
         _ => None,
     };
-    let moments = cast(values, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
+    let is_time = matches!(values.data_type(), DataType::Time32(_) | DataType::Time64(_));
+    let ticks = match is_time {
+        // A time of the day is one of the first day.
+        true => &cast(&cast(values, &DataType::Time64(TimeUnit::Microsecond))?, &DataType::Int64)?,
+        false => values,
+    };
+    let moments = cast(ticks, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
     let moments = moments.as_primitive::<TimestampMicrosecondType>();
     let zone: Option<Tz> = zone.map(|zone| zone.parse()).transpose()?;
     let mut last: Option<(&str, Pattern)> = None;
@@ -106,7 +113,11 @@ fn write(values: &ArrayRef, patterns: &StringArray) -> Result<StringArray> {
         };
         let text = patterns.value(at);
         if last.as_ref().is_none_or(|(known, _)| *known != text) {
-            last = Some((text, Pattern::read(text).map_err(|letters| unknown(&letters, text))?));
+            let pattern = Pattern::read(text).map_err(|letters| unknown(&letters, text))?;
+            if is_time && !pattern.is_of_a_day() {
+                return Err(of_times(text));
+            }
+            last = Some((text, pattern));
         }
         let utc = timestamp_us_to_datetime(moment)
             .ok_or_else(|| DataFusionError::Execution(format!("to_char: no calendar reaches {moment} µs")))?;
@@ -123,6 +134,25 @@ fn known(pattern: &str) -> Result<()> {
         true => Err(unknown("%", pattern)),
         false => Ok(()),
     }
+}
+
+/// What the engine knows of forms for durations: `5 days 6 hours`, `PT453787.5S`.
+fn is_form_of_durations(pattern: &str) -> bool {
+    ["pretty", "iso8601"].iter().any(|form| form.eq_ignore_ascii_case(pattern))
+}
+
+fn of_durations(pattern: &str) -> DataFusionError {
+    let message = format!("to_char writes moments, and what takes time only as 'pretty' or 'ISO8601', not as '{pattern}'");
+    to_datafusion(
+        Error::new(ErrorKind::Unsupported, message).hint(
+            "compute what is to be seen: extract(epoch FROM resolved - created) / 3600, extract(hour FROM resolved - created)",
+        ),
+    )
+}
+
+fn of_times(pattern: &str) -> DataFusionError {
+    let message = format!("a time of the day has no date for the pattern '{pattern}'");
+    to_datafusion(Error::new(ErrorKind::Statement, message).hint("write hours, minutes and seconds: HH24:MI:SS"))
 }
 
 fn unknown(letters: &str, pattern: &str) -> DataFusionError {
