@@ -390,7 +390,7 @@ async fn pushdown_changes_no_answer() {
             site(DemoOptions {
                 requests: 120,
                 time_zone: zone.into(),
-                ..DemoOptions::default()
+                ..DemoOptions::fixed()
             })
             .await,
         );
@@ -489,7 +489,7 @@ async fn pushdown_changes_no_answer() {
 async fn each_way_of_reading_costs_what_it_should() {
     let small = site(DemoOptions {
         requests: 2_000,
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await;
     let session = connect(&small, "");
@@ -566,7 +566,7 @@ async fn rows_that_changed_since_they_were_indexed_are_looked_at() {
     let site = site(DemoOptions {
         requests: 2_000,
         faults: vec!["stale-search".parse().unwrap()],
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await;
     let reader = connect(&site, "");
@@ -604,7 +604,7 @@ async fn values_that_the_site_does_not_know_cost_a_few_requests() {
     for (fault, most) in [("503:first=1", 5), ("nameless-refusal", 30)] {
         let site = site(DemoOptions {
             faults: vec![fault.parse().unwrap()],
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         })
         .await;
         let (session, plain) = (connect(&site, ""), connect(&site, "Pushdown=off"));
@@ -653,7 +653,7 @@ async fn refused_batches_keep_their_order() {
     let large = site(DemoOptions {
         requests: 9_000,
         faults: vec!["narrow-refused".parse().unwrap()],
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await;
     let session = connect(&large, "");
@@ -673,7 +673,7 @@ async fn a_wrong_clause_of_the_user_is_said_whatever_else_is_unknown() {
     for fault in ["nameless-refusal", "stale-search"] {
         let site = site(DemoOptions {
             faults: vec![fault.parse().unwrap()],
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         })
         .await;
         let session = connect(&site, "");
@@ -696,7 +696,7 @@ async fn a_wrong_clause_of_the_user_is_said_whatever_else_is_unknown() {
 async fn a_few_rows_that_only_we_can_tell_are_no_page_by_page_scan() {
     let large = site(DemoOptions {
         requests: 20_000,
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await;
     let session = connect(&large, "");
@@ -716,7 +716,7 @@ async fn a_few_rows_that_only_we_can_tell_are_no_page_by_page_scan() {
     // The first rows in order are the first, wherever they are.
     let small = site(DemoOptions {
         requests: 3_000,
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await;
     let (session, plain) = (connect(&small, ""), connect(&small, "Pushdown=off"));
@@ -816,7 +816,7 @@ mod regressions {
         for zone in jsmql::demo::ZONES {
             let site = site(DemoOptions {
                 time_zone: zone.into(),
-                ..DemoOptions::default()
+                ..DemoOptions::fixed()
             })
             .await;
             counts.push(rows(&connect(&site, ""), sql).await);
@@ -877,7 +877,7 @@ mod regressions {
     async fn g_reading_does_not_stop_after_a_number_of_pages() {
         let site = site(DemoOptions {
             requests: 10_300,
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         })
         .await;
         let session = connect(&site, "");
@@ -906,7 +906,7 @@ mod regressions {
     async fn i_a_number_in_a_message_is_no_status() {
         let site = site(DemoOptions {
             faults: vec!["500".parse().unwrap()],
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         })
         .await;
         let session = connect(&site, "");
@@ -943,7 +943,7 @@ mod regressions {
     async fn k_a_short_page_is_not_the_last() {
         let site = site(DemoOptions {
             faults: vec!["short-pages".parse().unwrap()],
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         })
         .await;
         let session = connect(&site, "");
@@ -962,7 +962,7 @@ mod regressions {
         ] {
             let site = site(DemoOptions {
                 faults: vec![fault.parse().unwrap()],
-                ..DemoOptions::default()
+                ..DemoOptions::fixed()
             })
             .await;
             let session = connect(&site, "Pagesize=50");
@@ -981,7 +981,7 @@ async fn what_a_site_may_do_to_a_search() {
     let with = |fault: &'static str| async move {
         let site = site(DemoOptions {
             faults: vec![fault.parse().unwrap()],
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         })
         .await;
         let session = connect(&site, "");
@@ -1122,7 +1122,7 @@ async fn the_changes_of_many_issues_are_read_together() {
 async fn a_hundred_thousand_issues_cost_what_they_should() {
     let site = site(DemoOptions {
         requests: 100_000,
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await;
     let session = connect(&site, "");

@@ -15,7 +15,7 @@ async fn a_list_that_was_read_before_is_asked_for_at_once() {
     let options = DemoOptions {
         requests: 450,
         latency: LATENCY,
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     };
     let site = DemoSite::start(options).await.unwrap();
     let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
@@ -56,7 +56,7 @@ async fn how_many_requests_are_needed_is_known_where_the_list_is() {
     let options = DemoOptions {
         requests: 450,
         latency: Duration::from_millis(100),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     };
     let site = DemoSite::start(options).await.unwrap();
     let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
@@ -93,7 +93,7 @@ async fn how_many_requests_are_needed_is_known_where_the_list_is() {
 async fn standing_in_line_is_no_timeout() {
     let site = DemoSite::start(DemoOptions {
         latency: Duration::from_millis(200),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await
     .unwrap();
@@ -112,7 +112,7 @@ async fn standing_in_line_is_no_timeout() {
 async fn planning_ends_with_its_caller() {
     let site = DemoSite::start(DemoOptions {
         latency: Duration::from_secs(60),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await
     .unwrap();
