@@ -518,7 +518,7 @@ async fn each_way_of_reading_costs_what_it_should() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn field_metadata_is_read_once() {
-    let site = site(DemoOptions::default()).await;
+    let site = site(DemoOptions::fixed()).await;
     let session = connect(&site, "");
     let statements: Vec<_> = (0..8)
         .map(|_| rows(&session, "SELECT count(request_type_id) FROM issues"))
@@ -535,7 +535,7 @@ async fn field_metadata_is_read_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_fields_of_the_site_are_asked_for_only_where_they_are_named() {
     let asks = |sql: &'static str| async move {
-        let site = site(DemoOptions::default()).await;
+        let site = site(DemoOptions::fixed()).await;
         rows(&connect(&site, ""), sql).await;
         site.served().iter().any(|served| served.address.ends_with("/field"))
     };
@@ -663,6 +663,10 @@ async fn refused_batches_keep_their_order() {
     // Another session, which has not learnt yet that the site takes small batches.
     let session = connect(&large, "");
     assert_eq!(rows(&session, &format!("{sql} LIMIT 20")).await, all[..20]);
+    let refused = || large.served().iter().filter(|served| served.status == 400).count();
+    assert_eq!(refused(), 2, "each session tries one large batch");
+    assert_eq!(rows(&session, sql).await, all);
+    assert_eq!(refused(), 2, "and remembers that it was refused");
 }
 
 /// A search that the site refuses for another reason than our values ends with its words, not with more and more searches.
@@ -737,7 +741,7 @@ async fn a_few_rows_that_only_we_can_tell_are_no_page_by_page_scan() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_pushdown_a_join_tells_nothing_but_inputs() {
-    let site = site(DemoOptions::default()).await;
+    let site = site(DemoOptions::fixed()).await;
     let (session, plain) = (connect(&site, ""), connect(&site, "Pushdown=off"));
     const LAST: &str =
         "SELECT query FROM sys.requests WHERE statement = (SELECT max(statement) FROM sys.requests) AND path LIKE '%search/jql'";
@@ -769,7 +773,7 @@ async fn without_pushdown_a_join_tells_nothing_but_inputs() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_rows_of_several_queues_are_the_first_of_all() {
-    let site = site(DemoOptions::default()).await;
+    let site = site(DemoOptions::fixed()).await;
     let (session, plain) = (connect(&site, ""), connect(&site, "Pushdown=off"));
     for sql in [
         "SELECT issue_key, queue_id FROM issues WHERE queue_id IN ('1001', '2001', '3001') ORDER BY created DESC LIMIT 5",
@@ -788,7 +792,7 @@ mod regressions {
     use super::*;
 
     async fn session() -> (DemoSite, Session) {
-        let site = site(DemoOptions::default()).await;
+        let site = site(DemoOptions::fixed()).await;
         let session = connect(&site, "");
         (site, session)
     }
@@ -1030,7 +1034,7 @@ async fn what_a_site_may_do_to_a_search() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn custom_fields_are_columns_where_they_are_wanted() {
-    let site = site(DemoOptions::default()).await;
+    let site = site(DemoOptions::fixed()).await;
     let columns = |session: Session, table: &'static str| async move {
         let sql = format!(
             "SELECT column_name FROM sys.columns WHERE table_name = '{table}' AND column_name IN ('impact_10301', 'organizations', 'status_10317', 'sla_time_to_resolution_breached') ORDER BY 1"
@@ -1068,7 +1072,7 @@ async fn custom_fields_are_columns_where_they_are_wanted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_changes_of_many_issues_are_read_together() {
     const CHANGES: &str = "issue_key, id, created, author_account_id, field, field_id, from_id, from_text, to_id, to_text";
-    let site = site(DemoOptions::default()).await;
+    let site = site(DemoOptions::fixed()).await;
     let session = connect(&site, "");
     let keys = rows(&session, "SELECT issue_key FROM issues").await;
     let list = |keys: &[String]| keys.iter().map(|key| quoted(key)).collect::<Vec<_>>().join(", ");
