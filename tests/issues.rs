@@ -485,6 +485,9 @@ async fn pushdown_changes_no_answer() {
     );
 }
 
+/// Small batches that go beside the first large one of a session, which the site may refuse: the other places of MaxConcurrency.
+const BESIDE_THE_FIRST: usize = 7;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_way_of_reading_costs_what_it_should() {
     let small = site(DemoOptions {
@@ -499,6 +502,8 @@ async fn each_way_of_reading_costs_what_it_should() {
     for (sql, most, rows) in [
         // One sweep of ids and twenty batches.
         (heavy.to_owned(), 21, 2_000),
+        // The site is not known yet to take a thousand at a time; from then on it is.
+        (narrow.to_owned(), 3 + BESIDE_THE_FIRST, 2_000),
         (narrow.to_owned(), 3, 2_000),
         ("SELECT issue_key, id, body FROM issue_comments".to_owned(), 60, 0),
         (format!("SELECT issue_key, description FROM issues WHERE issue_key IN ({})", many.join(", ")), 5, 500),
@@ -705,8 +710,11 @@ async fn a_few_rows_that_only_we_can_tell_are_no_page_by_page_scan() {
     .await;
     let session = connect(&large, "");
     for (sql, most) in [
-        // Three pages, four of ids, and twenty batches.
-        ("SELECT issue_key FROM issues WHERE request_type_id = '999' LIMIT 5", 27),
+        // Three pages, four of ids, and twenty batches; beside the first, once per session, small ones.
+        (
+            "SELECT issue_key FROM issues WHERE request_type_id = '999' LIMIT 5",
+            27 + BESIDE_THE_FIRST,
+        ),
         (
             "SELECT issue_key FROM issues WHERE request_type_id = '999' ORDER BY created DESC LIMIT 5",
             27,
@@ -1134,7 +1142,7 @@ async fn a_hundred_thousand_issues_cost_what_they_should() {
         ("SELECT count(*) FROM issues", 20),
         (
             "SELECT count(status) FROM (SELECT issue_key, summary, status, priority, created, updated, labels, resolution, due_date, votes FROM issues)",
-            120,
+            120 + BESIDE_THE_FIRST,
         ),
         (
             "SELECT count(description) FROM (SELECT issue_key, summary, description, status FROM issues)",

@@ -99,7 +99,9 @@ async fn a_plan_counts_all_that_was_sent() {
     .await
     .unwrap();
     let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
-    let explained = rows(&session, "EXPLAIN ANALYZE SELECT issue_key FROM requests").await.unwrap();
+    let explained = rows(&session, "EXPLAIN ANALYZE SELECT issue_key FROM requests")
+        .await
+        .unwrap();
     let sent = session.requests().len();
     assert!(sent > 6, "more than its pages: {sent}");
     let text = format!("{explained:?}");
