@@ -34,8 +34,8 @@ fn told(output: Output) -> (i32, String, String) {
 
 #[test]
 fn the_demo_goes_on_until_yesterday() {
-    let sql = "SELECT count(*) FILTER (WHERE created > now() - interval '7 days') > 0 AS recent, max(updated) < date_trunc('day', now()) AS past, \
-               max(updated) > date_trunc('day', now()) - interval '1 day' AS yesterday FROM requests";
+    let sql = "SELECT count(*) FILTER (WHERE created > now() - interval '7 days') > 0 AS recent, max(status_date) < date_trunc('day', now()) AS past, \
+               max(status_date) > date_trunc('day', now()) - interval '1 day' AS yesterday FROM requests";
     let (status, out, err) = told(
         jsmql()
             .args(["--demo", "--format", "csv", "-c", sql])
