@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 use super::correlated::CorrelatedTotals;
 use super::documents;
 use super::exists::OneRowExists;
+use super::far::{self, EveryYear};
 use super::fractions::WholeFractions;
 use super::lengths::IntervalsByLength;
 use super::membership::Membership;
@@ -33,6 +34,9 @@ pub(super) fn functions(context: &SessionContext) {
     }
     context.register_udf(Now::function());
     context.register_udf(to_char::function());
+    for function in far::functions() {
+        context.register_udf(function);
+    }
     for function in sums::functions() {
         context.register_udaf(function);
     }
@@ -40,7 +44,7 @@ pub(super) fn functions(context: &SessionContext) {
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 9] = [
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 10] = [
         Arc::new(MomentsInTheirUnit),
         Arc::new(WholeFractions),
         Arc::new(CorrelatedTotals),
@@ -49,6 +53,7 @@ pub(super) fn analyze(analyzer: &mut Analyzer) {
         Arc::new(ConditionsOnTotals),
         Arc::new(Membership),
         Arc::new(OneRowExists),
+        Arc::new(EveryYear),
         Arc::new(NoOverflow),
     ];
     for ours in ours {
