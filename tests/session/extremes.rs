@@ -30,7 +30,7 @@ async fn large_statements_answer_or_name_their_limit() {
     rows(&session, "CREATE TABLE temp.one AS SELECT 1 AS k").await.unwrap();
     for (what, sql, answer) in [
         ("60 queries deep", nested, Some("1")),
-        ("60 subqueries deep", format!("SELECT {scalars} AS x"), Some("1")),
+        ("60 subqueries deep", format!("SELECT {scalars} AS x"), None),
         ("1 MB of text", long, Some("300")),
         ("a list of 60,000", many, Some("0")),
         (
@@ -126,7 +126,7 @@ async fn values_at_the_ends_of_their_types_are_right_or_an_error_of_the_statemen
             Some("2"),
         ),
         (
-            "SELECT CAST(x AS TEXT) AS x FROM (VALUES (CAST('NaN' AS DOUBLE)), (CAST('Infinity' AS DOUBLE)), (1.0)) v(x) ORDER BY x DESC LIMIT 1",
+            "SELECT CAST(x AS TEXT) AS y FROM (VALUES (CAST('NaN' AS DOUBLE)), (CAST('Infinity' AS DOUBLE)), (1.0)) v(x) ORDER BY x DESC LIMIT 1",
             Some("NaN"),
         ),
         ("SELECT CAST(CAST('NaN' AS DOUBLE) AS BIGINT) AS x", None),
