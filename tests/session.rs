@@ -16,6 +16,10 @@ use tokio::net::TcpListener;
 mod advance;
 #[path = "session/extent.rs"]
 mod extent;
+#[path = "session/extremes.rs"]
+mod extremes;
+#[path = "session/headings.rs"]
+mod headings;
 #[path = "session/library.rs"]
 mod library;
 #[path = "session/listing.rs"]

@@ -661,6 +661,7 @@ pub(super) fn plain_column(name: &str, file: &ColumnFile, level: usize) -> Resul
         lenient: false,
         write_only: file.write_only,
         max_chars: file.max_chars,
+        field: None,
     })
 }
 
@@ -817,6 +818,7 @@ pub(super) fn user_columns(name: &str, file: &ColumnFile, level: usize) -> Resul
                 lenient: false,
                 write_only: false,
                 max_chars: None,
+                field: None,
             })
         })
         .collect()

@@ -123,6 +123,7 @@ pub(crate) fn resolve(table: &Table, fields: &[FieldMetadata], include: bool) ->
             .collect();
         let at = found.iter().flat_map(|field| within(&custom, &field.id, paths)).collect();
         place(&mut table.columns[*column], at, found.first().and_then(|field| number(field)));
+        table.columns[*column].field = found.first().map(|field| field.id.clone());
     }
     let made = match custom.like.as_deref() {
         None => made(&table.columns, &custom, fields, include),
@@ -156,6 +157,7 @@ pub(crate) fn resolve(table: &Table, fields: &[FieldMetadata], include: bool) ->
             _ => Vec::new(),
         };
         place(&mut column, paths, Some(number));
+        column.field = Some(id);
         table.columns.push(column);
     }
     table

@@ -284,6 +284,8 @@ pub(crate) struct Column {
     pub(crate) write_only: bool,
     /// Most characters of a value that is written.
     pub(crate) max_chars: Option<usize>,
+    /// Id of the custom field that it shows, or shows a part of.
+    pub(crate) field: Option<String>,
 }
 
 impl Column {

@@ -64,9 +64,9 @@ pub(super) fn parse(sql: &str, state: &SessionState, catalog: &Catalog, shown: &
 
 fn check(mut statement: SqlStatement, wildcards: Wildcards<'_>) -> Result<ParsedStatement> {
     let parameters = match &mut statement {
-        SqlStatement::Statement(inner) => check_inner(inner.as_mut(), wildcards)?,
+        SqlStatement::Statement(inner) => check_inner(inner.as_mut(), wildcards, false)?,
         SqlStatement::Explain(explain) => match explain.statement.as_mut() {
-            SqlStatement::Statement(inner) => check_inner(inner.as_mut(), wildcards)?,
+            SqlStatement::Statement(inner) => check_inner(inner.as_mut(), wildcards, true)?,
             // EXPLAIN ANALYZE of a COPY would write the file.
             SqlStatement::CopyTo(_) | SqlStatement::CreateExternalTable(_) => return Err(no_files()),
             _ => Vec::new(),
@@ -74,7 +74,7 @@ fn check(mut statement: SqlStatement, wildcards: Wildcards<'_>) -> Result<Parsed
         SqlStatement::CopyTo(copy) => {
             let query = query(copy)?;
             let mut inner = Statement::Query(Box::new(query.clone()));
-            let parameters = check_inner(&mut inner, wildcards)?;
+            let parameters = check_inner(&mut inner, wildcards, false)?;
             if let Statement::Query(checked) = inner {
                 *query = *checked;
             }
@@ -87,7 +87,7 @@ fn check(mut statement: SqlStatement, wildcards: Wildcards<'_>) -> Result<Parsed
 }
 
 /// Makes a statement one that can be planned; the names of its parameters.
-fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Vec<String>> {
+fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>, explained: bool) -> Result<Vec<String>> {
     if let Statement::Explain { .. } = inner {
         return Err(Error::new(ErrorKind::Unsupported, "EXPLAIN of an EXPLAIN says nothing").hint("explain the statement itself"));
     }
@@ -122,7 +122,8 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>) -> Result<Ve
     }
     below_insert(inner)?;
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
-    let ControlFlow::Continue(()) = inner.visit(&mut Headings);
+    let mut headings = Headings::new(explained);
+    let ControlFlow::Continue(()) = inner.visit(&mut headings);
     parameters(inner)
 }
 

@@ -1,9 +1,11 @@
-//! Columns of one name: `SELECT count(*), count(*)`.
+//! What columns are called: as they were written, `count(*)` and `to_char(created, '%Y-%m')`.
 //!
 //! # Design
-//! The engine takes no two columns of one name, and leaves casts and the names of tables out when it makes one. So a name that is there
-//! already gets a mark and a number that no statement can write by chance, and loses them where the rows leave the session. All other
-//! columns keep the names that the engine gives them.
+//! The engine (DataFusion 55) calls a column by its own structures, `Int64(1)`, leaves casts and the names of tables out, and takes no two
+//! columns of one name. So what is computed gets a name before it is planned: its text, shortened where it is long; of a cast the name of
+//! the column in it. That is a word, which ORDER BY, GROUP BY and HAVING would take for the column, and a name may be there already. Such
+//! a name gets a mark and a number that no statement can write by chance, and loses them where the rows leave the session. What only
+//! stands for a value or a condition, as the columns of `IN (SELECT …)`, is called as the engine likes.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -13,7 +15,9 @@ use datafusion::arrow::array::{RecordBatch, RecordBatchOptions};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr as LogicalExpr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, VisitMut, VisitorMut};
+use datafusion::sql::sqlparser::ast::{
+    Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Visit, VisitMut, Visitor, VisitorMut,
+};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::from_datafusion;
@@ -21,18 +25,55 @@ use crate::table::from_datafusion;
 /// Between a name and its number: a word joiner, which nobody sees.
 const MARK: char = '\u{2060}';
 
-/// Tells columns of one name apart.
-pub(super) struct Headings;
+/// Most characters of a name that is a text.
+const LONGEST: usize = 60;
+
+/// Names the columns of a statement.
+#[derive(Default)]
+pub(super) struct Headings {
+    explained: bool,
+    /// Queries around the place, innermost last.
+    around: Vec<Place>,
+    /// The next query is part of an expression.
+    in_expression: bool,
+}
+
+/// Where a query stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Its rows leave the session, or are written.
+    Top,
+    /// Another query names its columns.
+    Below,
+    /// In an expression, where nobody names them.
+    Expression,
+}
 
 impl VisitorMut for Headings {
     type Break = std::convert::Infallible;
 
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Self::Break> {
+        // The left side of IN comes before its query.
+        self.in_expression |= matches!(expression, Expr::Subquery(_) | Expr::InSubquery { .. } | Expr::Exists { .. });
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        let place = match (std::mem::take(&mut self.in_expression), self.around.is_empty()) {
+            (true, _) => Place::Expression,
+            (false, true) if matches!(query.body.as_ref(), SetExpr::Select(_)) => Place::Top,
+            _ => Place::Below,
+        };
+        self.around.push(place);
         let SetExpr::Select(select) = query.body.as_mut() else {
             return ControlFlow::Continue(());
         };
         let before = select.projection.clone();
-        name(select);
+        let keys = match query.order_by.as_ref().map(|order| &order.kind) {
+            Some(OrderByKind::Expressions(keys)) => keys.iter().filter_map(|key| path(&key.expr)).collect(),
+            _ => Vec::new(),
+        };
+        self.name(select, &keys);
         let Some(OrderByKind::Expressions(order)) = query.order_by.as_mut().map(|order| &mut order.kind) else {
             return ControlFlow::Continue(());
         };
@@ -51,51 +92,103 @@ impl VisitorMut for Headings {
         ControlFlow::Continue(())
     }
 
+    fn post_visit_query(&mut self, _: &mut Query) -> ControlFlow<Self::Break> {
+        self.around.pop();
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
-        name(select);
+        self.name(select, &[]);
         ControlFlow::Continue(())
     }
 }
 
-/// Names the columns of one SELECT whose names are there already.
-fn name(select: &mut Select) {
-    let is_wildcard = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
-    let has_wildcard = select.projection.iter().any(is_wildcard);
-    let keys: Vec<Option<String>> = select.projection.iter().map(key).collect();
-    let is_once = |key: &str| keys.iter().flatten().filter(|other| *other == key).count() == 1;
-    let mut plain: Vec<Vec<String>> = Vec::new();
-    let mut seen: HashSet<&str> = HashSet::new();
-    for (number, (item, key)) in select.projection.iter_mut().zip(&keys).enumerate() {
-        let Some(key) = key else { continue };
-        let again = !seen.insert(key);
-        match item {
-            SelectItem::UnnamedExpr(expression) => {
-                let of_column = path_below(expression).is_some();
-                if let Some(path) = path(expression) {
-                    // `a.id` and `b.id` are two names.
-                    let taken = again && (plain.is_empty() || plain.iter().any(|known| may_be(known, &path)));
-                    plain.push(path);
-                    if !taken && !has_wildcard {
+impl Headings {
+    /// What names the columns; of a statement that is `explained`, whose rows are not shown, EXPLAIN has the names of the engine.
+    pub(super) fn new(explained: bool) -> Self {
+        Self {
+            explained,
+            ..Self::default()
+        }
+    }
+
+    /// Names the columns of one SELECT, which is sorted by these columns.
+    fn name(&self, select: &mut Select, sorted: &[Vec<String>]) {
+        let place = self.around.last().copied().unwrap_or(Place::Top);
+        let is_named = match place {
+            Place::Top => !self.explained,
+            Place::Below => true,
+            Place::Expression => false,
+        };
+        let is_wildcard = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..));
+        let has_wildcard = select.projection.iter().any(is_wildcard);
+        let keys: Vec<Option<String>> = select.projection.iter().map(key).collect();
+        let count = |key: &str| keys.iter().flatten().filter(|other| *other == key).count();
+        let looked_up = looked_up(select);
+        let mut plain: Vec<Vec<String>> = Vec::new();
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut given: HashSet<String> = HashSet::new();
+        for (number, (item, key)) in select.projection.iter_mut().zip(&keys).enumerate() {
+            let Some(key) = key else { continue };
+            let again = !seen.insert(key);
+            match item {
+                SelectItem::UnnamedExpr(expression) => {
+                    let is_word = path_below(expression).is_some() || matches!(expression, Expr::Subquery(_));
+                    let mut marks = again;
+                    if let Some(path) = path(expression) {
+                        // `a.id` and `b.id` are two names, but not to those who name the columns of this query.
+                        let taken = again && (plain.is_empty() || plain.iter().any(|known| may_be(known, &path)));
+                        plain.push(path);
+                        let is_double = place == Place::Below && count(key) > 1;
+                        if !taken && !has_wildcard && !is_double {
+                            continue;
+                        }
+                        marks = true;
+                    } else if !is_named && count(key) == 1 && !(is_word && has_wildcard) {
                         continue;
                     }
-                } else if is_once(key) && !(of_column && has_wildcard) {
-                    continue;
+                    let heading = heading(expression);
+                    marks |= has_wildcard || given.contains(&heading) || plain.iter().any(|path| path.last() == Some(&heading));
+                    if is_word && !marks {
+                        let is_meant = |path: &Vec<String>| path.last() == Some(&heading);
+                        marks = place != Place::Below || looked_up.iter().chain(sorted).any(is_meant);
+                    }
+                    let name = if marks { marked(&heading, number) } else { heading };
+                    given.insert(name.clone());
+                    let expr = std::mem::replace(expression, Expr::Identifier(Ident::new("")));
+                    *item = SelectItem::ExprWithAlias {
+                        expr,
+                        alias: Ident::with_quote('"', name),
+                    };
                 }
-                let heading = heading(expression);
-                // HAVING would take the name of a column for the cast of it.
-                let is_free = !(again || has_wildcard || of_column && select.having.is_some());
-                let name = if is_free { heading } else { marked(&heading, number) };
-                let expr = std::mem::replace(expression, Expr::Identifier(Ident::new("")));
-                *item = SelectItem::ExprWithAlias {
-                    expr,
-                    alias: Ident::with_quote('"', name),
-                };
+                SelectItem::ExprWithAlias { alias, .. } if again && !alias.value.contains(MARK) => {
+                    *alias = Ident::with_quote('"', marked(&text(alias), number));
+                }
+                _ => {}
             }
-            SelectItem::ExprWithAlias { alias, .. } if again && !alias.value.contains(MARK) => {
-                *alias = Ident::with_quote('"', marked(&text(alias), number));
-            }
-            _ => {}
         }
+    }
+}
+
+/// Columns that a SELECT groups by and asks for, which a name of the same word would be taken for.
+fn looked_up(select: &Select) -> Vec<Vec<String>> {
+    let mut found = Found::default();
+    let ControlFlow::Continue(()) = select.group_by.visit(&mut found);
+    let ControlFlow::Continue(()) = select.having.visit(&mut found);
+    let ControlFlow::Continue(()) = select.qualify.visit(&mut found);
+    let ControlFlow::Continue(()) = select.distinct.visit(&mut found);
+    found.0
+}
+
+#[derive(Default)]
+struct Found(Vec<Vec<String>>);
+
+impl Visitor for Found {
+    type Break = std::convert::Infallible;
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<Self::Break> {
+        self.0.extend(path(expression));
+        ControlFlow::Continue(())
     }
 }
 
@@ -107,8 +200,12 @@ fn key(item: &SelectItem) -> Option<String> {
         SelectItem::UnnamedExpr(Expr::Function(function)) if function.name.to_string().eq_ignore_ascii_case("unnest") => None,
         SelectItem::UnnamedExpr(expression) => {
             let mut bare = expression.clone();
-            let ControlFlow::Continue(()) = bare.visit(&mut Bare);
-            Some(heading(&bare))
+            let ControlFlow::Continue(()) = VisitMut::visit(&mut bare, &mut Bare);
+            let ControlFlow::Continue(()) = VisitMut::visit(&mut bare, &mut Fold);
+            Some(match &bare {
+                Expr::Subquery(_) => heading(&bare),
+                bare => bare.to_string(),
+            })
         }
         _ => None,
     }
@@ -177,9 +274,26 @@ fn heading(expression: &Expr) -> String {
         Expr::Subquery(query) => of_query(&query.body).unwrap_or_else(|| expression.to_string()),
         _ => {
             let mut folded = expression.clone();
-            let ControlFlow::Continue(()) = folded.visit(&mut Fold);
-            folded.to_string()
+            let ControlFlow::Continue(()) = VisitMut::visit(&mut folded, &mut Fold);
+            short(&folded)
         }
+    }
+}
+
+/// The text of an expression, with what comes first where it is long.
+fn short(expression: &Expr) -> String {
+    let whole = expression.to_string().replace(['\n', '\r'], " ");
+    if whole.chars().count() <= LONGEST {
+        return whole;
+    }
+    match expression {
+        Expr::Case { .. } => "CASE … END".to_owned(),
+        Expr::Function(function) => {
+            let args = Some(function.args.to_string()).filter(|args| args.len() < LONGEST / 3);
+            let over = if function.over.is_some() { " OVER (…)" } else { "" };
+            format!("{}{}{over}", function.name, args.as_deref().unwrap_or("(…)"))
+        }
+        _ => whole.chars().take(LONGEST - 1).chain(['…']).collect(),
     }
 }
 
@@ -304,14 +418,17 @@ mod tests {
 
     fn named(sql: &str) -> String {
         let mut statement: Statement = Parser::parse_sql(&GenericDialect {}, sql).unwrap().remove(0);
-        let ControlFlow::Continue(()) = statement.visit(&mut Headings);
+        let ControlFlow::Continue(()) = VisitMut::visit(&mut statement, &mut Headings::default());
         statement.to_string().replace(MARK, "#")
     }
 
     #[test]
     fn a_name_that_is_there_already_is_marked() {
         for (sql, reads) in [
-            ("SELECT a, t.b, f(a), 1 FROM t", "SELECT a, t.b, f(a), 1 FROM t"),
+            (
+                "SELECT a, t.b, F(a), 1, 'x' FROM t",
+                r##"SELECT a, t.b, F(a) AS "f(a)", 1 AS "1", 'x' AS "'x'" FROM t"##,
+            ),
             ("SELECT a.id, b.id FROM a, b", "SELECT a.id, b.id FROM a, b"),
             (
                 "SELECT COUNT(*), count(*) FROM t",
@@ -319,13 +436,9 @@ mod tests {
             ),
             (
                 "SELECT a::date, a::time FROM t",
-                r##"SELECT a::DATE AS "a", a::TIME AS "a#1" FROM t"##,
+                r##"SELECT a::DATE AS "a#0", a::TIME AS "a#1" FROM t"##,
             ),
             ("SELECT a, a::time FROM t", r##"SELECT a, a::TIME AS "a#1" FROM t"##),
-            (
-                "SELECT a::date, a::time FROM t HAVING max(a) > 1",
-                r##"SELECT a::DATE AS "a#0", a::TIME AS "a#1" FROM t HAVING max(a) > 1"##,
-            ),
             (
                 "SELECT f(id), f(a.id) FROM a",
                 r##"SELECT f(id) AS "f(id)", f(a.id) AS "f(a.id)#1" FROM a"##,
@@ -337,7 +450,7 @@ mod tests {
             ("SELECT *, id FROM a", r##"SELECT *, id AS "id#1" FROM a"##),
             (
                 "SELECT *, id::text, f(id) FROM a",
-                r##"SELECT *, id::TEXT AS "id#1", f(id) FROM a"##,
+                r##"SELECT *, id::TEXT AS "id#1", f(id) AS "f(id)#2" FROM a"##,
             ),
             ("SELECT 1 AS a, 2 AS a", r##"SELECT 1 AS a, 2 AS "a#1""##),
             (
@@ -345,6 +458,39 @@ mod tests {
                 r##"SELECT DISTINCT f(a) AS "f(a)", f(a) AS "f(a)#1" FROM t ORDER BY "f(a)""##,
             ),
             ("SELECT unnest(a) FROM t", "SELECT unnest(a) FROM t"),
+            // What another query may name has the name as it is, where this one does not mean something else by it.
+            (
+                "SELECT a FROM (SELECT a::date, a + 1 FROM t) q",
+                r##"SELECT a FROM (SELECT a::DATE AS "a", a + 1 AS "a + 1" FROM t) q"##,
+            ),
+            (
+                "SELECT 1 AS x FROM (SELECT a::date FROM t ORDER BY a LIMIT 1) q",
+                r##"SELECT 1 AS x FROM (SELECT a::DATE AS "a#0" FROM t ORDER BY a LIMIT 1) q"##,
+            ),
+            (
+                "SELECT 1 AS x FROM (SELECT a::date FROM t GROUP BY a) q",
+                r##"SELECT 1 AS x FROM (SELECT a::DATE AS "a#0" FROM t GROUP BY a) q"##,
+            ),
+            (
+                "SELECT 1 AS x FROM (SELECT a.k, b.k FROM a, b) q",
+                r##"SELECT 1 AS x FROM (SELECT a.k AS "k#0", b.k AS "k#1" FROM a, b) q"##,
+            ),
+            (
+                "SELECT a::date, 1 FROM t UNION ALL SELECT b, 2 FROM t ORDER BY a",
+                r##"SELECT a::DATE AS "a", 1 AS "1" FROM t UNION ALL SELECT b, 2 AS "2" FROM t ORDER BY a"##,
+            ),
+            (
+                "SELECT 1 AS x FROM t WHERE a IN (SELECT b + 1 FROM u) AND EXISTS (SELECT 1 FROM u)",
+                "SELECT 1 AS x FROM t WHERE a IN (SELECT b + 1 FROM u) AND EXISTS (SELECT 1 FROM u)",
+            ),
+            (
+                "SELECT (SELECT max(b) FROM u)",
+                r##"SELECT (SELECT max(b) FROM u) AS "max(b)#0""##,
+            ),
+            (
+                "SELECT CASE WHEN a > 1000000000 THEN 'a long text' WHEN a > 1000 THEN 'another' END FROM t",
+                r##"SELECT CASE WHEN a > 1000000000 THEN 'a long text' WHEN a > 1000 THEN 'another' END AS "CASE … END" FROM t"##,
+            ),
         ] {
             assert_eq!(named(sql), reads, "{sql}");
         }

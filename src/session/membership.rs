@@ -4,19 +4,25 @@
 //! The engine (DataFusion 55) makes a join of it. A join knows NULL only where NOT IN is a condition of its own, compares a column and is not
 //! correlated; anywhere else NULL counts as *not found*, so that `a OR x NOT IN (SELECT …)` keeps rows which it must not. What such a
 //! comparison says is therefore written with EXISTS, which is never NULL: where only a true condition counts, `x NOT IN S` is *no row of S
-//! that is x or may be*; elsewhere it is true, NULL or false one after the other.
+//! that is x or may be*; elsewhere it is true, NULL or false one after the other. In a SELECT, where the engine takes neither, the rows that
+//! are found are counted.
 
 use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue, Spans};
+use datafusion::common::{Column, DFSchema, ExprSchema, ScalarValue, Spans, internal_err};
 use datafusion::error::Result;
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::expr::{Exists, InSubquery};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     BinaryExpr, Expr, ExprSchemable, Filter, LogicalPlan, LogicalPlanBuilder, Operator, Subquery, lit, not, when,
 };
 use datafusion::optimizer::AnalyzerRule;
+
+use super::subquery::of_inputs;
 
 /// The rule.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ impl AnalyzerRule for Membership {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        // What is NULL where it was not is so in every plan above.
+        let mut may_be_null = false;
         plan.transform_up_with_subqueries(|plan| match plan {
             LogicalPlan::Filter(filter) if has_membership(&filter.predicate)? => {
                 let predicate = condition(filter.predicate, filter.input.schema(), true)?;
@@ -42,10 +50,78 @@ impl AnalyzerRule for Membership {
                 join.filter = filter.map(|filter| condition(filter, &rows, true)).transpose()?;
                 Ok(Transformed::yes(LogicalPlan::Join(join)))
             }
+            LogicalPlan::Projection(projection) if is_asked(&projection.expr)? => {
+                may_be_null = true;
+                let rows = projection.input.schema().clone();
+                let names = NamePreserver::new_for_projection();
+                let shown = LogicalPlan::Projection(projection).map_expressions(|expression| {
+                    let name = names.save(&expression);
+                    let shown = shown(expression, &rows)?;
+                    Ok(shown.update_data(|expression| name.restore(expression)))
+                });
+                shown?.map_data(LogicalPlan::recompute_schema)
+            }
+            LogicalPlan::Union(union) if may_be_null => Ok(Transformed::yes(LogicalPlan::Union(of_inputs(union)?))),
+            plan if may_be_null => Ok(Transformed::yes(plan.recompute_schema()?)),
             plan => Ok(Transformed::no(plan)),
         })
         .data()
     }
+}
+
+/// A value of a SELECT, which the engine makes no join of: what is found is counted.
+fn shown(expression: Expr, rows: &DFSchema) -> Result<Transformed<Expr>> {
+    expression.transform_up(|expression| {
+        Ok(Transformed::yes(match expression {
+            Expr::Exists(exists) => match exists.negated {
+                true => not(is_found(exists.subquery)?),
+                false => is_found(exists.subquery)?,
+            },
+            Expr::InSubquery(member) => member_of(&member, rows)?,
+            other => return Ok(Transformed::no(other)),
+        }))
+    })
+}
+
+/// Whether a subquery has a row; never NULL.
+fn is_found(subquery: Subquery) -> Result<Expr> {
+    let rows = LogicalPlanBuilder::from(subquery.subquery.as_ref().clone());
+    let rows = match subquery.outer_ref_columns.is_empty() {
+        true => rows.limit(0, Some(1))?,
+        false => rows,
+    };
+    let counted = rows.aggregate(Vec::<Expr>::new(), vec![count(lit(1))])?.build()?;
+    let count = Expr::ScalarSubquery(subquery.with_plan(Arc::new(counted)));
+    Ok(coalesce(vec![count, lit(0_i64)]).gt(lit(0_i64)))
+}
+
+/// What IN says as a value: true where a row is equal, NULL where one may be, else false; the other way round for NOT IN.
+fn member_of(member: &InSubquery, rows: &DFSchema) -> Result<Expr> {
+    let inner = member.subquery.subquery.as_ref();
+    let element = inner.schema().qualified_field(0);
+    let Expr::Exists(equal) = exists(member, rows, false, |equal| equal)? else {
+        return internal_err!("a comparison with rows is EXISTS");
+    };
+    let mut value = when(is_found(equal.subquery)?, lit(!member.negated));
+    let unknown = lit(ScalarValue::Boolean(None));
+    if member.expr.nullable(rows)? {
+        let nothing = member.expr.as_ref().clone().is_null();
+        value.when(nothing.and(is_found(member.subquery.clone())?), unknown.clone());
+    }
+    if element.1.is_nullable() {
+        let nothing = Expr::Column(Column::from(element)).is_null();
+        let nothing = LogicalPlanBuilder::from(inner.clone()).filter(nothing)?.build()?;
+        value.when(is_found(member.subquery.with_plan(Arc::new(nothing)))?, unknown);
+    }
+    value.otherwise(lit(member.negated))
+}
+
+fn is_asked(expressions: &[Expr]) -> Result<bool> {
+    let asks =
+        |expression: &Expr| expression.exists(|expression| Ok(matches!(expression, Expr::InSubquery(_) | Expr::Exists(_))));
+    expressions
+        .iter()
+        .try_fold(false, |found, expression| Ok(found || asks(expression)?))
 }
 
 fn has_membership(expression: &Expr) -> Result<bool> {

@@ -2,12 +2,13 @@
 //!
 //! # Design
 //! The engine (DataFusion 55) takes the left one of the two for the merged column. Of a row that only the right side has, that is NULL, so such
-//! joins are refused. And it does not find the merged column in WHERE, where it is written out as the left one.
+//! joins are refused. And it does not find the merged column in WHERE, nor anywhere where a second join merges columns, where it is written out
+//! as one of the two.
 
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, Join, JoinConstraint, JoinOperator, Query, Select, TableFactor, TableWithJoins, VisitMut, VisitorMut,
+    Expr, Ident, Join, JoinConstraint, JoinOperator, Query, Select, SelectItem, TableFactor, TableWithJoins, VisitMut, VisitorMut,
 };
 
 use super::named::plain;
@@ -21,18 +22,30 @@ impl VisitorMut for Merged {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Error> {
         let mut names = Names::default();
+        let mut in_select = false;
         for table in &select.from {
             if let Some(word) = outer_in(table) {
                 let what = format!("{word} JOIN does not merge columns: where only the right side has a row, they would be NULL");
                 let hint = "write ON a.k = b.k in place of USING or NATURAL, and coalesce(a.k, b.k) for the merged column";
                 return ControlFlow::Break(Error::new(ErrorKind::Unsupported, what).hint(hint));
             }
-            names.of.extend(merged(table));
+            let (of, is_late) = merged(table);
+            names.of.extend(of);
+            in_select |= is_late;
         }
         if let Some(selection) = &mut select.selection
             && !names.of.is_empty()
         {
             let ControlFlow::Continue(()) = selection.visit(&mut names);
+        }
+        if in_select {
+            let ControlFlow::Continue(()) = select.projection.visit(&mut names);
+            let given = |name: &str| {
+                let is_so = |item: &SelectItem| matches!(item, SelectItem::ExprWithAlias { alias, .. } if plain(alias) == name);
+                select.projection.iter().any(is_so)
+            };
+            names.of.retain(|(name, _)| !given(name));
+            let ControlFlow::Continue(()) = select.group_by.visit(&mut names);
         }
         ControlFlow::Continue(())
     }
@@ -58,22 +71,34 @@ fn outer(operator: &JoinOperator) -> Option<&'static str> {
     matches!(constraint, JoinConstraint::Using(_) | JoinConstraint::Natural).then_some(word)
 }
 
-/// Columns that the first join merges, with the name of its left side: of a later one it is not known which table has the column.
-fn merged(table: &TableWithJoins) -> Vec<(String, Ident)> {
-    let constraint = match table.joins.first().map(|join| &join.join_operator) {
-        Some(
-            JoinOperator::Join(constraint)
-            | JoinOperator::Inner(constraint)
-            | JoinOperator::Left(constraint)
-            | JoinOperator::LeftOuter(constraint),
-        ) => constraint,
-        _ => return Vec::new(),
-    };
-    let (JoinConstraint::Using(columns), Some(left)) = (constraint, name(&table.relation)) else {
-        return Vec::new();
-    };
-    let columns = columns.iter().filter_map(|column| column.0.last()?.as_ident());
-    columns.map(|column| (plain(column), left.clone())).collect()
+/// Columns that joins merge, with the name of the table that has each, as far as it is known; and whether a later join merges some, which
+/// the engine does not find in a SELECT either.
+fn merged(table: &TableWithJoins) -> (Vec<(String, Ident)>, bool) {
+    let (mut found, mut is_late): (Vec<(String, Ident)>, bool) = (Vec::new(), false);
+    for (place, join) in table.joins.iter().enumerate() {
+        let (constraint, keeps_right) = match &join.join_operator {
+            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (constraint, true),
+            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (constraint, false),
+            _ => continue,
+        };
+        let JoinConstraint::Using(columns) = constraint else {
+            continue;
+        };
+        is_late |= place > 0;
+        // Which of several tables to the left has the column is not known; of an inner join, the right one has the same value.
+        let of = match (place, keeps_right) {
+            (0, _) => name(&table.relation),
+            (_, true) => name(&join.relation),
+            (_, false) => None,
+        };
+        let Some(of) = of else { continue };
+        for column in columns.iter().filter_map(|column| column.0.last()?.as_ident()).map(plain) {
+            if found.iter().all(|(known, _)| *known != column) {
+                found.push((column, of.clone()));
+            }
+        }
+    }
+    (found, is_late)
 }
 
 fn name(relation: &TableFactor) -> Option<Ident> {

@@ -10,6 +10,8 @@ mod documents;
 mod exists;
 pub(crate) mod exit;
 mod extent;
+mod far;
+mod fields;
 mod fit;
 mod fractions;
 mod guard;

@@ -21,7 +21,7 @@ use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    Values, Volatility,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::optimizer::analyzer::type_coercion::{TypeCoercion, TypeCoercionRewriter, coerce_union_schema};
@@ -45,9 +45,8 @@ impl AnalyzerRule for MomentsInTheirUnit {
 }
 
 fn node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    // The types of literal rows are settled when they are made.
-    if matches!(plan, LogicalPlan::Values(_)) {
-        return Ok(Transformed::no(plan));
+    if let LogicalPlan::Values(values) = plan {
+        return rows(values).map(|rows| rows.update_data(LogicalPlan::Values));
     }
     let schema = merge_schema(&plan.inputs());
     let names = NamePreserver::new(&plan);
@@ -105,6 +104,55 @@ fn by_the_clock(input: Expr, from: &DataType, unit: TimeUnit, zone: Option<&str>
         }
         _ => Transformed::no(input),
     }
+}
+
+/// Literal rows, whose types are settled when they are made: dates meet `now()` in nanoseconds.
+fn rows(mut values: Values) -> Result<Transformed<Values>> {
+    let none = DFSchema::empty();
+    let mut changed = false;
+    let mut fields: Vec<_> = values
+        .schema
+        .iter()
+        .map(|(table, field)| (table.cloned(), field.clone()))
+        .collect();
+    for (place, (_, field)) in fields.iter_mut().enumerate() {
+        let DataType::Timestamp(TimeUnit::Nanosecond, zone) = field.data_type() else {
+            continue;
+        };
+        // The finest unit of what stands there; nothing where NULL does.
+        let unit = |value: &Expr| match value {
+            Expr::Cast(Cast { expr, field }) => match cast(expr.as_ref().clone(), field.clone(), &none).1.data_type() {
+                DataType::Timestamp(unit, _) => Some(*unit),
+                _ => None,
+            },
+            Expr::Literal(value, _) if value.is_null() => None,
+            _ => Some(TimeUnit::Nanosecond),
+        };
+        let Some(finest) = values.values.iter().filter_map(|row| unit(&row[place])).max() else {
+            continue;
+        };
+        if finest == TimeUnit::Nanosecond {
+            continue;
+        }
+        let settled = DataType::Timestamp(finest, zone.clone());
+        for row in &mut values.values {
+            let value = std::mem::replace(&mut row[place], Expr::Literal(ScalarValue::Null, None));
+            row[place] = match value {
+                Expr::Cast(Cast { expr, field }) => {
+                    let (input, _, _) = cast(*expr, field.clone(), &none);
+                    let field = field.as_ref().clone().with_data_type(settled.clone());
+                    Expr::Cast(Cast::new_from_field(Box::new(input), Arc::new(field)))
+                }
+                _ => Expr::Literal(ScalarValue::try_from(&settled)?, None),
+            };
+        }
+        *field = Arc::new(field.as_ref().clone().with_data_type(settled));
+        changed = true;
+    }
+    if changed {
+        values.schema = Arc::new(DFSchema::new_with_metadata(fields, values.schema.metadata().clone())?);
+    }
+    Ok(Transformed::new_transformed(values, changed))
 }
 
 /// The input and the type of a cast to a timestamp, and whether they are others than before.

@@ -23,7 +23,7 @@ use super::named::{NamedStatements, plain};
 use super::placeholder::parameters;
 use super::rows::Rows;
 use super::temp::{Scratch, check_write};
-use super::{guard, listed, names, overflow};
+use super::{fields, guard, listed, names, overflow};
 use crate::catalog::with_names;
 use crate::error::{Error, ErrorKind};
 use crate::http::Statement;
@@ -40,10 +40,11 @@ pub(super) struct Planner {
 
 impl Planner {
     /// The plan of a statement; nothing runs.
-    pub(super) async fn plan(&self, statement: SqlStatement) -> Result<LogicalPlan, DataFusionError> {
+    pub(super) async fn plan(&self, mut statement: SqlStatement) -> Result<LogicalPlan, DataFusionError> {
         let names = names::names(&statement);
         let (state, procedures) = (&self.state, &self.procedures);
         let planned = async {
+            fields::by_name(state, &mut statement).await?;
             match statement {
                 SqlStatement::Explain(explain) => {
                     let inner = procedures.plan(state, *explain.statement).await?;

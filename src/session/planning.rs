@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
+use super::heading::written;
 use crate::connection::closest;
 use crate::error::{Error, ErrorKind};
 use crate::schema::Catalog;
@@ -15,23 +16,49 @@ const MOST_NAMED: usize = 8;
 
 /// Which column was meant: those that begin so, the closest, or where they are listed.
 fn column_hint(field: &Column, valid: &[Column], catalog: &Catalog) -> String {
-    let known = valid.iter().map(|field| field.name.as_str());
+    let tables: BTreeSet<&str> = valid
+        .iter()
+        .filter_map(|field| Some(field.relation.as_ref()?.table()))
+        .collect();
+    // What is named by a table is meant of that one.
+    let own = field.relation.as_ref().map(|relation| relation.table());
+    if let Some(own) = own
+        && !tables.is_empty()
+        && !tables.contains(own)
+    {
+        let has_it = |table: &&&str| {
+            let of_it = |known: &&Column| known.relation.as_ref().is_some_and(|relation| relation.table() == **table);
+            valid.iter().filter(of_it).any(|known| known.name == field.name)
+        };
+        if let Some(table) = tables.iter().find(has_it) {
+            return format!("did you mean {table}.{}?", field.name);
+        }
+        let tables: Vec<&str> = tables.into_iter().collect();
+        return format!("nothing is called {own} here; there is {}", tables.join(", "));
+    }
+    let is_own = |known: &&Column| own.is_none() || known.relation.as_ref().map(|relation| relation.table()) == own;
+    let known = valid.iter().filter(is_own).map(|known| written(&known.name));
+    let qualified = |name: &str| match own {
+        Some(own) => format!("{own}.{name}"),
+        None => name.to_owned(),
+    };
+    match known.clone().filter(|known| *known == field.name).count() {
+        0 => {}
+        1 => return "its query sorts or groups by a column that is called so: give what it selects a name by AS".into(),
+        _ => return "two columns are called so: give one another name by AS".into(),
+    }
     let begin = known
         .clone()
         .filter(|known| field.name.len() > 2 && known.starts_with(&field.name));
     let begin: BTreeSet<&str> = begin.collect();
     if !begin.is_empty() && begin.len() <= MOST_NAMED {
-        let names: Vec<&str> = begin.into_iter().collect();
-        return match names[..] {
+        let names: Vec<String> = begin.into_iter().map(qualified).collect();
+        return match &names[..] {
             [name] => format!("did you mean {name}?"),
             _ => format!("these begin so: {}", names.join(", ")),
         };
     }
-    let tables: BTreeSet<&str> = valid
-        .iter()
-        .filter_map(|field| Some(field.relation.as_ref()?.table()))
-        .collect();
-    let table = match tables.into_iter().collect::<Vec<_>>()[..] {
+    let table = match own.map_or_else(|| tables.into_iter().collect(), |own| vec![own])[..] {
         [table] if catalog.table(table).is_some() => table,
         _ => "…",
     };
@@ -48,7 +75,7 @@ fn column_hint(field: &Column, valid: &[Column], catalog: &Catalog) -> String {
         );
     }
     match closest(&field.name, known) {
-        Some(near) => format!("did you mean {near}?"),
+        Some(near) => format!("did you mean {}?", qualified(near)),
         None => format!("{list} lists the columns"),
     }
 }
@@ -103,6 +130,21 @@ pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
 
 /// Errors that the engine takes for its own, or words by its structures.
 fn reworded(message: &str) -> Option<Error> {
+    if let Some(name) = (message.split_once("Schema contains qualified field name "))
+        .and_then(|(_, rest)| rest.split_once(" and unqualified field name "))
+        .and_then(|(_, rest)| rest.strip_suffix(" which would be ambiguous"))
+    {
+        let name = written(name);
+        let error = Error::new(ErrorKind::Statement, format!("two columns are called {name}"));
+        return Some(error.hint(format!(
+            "give the other a name of its own: AS {name}_2, or leave it out of *: * EXCLUDE ({name})"
+        )));
+    }
+    if let Some(name) = message.strip_prefix("Ambiguous reference to unqualified field ") {
+        let name = written(name);
+        let error = Error::new(ErrorKind::Statement, format!("{name} may be a column of several tables"));
+        return Some(error.hint(format!("say of which: t.{name}")));
+    }
     if let Some(at) = message.find("Failed to coerce types") {
         let what = message[at..].split(". ").next().unwrap_or_default();
         return Some(Error::new(ErrorKind::Statement, what).hint("cast one side to the type of the other: CAST(… AS …)"));
@@ -113,7 +155,7 @@ fn reworded(message: &str) -> Option<Error> {
             return Some(
                 Error::new(
                     ErrorKind::Unsupported,
-                    format!("{what} is a condition of WHERE or HAVING only"),
+                    format!("{what} is a condition of WHERE or HAVING, or a value of SELECT"),
                 )
                 .hint(hint),
             );

@@ -10,6 +10,7 @@ use datafusion::prelude::SessionContext;
 use super::correlated::CorrelatedTotals;
 use super::documents;
 use super::exists::OneRowExists;
+use super::far::{self, EveryYear};
 use super::fractions::WholeFractions;
 use super::lengths::IntervalsByLength;
 use super::membership::Membership;
@@ -34,6 +35,9 @@ pub(super) fn functions(context: &SessionContext) {
     }
     context.register_udf(Now::function(context.state().config_options()));
     context.register_udf(to_char::function());
+    for function in far::functions() {
+        context.register_udf(function);
+    }
     for function in sums::functions() {
         context.register_udaf(function);
     }
@@ -51,6 +55,7 @@ pub(super) fn analyze(analyzer: &mut Analyzer) {
         Arc::new(ConditionsOnTotals),
         Arc::new(Membership),
         Arc::new(OneRowExists),
+        Arc::new(EveryYear),
         Arc::new(NoOverflow),
     ];
     for ours in ours {

@@ -137,7 +137,7 @@ impl ScalarUDFImpl for OrNull {
 }
 
 /// A union whose columns may be NULL where they may be in one of its inputs.
-fn of_inputs(union: Union) -> Result<Union> {
+pub(super) fn of_inputs(union: Union) -> Result<Union> {
     let may_be_null = |place: usize| union.inputs.iter().any(|input| input.schema().field(place).is_nullable());
     let fields = union.schema.iter().enumerate().map(|(place, (qualifier, field))| {
         let field = if may_be_null(place) { open(field) } else { field.clone() };

@@ -27,6 +27,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use datafusion::arrow::error::ArrowError;
+use datafusion::catalog::TableProvider;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::error::DataFusionError;
@@ -37,8 +38,12 @@ use crate::schema::Table;
 
 /// The table of the site that a scan reads, if it reads one.
 pub(crate) fn site_table(scan: &TableScan) -> Option<Arc<Table>> {
-    let provider = source_as_provider(&scan.source).ok()?;
-    let table = (provider.as_ref() as &dyn Any).downcast_ref::<SiteTable>()?;
+    provided(source_as_provider(&scan.source).ok()?.as_ref())
+}
+
+/// The table of the site that a provider reads, if it reads one.
+pub(crate) fn provided(provider: &dyn TableProvider) -> Option<Arc<Table>> {
+    let table = (provider as &dyn Any).downcast_ref::<SiteTable>()?;
     Some(table.table().clone())
 }
 
@@ -60,6 +65,9 @@ fn for_each_node<N: 'static>(plan: &LogicalPlan, mut act: impl FnMut(&N)) {
 pub(crate) fn to_datafusion(error: Error) -> DataFusionError {
     DataFusionError::External(Box::new(error))
 }
+
+/// The way round for moments that nanoseconds do not hold.
+const FAR: &str = "CAST(… AS TIMESTAMP), date_trunc and extract take every year; or leave such rows out by a condition";
 
 /// Out of DataFusion's error: our own error if one is inside, else one made from the engine's message.
 pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
@@ -97,6 +105,21 @@ pub(crate) fn from_datafusion(error: DataFusionError) -> Error {
             }
             _ => Error::new(ErrorKind::Statement, shared.to_string()),
         },
+        DataFusionError::Execution(message) | DataFusionError::Plan(message)
+            if message.contains("converted value exceeds the representable") =>
+        {
+            let what = message.split(": converted").next().unwrap_or(&message);
+            Error::new(
+                ErrorKind::Statement,
+                format!("{what}: nanoseconds hold the years 1677 to 2262 only"),
+            )
+            .hint(FAR)
+        }
+        DataFusionError::Execution(message) if message.contains("represented as nanoseconds have to be between") => Error::new(
+            ErrorKind::Statement,
+            "this function takes moments of the years 1677 to 2262 only",
+        )
+        .hint(FAR),
         // The engine's own words, without the names of its layers.
         DataFusionError::Plan(message) | DataFusionError::Execution(message) => Error::new(ErrorKind::Statement, message),
         DataFusionError::SQL(error, _) => {
