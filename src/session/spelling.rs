@@ -4,9 +4,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    Expr, Fetch, LimitClause, Query, Select, SelectFlavor, SelectItem, TableFactor, Value, VisitorMut, WildcardAdditionalOptions,
+    Array, BinaryOperator, Expr, Fetch, LimitClause, Query, Select, SelectFlavor, SelectItem, TableFactor, Value, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
+use super::similar;
 use crate::error::{Error, ErrorKind};
 
 /// Rewrites a statement, before its wildcards are.
@@ -41,6 +43,15 @@ impl VisitorMut for Spelling {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
+        match similar::rewritten(expression) {
+            Ok(Some(rewritten)) => *expression = rewritten,
+            Ok(None) => written_out(expression),
+            Err(error) => return ControlFlow::Break(error),
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
         match factor {
             TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => refused(
@@ -49,6 +60,37 @@ impl VisitorMut for Spelling {
             ),
             _ => ControlFlow::Continue(()),
         }
+    }
+}
+
+/// `x = ANY (ARRAY[1, NULL])` is `x IN (1, NULL)`: unlike `array_has`, which the engine makes of it, that is NULL where it may be either.
+fn written_out(expression: &mut Expr) {
+    let (left, right, negated) = match expression {
+        Expr::AnyOp {
+            left,
+            compare_op: BinaryOperator::Eq,
+            right,
+            ..
+        } => (left, right, false),
+        Expr::AllOp {
+            left,
+            compare_op: BinaryOperator::NotEq,
+            right,
+        } => (left, right, true),
+        _ => return,
+    };
+    let mut array = right.as_mut();
+    while let Expr::Nested(nested) = array {
+        array = nested.as_mut();
+    }
+    if let Expr::Array(Array { elem, .. }) = array
+        && !elem.is_empty()
+    {
+        *expression = Expr::InList {
+            expr: left.clone(),
+            list: std::mem::take(elem),
+            negated,
+        };
     }
 }
 
