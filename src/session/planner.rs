@@ -21,6 +21,7 @@ use super::call::{Procedures, with_secrets_in};
 use super::held::HeldExec;
 use super::named::{NamedStatements, plain};
 use super::placeholder::parameters;
+use super::planning::optimizing;
 use super::rows::Rows;
 use super::temp::{Scratch, check_write};
 use super::{fields, guard, listed, names, overflow};
@@ -267,7 +268,7 @@ impl Planner {
                 None => plan,
             },
         };
-        let mut physical = self.state.create_physical_plan(&plan).await?;
+        let mut physical = self.state.create_physical_plan(&plan).await.map_err(optimizing)?;
         if let LogicalPlan::Dml(dml) = &plan {
             // What is left of these goes into the scratch schema.
             physical = HeldExec::below(physical, dml.table_name.table(), &self.scratch.held())?;

@@ -9,7 +9,7 @@ use super::heading::written;
 use crate::connection::closest;
 use crate::error::{Error, ErrorKind};
 use crate::schema::Catalog;
-use crate::table::from_datafusion;
+use crate::table::{from_datafusion, to_datafusion};
 
 /// Most columns that a hint names.
 const MOST_NAMED: usize = 8;
@@ -80,6 +80,24 @@ fn column_hint(field: &Column, valid: &[Column], catalog: &Catalog) -> String {
     }
 }
 
+/// An error of the optimizer. Names are known by then: one that it does not find is one that it has lost.
+pub(super) fn optimizing(error: DataFusionError) -> DataFusionError {
+    match error.find_root() {
+        DataFusionError::SchemaError(schema, _) if matches!(schema.as_ref(), SchemaError::FieldNotFound { .. }) => {
+            to_datafusion(not_joined())
+        }
+        _ => error,
+    }
+}
+
+fn not_joined() -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        "a subquery that looks at the rows around it cannot be joined with them as it is written",
+    )
+    .hint("join the rows instead: … LEFT JOIN (SELECT k, count(*) AS n FROM … GROUP BY k) t ON t.k = …")
+}
+
 /// An error of planning or starting a statement. Errors of our own pass unchanged.
 pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
     if let DataFusionError::SchemaError(schema, _) = error.find_root()
@@ -119,6 +137,9 @@ pub(super) fn planning(error: DataFusionError, catalog: &Catalog) -> Error {
         return Error::new(ErrorKind::Statement, "there is no average of intervals")
             .hint("avg(extract(epoch FROM x)) is the average in seconds; what timestamps differ by has an average: avg(resolved - created)");
     }
+    if error.message().contains("Correlated scalar subquery must be aggregated") {
+        return error.hint("say which of its rows: max(x), min(x), or first_value(x ORDER BY …)");
+    }
     if error.message().contains("Insert into not implemented") {
         return error.hint("SELECT table_name FROM sys.tables WHERE insertable lists the tables that take rows");
     }
@@ -149,6 +170,11 @@ fn reworded(message: &str) -> Option<Error> {
         let what = message[at..].split(". ").next().unwrap_or_default();
         return Some(Error::new(ErrorKind::Statement, what).hint("cast one side to the type of the other: CAST(… AS …)"));
     }
+    if message.contains("Too many columns! The subquery should only return one column") {
+        let what = "a subquery inside of an expression answers one column";
+        let hint = "select one; for (a, b) IN (SELECT x, y …), write EXISTS (SELECT 1 FROM … WHERE x = a AND y = b)";
+        return Some(Error::new(ErrorKind::Unsupported, what).hint(hint));
+    }
     for (node, what) in [("InSubquery(", "IN with a subquery"), ("Exists(", "EXISTS")] {
         if message.contains("does not support logical expression") && message.contains(node) {
             let hint = "as a value, write (SELECT count(*) FROM … WHERE …) > 0";
@@ -161,5 +187,9 @@ fn reworded(message: &str) -> Option<Error> {
             );
         }
     }
-    None
+    (message.contains("does not support logical expression")
+        && ["OuterReferenceColumn(", "ScalarSubquery("]
+            .iter()
+            .any(|node| message.contains(node)))
+    .then(not_joined)
 }

@@ -13,11 +13,15 @@ use super::exists::OneRowExists;
 use super::far::{self, EveryYear};
 use super::fractions::WholeFractions;
 use super::lengths::IntervalsByLength;
+use super::lists::ListsApart;
 use super::membership::Membership;
 use super::moments::{MomentsInTheirUnit, Now};
 use super::outer::ForgetConstants;
 use super::overflow::NoOverflow;
 use super::push::PushFilters;
+use super::regexes::AnyText;
+use super::shifts::LeadOfValues;
+use super::skipped::KeepOffsets;
 use super::subquery::OneValue;
 use super::sums;
 use super::to_char;
@@ -45,7 +49,7 @@ pub(super) fn functions(context: &SessionContext) {
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 10] = [
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 14] = [
         Arc::new(MomentsInTheirUnit),
         Arc::new(WholeFractions),
         Arc::new(WholeNumbers),
@@ -57,6 +61,9 @@ pub(super) fn analyze(analyzer: &mut Analyzer) {
         Arc::new(OneRowExists),
         Arc::new(EveryYear),
         Arc::new(NoOverflow),
+        Arc::new(LeadOfValues),
+        Arc::new(AnyText),
+        Arc::new(ListsApart),
     ];
     for ours in ours {
         if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {
@@ -82,13 +89,15 @@ pub(super) fn optimize(optimizer: &mut Optimizer) {
 /// These rules for physical plans with ours among them, once; the name of one that ours need and that is missing.
 pub(super) fn physical(rules: &[Arc<dyn PhysicalOptimizerRule + Send + Sync>]) -> Result<PhysicalRules, &'static str> {
     let behind: [Arc<dyn PhysicalOptimizerRule + Send + Sync>; 2] = [Arc::new(CarryParentFilters), Arc::new(PushOrderedLimit)];
-    let is_ours = |name: &str| name == ForgetConstants::NAME || behind.iter().any(|rule| rule.name() == name);
+    let is_ours =
+        |name: &str| [ForgetConstants::NAME, KeepOffsets::NAME].contains(&name) || behind.iter().any(|rule| rule.name() == name);
     let mut all: PhysicalRules = Vec::new();
     let mut needed = vec![ForgetConstants::BEFORE, PushFilters::LATE];
     for rule in rules.iter().filter(|rule| !is_ours(rule.name())) {
         needed.retain(|name| *name != rule.name());
         if rule.name() == ForgetConstants::BEFORE {
             all.push(Arc::new(ForgetConstants));
+            all.push(Arc::new(KeepOffsets));
         }
         match PushFilters::in_place_of(rule.name()) {
             Some(ours) => all.push(Arc::new(ours)),

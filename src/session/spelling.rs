@@ -4,10 +4,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    DataType, Expr, Fetch, LimitClause, Query, Select, SelectFlavor, SelectItem, TableFactor, UnaryOperator, Value, VisitorMut,
-    WildcardAdditionalOptions,
+    Array, BinaryOperator, DataType, Expr, Fetch, LimitClause, Query, Select, SelectFlavor, SelectItem, TableFactor,
+    UnaryOperator, Value, VisitorMut, WildcardAdditionalOptions,
 };
 
+use super::similar;
 use crate::error::{Error, ErrorKind};
 
 /// Rewrites a statement, before its wildcards are.
@@ -50,6 +51,11 @@ impl VisitorMut for Spelling {
         {
             **expr = Expr::value(Value::SingleQuotedString(digits));
         }
+        match similar::rewritten(expression) {
+            Ok(Some(rewritten)) => *expression = rewritten,
+            Ok(None) => written_out(expression),
+            Err(error) => return ControlFlow::Break(error),
+        }
         ControlFlow::Continue(())
     }
 
@@ -76,6 +82,37 @@ fn number(expression: &Expr) -> Option<String> {
             expr,
         } => number(expr).map(|digits| format!("-{digits}")),
         _ => None,
+    }
+}
+
+/// `x = ANY (ARRAY[1, NULL])` is `x IN (1, NULL)`: unlike `array_has`, which the engine makes of it, that is NULL where it may be either.
+fn written_out(expression: &mut Expr) {
+    let (left, right, negated) = match expression {
+        Expr::AnyOp {
+            left,
+            compare_op: BinaryOperator::Eq,
+            right,
+            ..
+        } => (left, right, false),
+        Expr::AllOp {
+            left,
+            compare_op: BinaryOperator::NotEq,
+            right,
+        } => (left, right, true),
+        _ => return,
+    };
+    let mut array = right.as_mut();
+    while let Expr::Nested(nested) = array {
+        array = nested.as_mut();
+    }
+    if let Expr::Array(Array { elem, .. }) = array
+        && !elem.is_empty()
+    {
+        *expression = Expr::InList {
+            expr: left.clone(),
+            list: std::mem::take(elem),
+            negated,
+        };
     }
 }
 

@@ -12,6 +12,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{Statistics, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::expressions::DynamicFilterPhysicalExpr;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter_pushdown::{
@@ -250,6 +251,17 @@ impl ExecutionPlan for ScanExec {
         } else {
             internal_err!("a scan has no children")
         }
+    }
+
+    /// A recursive query runs its plan several times, and the joins of each further run publish no keys (DataFusion 55): a scan that waited
+    /// for them would wait for ever.
+    fn reset_state(self: Arc<Self>) -> Result<Arc<dyn ExecutionPlan>> {
+        let mut late = self.late.clone();
+        late.retain(|filter| filter.downcast_ref::<DynamicFilterPhysicalExpr>().is_none());
+        Ok(Arc::new(Self {
+            late,
+            ..self.as_ref().clone()
+        }))
     }
 
     fn apply_expressions(
