@@ -55,6 +55,8 @@ kinds! {
     Nameless "nameless-refusal" "A search that is refused does not say because of what.";
     FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
     OddFields "odd-fields" "The list of fields has an entry that is null, one without an id, one twice, and fields without a name or a type.";
+    RefusedAsDone "refusal-as-success" "A write is not done, and answered 200 with the words of a refusal.";
+    PublicComments "public-comments" "Comments can be seen by customers, whatever was asked.";
     Blocked "blocked" "The conditions of no transition are met.";
     ManyFields "many-fields" "The site has five thousand more custom fields.";
     DataCenter "data-center" "The site is a Data Center, which has no /rest/api/3.";

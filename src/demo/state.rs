@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) more_fields: usize,
     /// Whether the list of fields has entries as apps leave them.
     pub(super) odd_fields: bool,
+    /// Whether comments are public whatever was asked.
+    pub(super) public_comments: bool,
     /// Whether no transition can be taken.
     pub(super) blocked: bool,
     /// The desks as they were when chance made the requests: what is added later must not change them.
@@ -68,6 +70,7 @@ impl State {
             gone: None,
             more_fields: 0,
             odd_fields: false,
+            public_comments: false,
             blocked: false,
             first_desks: desks(),
             customers: HashMap::new(),
