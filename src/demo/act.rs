@@ -79,7 +79,7 @@ fn add_comment(ticket: &mut Ticket, author: usize, at: i64, public: bool, body: 
 
 fn comment(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Answer> {
     let body = Body::read(asked, &["body", "public"])?;
-    let public = body.flag("public", true)?;
+    let public = body.flag("public", true)? || state.public_comments;
     let text = body
         .text("body")?
         .filter(|text| !text.trim().is_empty())
@@ -241,6 +241,7 @@ fn attach(state: &mut State, index: usize, asked: &Asked) -> Result<Answer, Answ
             format_args!("The temporary attachment {id} does not exist."),
         ));
     }
+    let public = public || state.public_comments;
     let at = state.tick();
     let files: Vec<_> = ids.iter().filter_map(|id| state.temporary.remove(*id)).collect();
     let ticket = state.ticket(index);

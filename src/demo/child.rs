@@ -63,6 +63,7 @@ fn comment(state: &mut State, asked: &Asked, index: usize, id: Option<&str>) -> 
     let properties = body["properties"].as_array().map(Vec::as_slice).unwrap_or_default();
     let internal = properties.iter().find(|property| property["key"] == "sd.public.comment");
     let internal = internal.and_then(|property| property["value"]["internal"].as_bool());
+    let internal = internal.map(|internal| internal && !state.public_comments);
     let visibility = body.get("visibility").filter(|value| !value.is_null()).cloned();
     if let Some(visibility) = &visibility
         && !matches!(visibility["type"].as_str(), Some("group" | "role"))

@@ -56,6 +56,8 @@ kinds! {
     FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
     OddFields "odd-fields" "The list of fields has an entry that is null, one without an id, one twice, and fields without a name or a type.";
     Moved "moved" "The issues of ITSM were those of OLD once, and are found by their old keys as well.";
+    RefusedAsDone "refusal-as-success" "A write is not done, and answered 200 with the words of a refusal.";
+    PublicComments "public-comments" "Comments can be seen by customers, whatever was asked.";
     Blocked "blocked" "The conditions of no transition are met.";
     ManyFields "many-fields" "The site has five thousand more custom fields.";
     DataCenter "data-center" "The site is a Data Center, which has no /rest/api/3.";

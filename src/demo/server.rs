@@ -68,6 +68,7 @@ impl Server {
         state.gone = faults.include(Kind::FieldGone).then_some("customfield_10301");
         state.odd_fields = faults.include(Kind::OddFields);
         state.moved = faults.include(Kind::Moved);
+        state.public_comments = faults.include(Kind::PublicComments);
         state.blocked = faults.include(Kind::Blocked);
         state.more_fields = if faults.include(Kind::ManyFields) { 5_000 } else { 0 };
         Self {
@@ -124,6 +125,9 @@ impl Server {
                 .header("ratelimit-reason", "jira-burst-based");
         }
         let has = |kind: Kind| met.contains(&kind);
+        if has(Kind::RefusedAsDone) && head.writes() {
+            return Answer::refuse_platform(200, "The workflow does not allow it.");
+        }
         let asked = Asked {
             // What is public looks the same to everybody.
             who: head.who.unwrap_or(DANA),

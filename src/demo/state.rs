@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) more_fields: usize,
     /// Whether the list of fields has entries as apps leave them.
     pub(super) odd_fields: bool,
+    /// Whether comments are public whatever was asked.
+    pub(super) public_comments: bool,
     /// Whether no transition can be taken.
     pub(super) blocked: bool,
     /// Whether the issues of the first desk were those of [`OLD_PROJECT`] once.
@@ -75,6 +77,7 @@ impl State {
             gone: None,
             more_fields: 0,
             odd_fields: false,
+            public_comments: false,
             blocked: false,
             moved: false,
             first_desks: desks(),

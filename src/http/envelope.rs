@@ -22,10 +22,19 @@ pub(super) fn message(content_type: Option<&str>, body: &[u8]) -> Option<String>
     }
     let text = String::from_utf8_lossy(body);
     if is_html(content_type, body) {
-        tidy(title(&text)?)
+        tidy(element(&text, "title").or_else(|| element(&text, "message"))?)
     } else {
         tidy(&text)
     }
+}
+
+/// What the body of a success says that only a refusal would say.
+pub(crate) fn complaint(body: &[u8]) -> Option<String> {
+    let Ok(Value::Object(mut object)) = serde_json::from_slice(strip_bom(body)) else {
+        return None;
+    };
+    object.retain(|name, _| matches!(name.as_str(), "errorMessage" | "errorMessages" | "errors" | "error"));
+    tidy(&object_words(&object).join("; "))
 }
 
 /// Whether an answer is a web page. XML counts as one: no JSON API answers with either on purpose.
@@ -88,12 +97,13 @@ fn element_words(element: &Map<String, Value>) -> Vec<String> {
     }
 }
 
-fn title(page: &str) -> Option<&str> {
+/// What is in the first element of a name: the title of a page, the message of the XML that stores of files answer.
+fn element<'p>(page: &'p str, name: &str) -> Option<&'p str> {
     // ASCII lower case keeps every byte offset.
     let lower = page.to_ascii_lowercase();
-    let open = lower.find("<title")?;
+    let open = lower.find(&format!("<{name}"))?;
     let start = open + lower[open..].find('>')? + 1;
-    let end = start + lower[start..].find("</title")?;
+    let end = start + lower[start..].find(&format!("</{name}"))?;
     Some(&page[start..end])
 }
 
@@ -161,6 +171,10 @@ mod tests {
                 Some("Log in to Jira"),
             ),
             ("<html>no title</html>", None),
+            (
+                "<?xml version=\"1.0\"?><Error><Code>X</Code><Message>Request has expired</Message></Error>",
+                Some("Request has expired"),
+            ),
             ("<title", None),
             ("\u{feff}{\"message\":\"marked\"}", Some("marked")),
         ] {

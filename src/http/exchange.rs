@@ -31,6 +31,8 @@ pub(super) struct Answer {
     pub(super) saved: u64,
     /// What the body takes of the memory of the statement.
     pub(super) held: Held,
+    /// The address of another host that the answer came from.
+    pub(super) place: Option<Url>,
 }
 
 impl Answer {
@@ -112,6 +114,7 @@ async fn carried(
         body,
         saved,
         held,
+        place: place.clone(),
     })
 }
 

@@ -47,6 +47,7 @@ pub(crate) use crate::connection::Secret;
 pub(crate) use authorization::{Authorization, Proof, ProofKind, Signer};
 use bridge::Bridge;
 pub(crate) use client::Client;
+pub(crate) use envelope::complaint;
 pub(crate) use grants::{Asking, Consent, Grant, Granting};
 pub use log::LoggedRequest;
 pub(crate) use memory::{Held, Memory};

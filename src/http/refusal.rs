@@ -17,6 +17,9 @@ pub(super) fn status_error(answer: &Answer, throttle: &Throttle, options: &Clien
     if (300..400).contains(&status) {
         return redirect_error(answer, options);
     }
+    if let Some(place) = &answer.place {
+        return elsewhere(answer, place);
+    }
     if is_locked(answer) {
         return Error::new(
             ErrorKind::Authentication,
@@ -51,6 +54,26 @@ pub(super) fn status_error(answer: &Answer, throttle: &Throttle, options: &Clien
         Some(hint) => error.hint(hint),
         None => error,
     }
+}
+
+/// The error of another host, to which the site has sent us for a file. It knows nothing of our credentials, nor of licences.
+fn elsewhere(answer: &Answer, place: &Url) -> Error {
+    let kind = match answer.status {
+        401 | 403 => ErrorKind::Permission,
+        404 | 410 => ErrorKind::NotFound,
+        429 => ErrorKind::RateLimited,
+        500.. => ErrorKind::Unavailable,
+        _ => ErrorKind::Invalid,
+    };
+    let words = envelope::message(answer.content_type(), &answer.body).map(|words| format!(": {words}"));
+    let message = format!(
+        "{}, where the site keeps the file, answered with {}{}",
+        origin(place),
+        reason(answer.status),
+        words.unwrap_or_default()
+    );
+    Error::new(kind, message)
+        .hint("its addresses are good for a short time: run the statement again; or a proxy stands before that host")
 }
 
 /// Why a 2xx answer cannot be used, if so: it is a web page, or the site took us for a stranger.
@@ -238,7 +261,24 @@ mod tests {
             headers: pairs.collect::<HeaderMap>(),
             body: body.into(),
             saved: 0,
+            place: None,
         }
+    }
+
+    #[test]
+    fn another_host_speaks_for_itself() {
+        let mut refused = answer(
+            403,
+            None,
+            "<?xml version=\"1.0\"?><Error><Message>Request has expired</Message></Error>",
+        );
+        refused.place = Some(Url::parse("https://media.example/file?token=x").unwrap());
+        let error = error(&refused, None);
+        assert_eq!(
+            error.message(),
+            "https://media.example, where the site keeps the file, answered with HTTP 403 Forbidden: Request has expired"
+        );
+        assert!(!error.hint_text().unwrap().contains("licence"));
     }
 
     fn options(authorization: Authorization) -> ClientOptions {

@@ -1,18 +1,23 @@
 //! Takes secrets out of a text that leaves the process.
 //!
 //! Two ways, either of which would do for what is known today. The secrets of the connection, and the proofs that requests went out
-//! with, are looked for in every form in which they can come back: as they are, inside of base64, and escaped as URLs, JSON and HTML
-//! do it, twice over. And what stands behind a name that announces a secret is taken out whatever it is.
+//! with, are looked for in every form in which they can come back: as they are, inside of base64, in hexadecimal digits, in Latin-1, cut
+//! off behind their beginning, and escaped as forms, URLs, JSON and HTML do it, twice over. And what stands behind a name that announces a
+//! secret, or before the host of an address, is taken out whatever it is.
 
 use std::sync::{PoisonError, RwLock};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
 
 use crate::connection::{Connection, Credentials, Secret};
 
 /// Shorter secrets are no secrets, and would take letters out of words.
 const SHORTEST: usize = 4;
+
+/// Bytes of a secret that are one although the rest is cut off.
+const TELLING: usize = 8;
 
 /// Proofs that are remembered: tokens live for an hour or so.
 const PROOFS: usize = 16;
@@ -51,10 +56,30 @@ const NAMES: &[&str] = &[
     "x-amz-security-token=",
 ];
 
+/// Names of parameters in the query of an address behind which a secret stands.
+const PARAMETERS: &[&str] = &[
+    "token",
+    "secret",
+    "api_key",
+    "apikey",
+    "signature",
+    "sig",
+    "jwt",
+    "auth",
+    "pwd",
+];
+
+/// What is looked for: all of it, or as much of its beginning as tells something.
+#[derive(PartialEq)]
+struct Needle {
+    bytes: Zeroizing<Vec<u8>>,
+    least: usize,
+}
+
 /// Knows the secrets of one connection. `Debug` prints none.
 #[derive(Default)]
 pub(crate) struct Redactor {
-    secrets: Vec<Secret>,
+    secrets: Vec<Needle>,
     /// What the newest requests proved themselves with, the oldest first.
     proofs: RwLock<Vec<Secret>>,
 }
@@ -79,9 +104,13 @@ impl Redactor {
     fn new(secrets: Vec<Secret>, user: Option<&str>) -> Self {
         let mut needles = Vec::new();
         for secret in secrets.iter().filter(|secret| secret.expose().len() >= SHORTEST) {
-            forms(secret.expose(), &mut needles);
-            if let Some(user) = user {
-                forms(&format!("{user}:{}", secret.expose()), &mut needles);
+            for secret in spellings(secret.expose()) {
+                forms(&secret, 0, &mut needles);
+                for user in user.into_iter().flat_map(spellings) {
+                    let pair = Zeroizing::new([&user[..], b":", &secret].concat());
+                    forms(&pair, user.len() + 1, &mut needles);
+                    forms(STANDARD.encode(&*pair).as_bytes(), 0, &mut needles);
+                }
             }
         }
         sort(&mut needles);
@@ -122,36 +151,74 @@ impl Redactor {
     pub(crate) fn redacted(&self, text: &str) -> String {
         let mut proofs = Vec::new();
         for proof in self.proofs.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            forms(proof.expose(), &mut proofs);
+            forms(proof.expose().as_bytes(), 0, &mut proofs);
         }
         sort(&mut proofs);
-        let needles: Vec<&[u8]> = self
-            .secrets
-            .iter()
-            .chain(&proofs)
-            .map(|secret| secret.expose().as_bytes())
-            .collect();
+        let needles: Vec<&Needle> = self.secrets.iter().chain(&proofs).collect();
         let mut text = without(text, &needles);
         for name in NAMES {
             text = behind(&text, name);
+            // With a space, as people lay out JSON.
+            if let Some(stem) = name.strip_suffix(":\"") {
+                text = behind(&text, &format!("{stem}: \""));
+            }
         }
-        text
+        if text.contains(['?', '&']) {
+            for (mark, name) in PARAMETERS.iter().flat_map(|name| [('?', name), ('&', name), (';', name)]) {
+                text = behind(&text, &format!("{mark}{name}="));
+            }
+        }
+        without_users(text)
     }
 }
 
 /// The longest first: a secret may be part of another.
-fn sort(needles: &mut Vec<Secret>) {
-    needles.sort_by(|a, b| (b.expose().len(), b.expose()).cmp(&(a.expose().len(), a.expose())));
+fn sort(needles: &mut Vec<Needle>) {
+    needles.sort_by(|a, b| (b.bytes.len(), b.bytes.as_slice(), b.least).cmp(&(a.bytes.len(), a.bytes.as_slice(), a.least)));
     needles.dedup();
 }
 
-/// A secret as it is, and what stays the same of it wherever in base64 it stands: one that begins one or two bytes later than another
-/// looks different.
-fn forms(secret: &str, needles: &mut Vec<Secret>) {
-    needles.push(secret.into());
+/// A text in the bytes of UTF-8 and of Latin-1, and as forms write it, whose spaces are a plus.
+fn spellings(text: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut all = vec![Zeroizing::new(text.as_bytes().to_vec())];
+    let latin: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c as u32).ok()).collect();
+    all.extend(latin.map(Zeroizing::new));
+    if text.contains(' ') {
+        all.push(Zeroizing::new(text.replace(' ', "+").into_bytes()));
+    }
+    all.dedup();
+    all
+}
+
+/// A secret as it is, in hexadecimal digits, and what stays the same of it wherever in base64 it stands: one that begins one or two bytes
+/// later than another looks different. The first `known` bytes are no secret by themselves.
+fn forms(secret: &[u8], known: usize, needles: &mut Vec<Needle>) {
+    // How many bytes tell something of it, where it is written in a way that nobody uses for anything else.
+    let telling = match known {
+        0 => TELLING.max(secret.len() / 2),
+        known => known + 1,
+    };
+    let mut add = |bytes: &[u8], least: usize| {
+        needles.push(Needle {
+            least: least.min(bytes.len()),
+            bytes: Zeroizing::new(bytes.to_vec()),
+        });
+    };
+    // A word of a person may begin as a short secret does; the name of a user is none.
+    add(
+        secret,
+        if known == 0 {
+            (TELLING + SHORTEST).max(secret.len() / 2)
+        } else {
+            secret.len()
+        },
+    );
+    for hex in [|byte: &u8| format!("{byte:02x}"), |byte: &u8| format!("{byte:02X}")] {
+        add(secret.iter().map(hex).collect::<String>().as_bytes(), 2 * telling);
+    }
     for skipped in 0..3 {
         let mut shifted = vec![0; skipped];
-        shifted.extend_from_slice(secret.as_bytes());
+        shifted.extend_from_slice(secret);
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
             let text = engine.encode(&shifted);
             // The first characters hold bits of what stands before, the last of what follows.
@@ -159,7 +226,7 @@ fn forms(secret: &str, needles: &mut Vec<Secret>) {
             let end = shifted.len() * 8 / 6;
             let inner = text.get(begin..end).unwrap_or_default();
             if inner.len() >= 2 * SHORTEST - 2 {
-                needles.push(inner.into());
+                add(inner.as_bytes(), (skipped + telling) * 8 / 6 - begin);
             }
         }
     }
@@ -174,7 +241,7 @@ struct Piece {
 }
 
 /// `text` without the needles, in whatever escapes they stand.
-fn without(text: &str, needles: &[&[u8]]) -> String {
+fn without(text: &str, needles: &[&Needle]) -> String {
     let mut found: Vec<(usize, usize)> = Vec::new();
     let mut pieces: Vec<Piece> = text
         .bytes()
@@ -188,8 +255,13 @@ fn without(text: &str, needles: &[&[u8]]) -> String {
     for depth in 0..=DEPTH {
         let bytes: Vec<u8> = pieces.iter().map(|piece| piece.byte).collect();
         for needle in needles {
-            for at in memchr::memmem::find_iter(&bytes, needle) {
-                found.push((pieces[at].from, pieces[at + needle.len() - 1].to));
+            for at in memchr::memmem::find_iter(&bytes, &needle.bytes[..needle.least]) {
+                let more = bytes[at..]
+                    .iter()
+                    .zip(needle.bytes.iter())
+                    .take_while(|(a, b)| a == b)
+                    .count();
+                found.push((pieces[at].from, pieces[at + more - 1].to));
             }
         }
         let resolved = resolved(&pieces);
@@ -204,7 +276,14 @@ fn without(text: &str, needles: &[&[u8]]) -> String {
     found.sort_unstable();
     let mut result = String::with_capacity(text.len());
     let mut done = 0;
-    for (from, to) in found {
+    for (mut from, mut to) in found {
+        // Bytes of another encoding may end within a character of this one.
+        while !text.is_char_boundary(from) {
+            from -= 1;
+        }
+        while !text.is_char_boundary(to) {
+            to += 1;
+        }
         if from >= done {
             result.push_str(&text[done..from]);
             result.push_str("***");
@@ -212,6 +291,29 @@ fn without(text: &str, needles: &[&[u8]]) -> String {
         done = done.max(to);
     }
     result.push_str(&text[done..]);
+    result
+}
+
+/// `text` with `***` in the place of users and passwords in addresses.
+fn without_users(text: String) -> String {
+    if !text.contains('@') {
+        return text;
+    }
+    let mut parts = text.split("://");
+    let mut result = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        result.push_str("://");
+        let end = part
+            .find(|c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>' | '\\'))
+            .unwrap_or(part.len());
+        match part[..end].rfind('@') {
+            Some(at) => {
+                result.push_str("***");
+                result.push_str(&part[at..]);
+            }
+            None => result.push_str(part),
+        }
+    }
     result
 }
 
@@ -361,6 +463,65 @@ mod tests {
         }
         assert_eq!(redactor.redacted("GET /rest/api about=1"), "GET /rest/api about=1");
         assert_eq!(redactor.redacted("x&access_token=a&b=c"), "x&access_token=***&b=c");
+    }
+
+    #[test]
+    fn other_spellings_hide_nothing() {
+        let (user, password) = ("dana@demo.example", "pä ss!word");
+        let redactor = Redactor::new(vec![password.into()], Some(user));
+        let pair = format!("{user}:{password}");
+        let latin: Vec<u8> = pair.chars().map(|c| c as u8).collect();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let basic = STANDARD.encode(&pair);
+        for text in [
+            "value p%C3%A4+ss%21word rejected".to_owned(),
+            "value p%E4%20ss%21word rejected".to_owned(),
+            format!("got {}", hex(password.as_bytes())),
+            format!("got {}", hex(password.as_bytes()).to_uppercase()),
+            format!("got {}", hex(basic.as_bytes())),
+            format!("got {}", STANDARD.encode(format!("Basic {basic}"))),
+            format!("got {}", STANDARD.encode(&latin)),
+            format!("got {}…", &basic[..30]),
+            format!("got {}", &STANDARD.encode(&latin)[..30]),
+        ] {
+            let found = redactor.redacted(&text);
+            assert!(found.contains("***") && found.len() < text.len(), "{text}: {found}");
+            let left = found.replace("***", " ");
+            let words = left
+                .split([' ', '…'])
+                .filter(|word| !["value", "rejected", "got"].contains(word));
+            // A few characters at the ends, which hold bits of something else.
+            let basic = STANDARD.encode("Basic ");
+            assert!(
+                words.clone().all(|word| word.len() <= 4 || word.starts_with(&basic)),
+                "{text}: {found}"
+            );
+        }
+        let redactor = Redactor::new(vec!["tk-0123456789abcdef".into()], None);
+        assert_eq!(
+            redactor.redacted("the token tk-0123456789a… is wrong"),
+            "the token ***… is wrong"
+        );
+        assert_eq!(redactor.redacted("tk-012 is no token"), "tk-012 is no token");
+        // A byte of Latin-1 is not cut out of a character.
+        let redactor = Redactor::new(vec!["ÃÃÃÃ".into()], None);
+        assert_eq!(redactor.redacted("ää€"), "ää€");
+        for (text, expected) in [
+            ("X-Proxy: https://u:pw77@h/x", "X-Proxy: https://***@h/x"),
+            (
+                "at https://a.example/x?token=tk99secret&b=1",
+                "at https://a.example/x?token=***&b=1",
+            ),
+            ("a?x=1&amp;token=tk99", "a?x=1&amp;token=***"),
+            (
+                "mail ann@a.example, https://a.example/@x",
+                "mail ann@a.example, https://a.example/@x",
+            ),
+            (r#"{"password": "x"}"#, r#"{"password": "***"}"#),
+            ("nextPageToken=abc", "nextPageToken=abc"),
+        ] {
+            assert_eq!(redactor.redacted(text), expected);
+        }
     }
 
     #[test]

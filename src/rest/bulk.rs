@@ -39,13 +39,18 @@ pub(super) fn request(name: &Arc<str>, api: &Api, bulk: &Bulk, bodies: &[Bytes])
 pub(super) fn verdicts(bulk: &Bulk, rows: usize, body: &[u8]) -> Option<Vec<Verdict>> {
     let answer: BTreeMap<String, &RawValue> = serde_json::from_slice(body).ok()?;
     let list = |name: &str| match answer.get(name) {
-        Some(list) => Vec::<&RawValue>::deserialize(*list).ok(),
+        Some(list) => Option::<Vec<&RawValue>>::deserialize(*list)
+            .ok()
+            .map(Option::unwrap_or_default),
         None => Some(Vec::new()),
     };
     let mut refused: BTreeMap<usize, String> = BTreeMap::new();
     for error in list(&bulk.errors)? {
         let error: Value = serde_json::from_str(error.get()).ok()?;
-        let number = usize::try_from(error.get(&bulk.number)?.as_u64()?).ok()?;
+        let number = match error.get(&bulk.number)? {
+            Value::String(number) => number.trim().parse().ok()?,
+            number => usize::try_from(number.as_u64()?).ok()?,
+        };
         refused.insert(number, words(error.get(&bulk.words)));
     }
     let taken = list(&bulk.rows)?;
@@ -110,6 +115,19 @@ mod tests {
                 Err("No.; summary: Too long".to_owned()),
                 Ok(r#"{"key":"A-2"}"#.to_owned())
             ])
+        );
+        // A number may be a text, and no error null.
+        let spelled = error.replace("\"failedElementNumber\":1", "\"failedElementNumber\":\"1\"");
+        assert_eq!(
+            said(2, &format!(r#"{{"issues":[{{"key":"A-1"}}],"errors":[{spelled}]}}"#)),
+            Some(vec![
+                Ok(r#"{"key":"A-1"}"#.to_owned()),
+                Err("No.; summary: Too long".to_owned())
+            ])
+        );
+        assert_eq!(
+            said(1, r#"{"issues":[{"key":"A-1"}],"errors":null}"#),
+            Some(vec![Ok(r#"{"key":"A-1"}"#.to_owned())])
         );
         // Whoever does not say it of every row says it of none.
         for body in [

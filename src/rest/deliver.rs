@@ -10,22 +10,25 @@ use tokio::time::Instant;
 
 use super::outcome::Outcome;
 use super::request::{operation_body, operation_request};
+use super::said::{self, Difference};
 use super::unit::Unit;
 use super::value::Value;
 use super::write::{Change, Output, Writer};
 use super::{answer, bulk, find};
 use crate::error::{Error, ErrorKind, RequestContext, Result};
-use crate::http::{Request, Response, Terms, is_outcome_unknown};
+use crate::http::{Request, Response, Terms, complaint, is_outcome_unknown};
 use crate::schema::{Bulk, Format, Operation, Segment};
 
 /// What became of a unit.
 pub(super) enum Fate {
-    /// Applied; the answer as a row, where it is one.
-    Applied(Option<RecordBatch>, Option<Error>),
+    /// Applied; the answer as a row, where it is one, and what it shows otherwise than it was sent.
+    Applied(Option<RecordBatch>, Vec<Difference>),
     /// Accepted, but for these rows, of which the answer shows the contrary.
     Shown(Vec<usize>),
-    /// There before; the answer as a row, where it is one.
-    Existed(Option<RecordBatch>, Option<Error>),
+    /// There before; the answer as a row.
+    Existed(RecordBatch),
+    /// Accepted, and the answer is about another row.
+    Another(RecordBatch, Vec<Difference>),
     Gone,
     Failed(Error),
     Unknown(Error),
@@ -104,15 +107,14 @@ impl Writer<'_> {
                     format!("the site took none of the rows: {words}"),
                 ))
             } else {
-                let what = "the answer does not say what came of each row";
-                let hint = "look at the site for the rows before writing them again";
-                Fate::Unknown(Error::new(ErrorKind::Decode, what).hint(hint))
+                let unread = Error::new(ErrorKind::Decode, "it does not say what came of each row");
+                Fate::Unknown(self.doubt(response.status, &response.body, Some(&unread)))
             };
             return self.settle(&sent, fate);
         };
         for (row, verdict) in sent.into_iter().zip(verdicts) {
             let fate = match verdict {
-                Ok(body) => self.applied(operation, &self.rows[row].given, &body),
+                Ok(body) => self.applied(operation, &self.rows[row].given, response.status, &body),
                 Err(words) => Fate::Failed(self.blame(operation, &request, &response, words)),
             };
             self.settle(&[row], fate);
@@ -156,6 +158,19 @@ impl Writer<'_> {
             match self.scope.site.client.send(&request, &self.scope.statement).await {
                 Ok(response) => {
                     self.scope.stats.add(&response);
+                    if operation.answer.is_none() && !operation.shows {
+                        match said::aside(response.status, &response.body) {
+                            Ok(false) => {}
+                            Ok(true) => {
+                                let text = format!(
+                                    "{}: {{}} rows were taken with an answer, where the site gives none; look whether they are as they should be",
+                                    self.write.table.name
+                                );
+                                self.scope.statement.warn(text, rows.len() as u64);
+                            }
+                            Err(_) => return Fate::Unknown(self.doubt(response.status, &response.body, None)),
+                        }
+                    }
                     last = Some((operation, response));
                 }
                 // A part of the row is written, so it has not failed as a whole.
@@ -164,13 +179,17 @@ impl Writer<'_> {
             }
         }
         match last {
-            Some((operation, response)) if operation.shows => self.shown(operation, rows, &given, &response.body),
-            Some((operation, response)) if rows.len() == 1 => match self.applied(operation, &given, &response.body) {
-                Fate::Applied(answer, unread) if operation.existed == Some(response.status) => Fate::Existed(answer, unread),
-                fate => fate,
-            },
-            _ => Fate::Applied(None, None),
+            Some((operation, response)) if operation.shows => self.shown(operation, rows, &given, &response),
+            Some((operation, response)) if rows.len() == 1 => self.applied(operation, &given, response.status, &response.body),
+            _ => Fate::Applied(None, Vec::new()),
         }
+    }
+
+    /// The error of an answer that does not say that the site took the row.
+    fn doubt(&self, status: u16, body: &Bytes, unread: Option<&Error>) -> Error {
+        let doubt = said::doubt(status, body, unread);
+        let words = self.scope.site.client.redacted(doubt.message());
+        Error::new(doubt.kind(), words).hint(doubt.hint_text().unwrap_or_default())
     }
 
     /// What an error means for the rows of its request.
@@ -187,53 +206,70 @@ impl Writer<'_> {
     }
 
     /// What the site answered to a row that it took.
-    fn applied(&self, operation: &Operation, given: &[Option<Value>], body: &Bytes) -> Fate {
-        if operation.answer.is_none() {
-            return Fate::Applied(None, None);
+    fn applied(&self, operation: &Operation, given: &[Option<Value>], status: u16, body: &Bytes) -> Fate {
+        let is_update = self.write.change == Change::Update;
+        // What is changed is named whole by its address: a site that has nothing to add has done it.
+        if operation.answer.is_none() || (is_update && body.is_empty() && status != 202) {
+            return Fate::Applied(None, Vec::new());
         }
         let table = &self.write.table;
+        let comparable = said::comparable(operation);
         let columns: Vec<usize> = match self.write.output {
             Output::Rows => (0..table.columns.len()).collect(),
-            _ => table.key().collect(),
+            _ => {
+                let wanted = |index: &usize| table.columns[*index].key || comparable.contains(index);
+                (0..table.columns.len()).filter(wanted).collect()
+            }
         };
         let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
-        let answer = answer::read(table, &columns, body, false, false, echo).and_then(|answer| match answer {
-            Some(answer) if operation.brief && answer.num_rows() == 1 => {
-                answer::completed(table, &columns, &answer, given).map(Some)
-            }
-            answer => Ok(answer),
-        });
-        match answer {
-            Ok(answer) => Fate::Applied(answer, None),
-            // Something before the site may have answered in its place.
-            Err(_) if serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err() => {
-                let what = "the answer is not the one of a site that took the row: whether it did is not known";
-                Fate::Unknown(Error::new(ErrorKind::Decode, what).hint("look at the site for the row before writing it again"))
-            }
-            Err(error) => {
-                let what = format!("the site took the row, but its answer cannot be read: {}", error.message());
-                Fate::Applied(
-                    None,
-                    Some(Error::new(ErrorKind::Decode, what).hint("look at the site for the key of the row")),
-                )
-            }
+        let answer = match answer::read(table, &columns, body, false, false, echo) {
+            Ok(Some(answer)) if said::shows_anything(&table.columns, &answer) => answer,
+            Ok(_) => return Fate::Unknown(self.doubt(status, body, None)),
+            Err(error) => return Fate::Unknown(self.doubt(status, body, Some(&error))),
+        };
+        let sent = comparable
+            .iter()
+            .filter_map(|&column| Some((column, given[column].as_ref()?)));
+        let differences = said::differences(&table.columns, &answer, sent);
+        if let Some(words) = complaint(body) {
+            let words = self.scope.site.client.redacted(&words);
+            self.scope.statement.warn(
+                format!("{}: {{}} rows were taken, and the site complains: {words}", table.name),
+                1,
+            );
+        }
+        let answer = match (operation.brief || is_update) && answer.num_rows() == 1 {
+            true => match answer::completed(table, &columns, &answer, given) {
+                Ok(answer) => answer,
+                Err(error) => return Fate::Unknown(error),
+            },
+            false => answer,
+        };
+        let existed = operation.existed == Some(status);
+        if differences.iter().any(|difference| difference.names) || (existed && !differences.is_empty()) {
+            Fate::Another(answer, differences)
+        } else if existed {
+            Fate::Existed(answer)
+        } else {
+            Fate::Applied(Some(answer), differences)
         }
     }
 
     /// What the rows of the table that the site answered say of the rows of a unit. A page that is cut says nothing of what it lacks.
-    fn shown(&self, operation: &Operation, rows: &[usize], given: &[Option<Value>], body: &Bytes) -> Fate {
+    fn shown(&self, operation: &Operation, rows: &[usize], given: &[Option<Value>], response: &Response) -> Fate {
         let table = &self.write.table;
         let Some(column) = operation.batch.as_ref().map(|batch| batch.column) else {
-            return Fate::Applied(None, None);
+            return Fate::Applied(None, Vec::new());
         };
-        let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
-        let Ok((page, shown)) = answer::shown(table, column, body, echo) else {
-            let text = format!(
-                "{}: what the site answered cannot be read, so {{}} rows are not borne out",
-                table.name
-            );
+        if response.body.is_empty() && response.status != 202 {
+            let text = format!("{}: the site showed nothing, so {{}} rows are not borne out", table.name);
             self.scope.statement.warn(text, rows.len() as u64);
-            return Fate::Applied(None, None);
+            return Fate::Applied(None, Vec::new());
+        }
+        let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
+        let (page, shown) = match answer::shown(table, column, &response.body, echo) {
+            Ok(shown) => shown,
+            Err(error) => return Fate::Unknown(self.doubt(response.status, &response.body, Some(&error))),
         };
         let is_there = |row: &usize| {
             self.rows[*row].given[column]

@@ -10,6 +10,8 @@ use crate::http::Response;
 pub(super) struct Described {
     pub(super) size: Option<u64>,
     pub(super) media_type: Option<String>,
+    /// No evidence of what comes, but what the file is called.
+    pub(super) name: Option<String>,
 }
 
 /// Media types that sites, and what stands before them, speak in place of a file.
@@ -106,6 +108,7 @@ mod tests {
             let described = Described {
                 size,
                 media_type: told.map(str::to_owned),
+                name: None,
             };
             let response = Response {
                 status,

@@ -78,7 +78,7 @@ pub(super) async fn described(scope: &Scope, expect: &Expect, given: &[Option<Va
             given[here].as_ref().and_then(Value::text).map(std::borrow::Cow::into_owned),
         );
     }
-    let batches = rows(scope, &expect.table, &[expect.size, expect.media_type], &known).await?;
+    let batches = rows(scope, &expect.table, &[expect.size, expect.media_type, expect.name], &known).await?;
     let sizes = batches
         .iter()
         .filter_map(|batch| batch.column(0).as_primitive_opt::<Int64Type>());
@@ -86,6 +86,7 @@ pub(super) async fn described(scope: &Scope, expect: &Expect, given: &[Option<Va
     Ok(Described {
         size: size.and_then(|size| size.try_into().ok()),
         media_type: texts(&batches, 1).into_iter().next().flatten(),
+        name: texts(&batches, 2).into_iter().next().flatten(),
     })
 }
 

@@ -16,9 +16,9 @@ use super::dry::{requests_schema, show};
 use super::read::Scope;
 use super::request::operation_request;
 use super::value::Value;
-use super::{answer, arrow_field, files, find};
+use super::{answer, arrow_field, files, find, said};
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Asking, Content, Grant, Request, Response, Safety, Secret, Terms, Upload, is_outcome_unknown};
+use crate::http::{Asking, Content, Grant, Request, Response, Safety, Secret, Terms, Upload, complaint, is_outcome_unknown};
 use crate::schema::{Action, Catalog, Expect, Grants, Procedure, Step};
 
 /// Names of the result columns of a file that was kept, and of a schema file.
@@ -144,13 +144,22 @@ impl Run<'_> {
                 .await;
             let response = sent.map_err(|error| self.explain(step, done, error))?;
             self.scope.stats.add(&response);
+            if self.procedure.changes && step.is_answered_nothing() {
+                match said::aside(response.status, &response.body) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        self.warn("was done with an answer, where the site gives none; look whether it is as it should be")
+                    }
+                    Err(_) => return Err(self.doubt(&response, None)),
+                }
+            }
             for (parameter, path) in &step.into {
                 given[*parameter] = Some(Value::List(taken(&response.body, path)?));
             }
             if step.save.is_some() {
                 described::check(&described, &response)?;
             }
-            result = Some(self.result(step, &given, response, prepared.incoming.take())?);
+            result = Some(self.result(step, &given, response, prepared.incoming.take(), described.name)?);
         }
         if self.dry {
             return show(&shown);
@@ -307,6 +316,7 @@ impl Run<'_> {
         given: &[Option<Value>],
         response: Response,
         incoming: Option<files::Incoming>,
+        own: Option<String>,
     ) -> Result<RecordBatch> {
         if let (Some(incoming), Some(parameter)) = (incoming, step.save) {
             let asked = given[parameter].as_ref().and_then(Value::text);
@@ -316,7 +326,10 @@ impl Run<'_> {
                 .placeholders()
                 .last()
                 .and_then(|column| given[column].as_ref()?.text());
-            let suggested = response.disposition.unwrap_or_else(|| id.unwrap_or_default().into_owned());
+            let suggested = response
+                .disposition
+                .or(own)
+                .unwrap_or_else(|| id.unwrap_or_default().into_owned());
             let path = incoming.keep(asked.as_deref(), &suggested)?;
             return self.row(|name| match name {
                 FILE => Some(Value::Text(path.display().to_string())),
@@ -343,11 +356,12 @@ impl Run<'_> {
         let list = !rows.is_empty();
         let read = answer::read(result, &columns, &response.body, list, self.procedure.at_least_one, text);
         let batch = match read {
-            Ok(batch) => batch,
-            Err(error) if self.procedure.changes => {
-                let what = format!("the site did it, but its answer cannot be read: {}", error.message());
-                return Err(Error::new(error.kind(), what).hint("do not repeat it; look at the site for what has come of it"));
+            Ok(batch) if self.procedure.changes => {
+                self.examine(given, &response, batch.as_ref())?;
+                batch
             }
+            Ok(batch) => batch,
+            Err(error) if self.procedure.changes => return Err(self.doubt(&response, Some(&error))),
             Err(error) => return Err(error),
         };
         let schema = result_schema(self.procedure, false);
@@ -355,6 +369,49 @@ impl Run<'_> {
             Some(batch) => batch.with_schema(schema).map_err(unfit),
             None => Ok(RecordBatch::new_empty(schema)),
         }
+    }
+
+    /// Holds an answer against what was sent.
+    fn examine(&self, given: &[Option<Value>], response: &Response, rows: Option<&RecordBatch>) -> Result<()> {
+        let columns = &self.procedure.result.columns;
+        let Some(rows) = rows.filter(|rows| rows.num_rows() > 0) else {
+            if complaint(&response.body).is_some() {
+                return Err(self.doubt(response, None));
+            }
+            self.warn("was done, and the answer shows nothing of it; look at the site for what has come of it");
+            return Ok(());
+        };
+        if !said::shows_anything(columns, rows) {
+            return Err(self.doubt(response, None));
+        }
+        if let Some(words) = complaint(&response.body) {
+            let words = self.scope.site.client.redacted(&words);
+            self.warn(&format!("was done, and the site complains: {words}"));
+        }
+        for row in 0..rows.num_rows() {
+            let sent = |&(column, parameter): &(usize, usize)| Some((column, given[parameter].as_ref()?));
+            let sent = self.procedure.repeats.iter().filter_map(sent);
+            let differences = said::differences(columns, &rows.slice(row, 1), sent);
+            if differences.iter().any(|difference| difference.names) {
+                let what = format!("{}: whether it was done is not known", said::told(&differences));
+                return Err(Error::new(ErrorKind::Decode, what).hint("look at the site before doing it again"));
+            }
+            if !differences.is_empty() {
+                self.warn(&said::told(&differences));
+            }
+        }
+        Ok(())
+    }
+
+    fn warn(&self, what: &str) {
+        self.scope.statement.warn(format!("{}: {what}", self.procedure.name), 1);
+    }
+
+    /// The error of an answer that does not say that the site did it.
+    fn doubt(&self, response: &Response, unread: Option<&Error>) -> Error {
+        let doubt = said::doubt(response.status, &response.body, unread);
+        let words = self.scope.site.client.redacted(doubt.message());
+        Error::new(doubt.kind(), words).hint(doubt.hint_text().unwrap_or_default())
     }
 
     fn row(&self, value: impl Fn(&str) -> Option<Value>) -> Result<RecordBatch> {

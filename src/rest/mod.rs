@@ -32,6 +32,7 @@ mod pages;
 pub(crate) mod plan;
 pub(crate) mod read;
 pub(crate) mod request;
+mod said;
 pub(crate) mod search;
 mod seen;
 mod shape;

@@ -19,6 +19,7 @@ use super::dry::{requests_schema, show};
 use super::outcome::{Ledger, Outcome};
 use super::read::Scope;
 use super::request::operation_body;
+use super::said::{self, Difference};
 use super::unit::{self, Unit};
 use super::value::Value;
 use super::{answer, arrow_field, bulk};
@@ -137,6 +138,8 @@ pub(super) struct Writer<'a> {
     /// The first row that was not applied, and why.
     trouble: Mutex<Option<(usize, Error)>>,
     answers: Mutex<HashMap<usize, RecordBatch>>,
+    /// Keys that the site gave to rows.
+    keys: Mutex<HashSet<String>>,
 }
 
 impl<'a> Writer<'a> {
@@ -160,6 +163,7 @@ impl<'a> Writer<'a> {
             held: Mutex::new(held),
             trouble: Mutex::default(),
             answers: Mutex::default(),
+            keys: Mutex::default(),
         };
         let count: usize = lots.iter().map(|lot| lot.rows.num_rows()).sum();
         if let Some(most) = writer.scope.site.writing.max_rows
@@ -377,14 +381,19 @@ impl<'a> Writer<'a> {
     pub(super) fn settle(&self, rows: &[usize], fate: Fate) {
         let goes_on = self.scope.site.writing.goes_on;
         let (outcome, error) = match fate {
-            Fate::Applied(answer, unread) => {
+            Fate::Applied(answer, differences) => {
+                if let Some(error) = answer.as_ref().and_then(|answer| self.is_of_another_row(answer)) {
+                    return self.settle(rows, Fate::Unknown(error));
+                }
                 for &row in rows {
-                    self.note(row, Outcome::Applied, unread.as_ref());
+                    self.note(row, Outcome::Applied, None);
                 }
-                if let (Some(error), Output::Rows) = (unread, self.write.output) {
-                    self.trouble(rows[0], error);
-                }
+                self.differ(rows, Outcome::Applied, &differences);
                 return self.keep(rows, answer);
+            }
+            Fate::Another(answer, differences) => {
+                self.differ(rows, Outcome::Contradicted, &differences);
+                return self.keep(rows, Some(answer));
             }
             Fate::Gone => {
                 for &row in rows {
@@ -392,19 +401,16 @@ impl<'a> Writer<'a> {
                 }
                 return;
             }
-            Fate::Existed(answer, unread) => {
+            Fate::Existed(answer) => {
                 let text = format!(
                     "{}: {{}} rows were there already, and the site made nothing",
                     self.write.table.name
                 );
                 self.scope.statement.warn(text, rows.len() as u64);
                 for &row in rows {
-                    self.note(row, Outcome::Existed, unread.as_ref());
+                    self.note(row, Outcome::Existed, None);
                 }
-                if let (Some(error), Output::Rows) = (unread, self.write.output) {
-                    self.trouble(rows[0], error);
-                }
-                return self.keep(rows, answer);
+                return self.keep(rows, Some(answer));
             }
             Fate::Shown(contradicted) => {
                 for &row in rows {
@@ -438,6 +444,33 @@ impl<'a> Writer<'a> {
             self.stopped.store(true, Relaxed);
         }
         self.trouble(rows[0], error);
+    }
+
+    /// Notes what the site shows otherwise than it was sent.
+    fn differ(&self, rows: &[usize], outcome: Outcome, differences: &[Difference]) {
+        if differences.is_empty() {
+            return;
+        }
+        let text = format!(
+            "{}: {{}} rows were taken by the site, whose answer shows another {}",
+            self.write.table.name,
+            said::columns(differences)
+        );
+        self.scope.statement.warn(text, rows.len() as u64);
+        for &row in rows {
+            self.ledger.note(row, outcome, Some(said::told(differences)));
+        }
+    }
+
+    /// The error of an answer that gives a row the key that another row of the statement has got.
+    fn is_of_another_row(&self, answer: &RecordBatch) -> Option<Error> {
+        let is_new = self.write.change == Change::Insert && self.write.table.key().any(|key| !self.write.columns.contains(&key));
+        let key = self.new_key(answer).filter(|_| is_new)?;
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let what =
+            format!("the site answers with the key {key}, which it gave to another row: whether it took this one is not known");
+        (!keys.insert(key))
+            .then(|| Error::new(ErrorKind::Decode, what).hint("look at the site for the row before writing it again"))
     }
 
     /// Notes what the site answered to a row, and keeps it for those who asked for rows. Where there is no room, the rows so far are
@@ -626,7 +659,7 @@ mod tests {
             };
             let writer = Writer::new(scope, &write, &lots).unwrap();
             let answer = answer::of_values(table, &columns, &writer.rows[0].given).unwrap();
-            writer.settle(&[0], Fate::Applied(Some(answer), None));
+            writer.settle(&[0], Fate::Applied(Some(answer), Vec::new()));
             assert_eq!(writer.answers.lock().unwrap().len(), kept, "{output:?}");
             assert_eq!(writer.ledger.counts().applied, 1);
         }

@@ -195,6 +195,9 @@ pub(super) struct ProcedureFile {
     pub oauth: Option<GrantFile>,
     /// Columns of the result. `from = "@parameter"` is the value of a parameter.
     pub result: IndexMap<String, ColumnFile>,
+    /// What the answer shows of what was sent: result column = parameter. What it shows otherwise is told.
+    #[serde(default)]
+    pub repeats: IndexMap<String, String>,
     /// Arrays inside the answer whose elements are the rows: label = path.
     #[serde(default)]
     pub each: IndexMap<String, String>,
@@ -275,6 +278,8 @@ pub(super) struct ExpectFile {
     pub size: String,
     /// Column of that table with the media type.
     pub media_type: String,
+    /// Column of that table with the name of the file.
+    pub name: String,
 }
 
 /// A file that is sent.

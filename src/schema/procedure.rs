@@ -30,6 +30,8 @@ pub(crate) struct Procedure {
     pub(crate) result: Arc<Table>,
     /// Columns of the result that are parameters: (column, parameter).
     pub(crate) echoes: Vec<(usize, usize)>,
+    /// Columns of the result that show what a parameter has sent: (column, parameter).
+    pub(crate) repeats: Vec<(usize, usize)>,
     pub(crate) at_least_one: bool,
     pub(crate) examples: Vec<Example>,
 }
@@ -108,7 +110,7 @@ pub(crate) struct Step {
     pub(crate) accepts: Vec<u16>,
 }
 
-/// Where a file is described: its size in bytes, and its media type.
+/// Where a file is described: its size in bytes, its media type and its name.
 #[derive(Debug, Clone)]
 pub(crate) struct Expect {
     pub(crate) table: Arc<Table>,
@@ -116,6 +118,7 @@ pub(crate) struct Expect {
     pub(crate) bind: Vec<(usize, usize)>,
     pub(crate) size: usize,
     pub(crate) media_type: usize,
+    pub(crate) name: usize,
 }
 
 impl Expect {
@@ -128,6 +131,7 @@ impl Expect {
             bind: file.bind.iter().map(bind).collect::<Result<_, _>>()?,
             size: there(&file.size)?,
             media_type: there(&file.media_type)?,
+            name: there(&file.name)?,
             table,
         })
     }
@@ -178,6 +182,11 @@ impl Procedure {
                 _ => columns.push(plain_column(name, file, level)?),
             }
         }
+        let repeats = file
+            .repeats
+            .iter()
+            .map(|(column, parameter)| Ok::<_, String>((find(&columns, column)?, find(&parameters, parameter)?)))
+            .collect::<Result<_, _>>()?;
         let action = match (&file.schema, file.oauth, file.execute.iter().next()) {
             (Some(local), None, None) => Action::Schema {
                 table: find(&parameters, &local.table)?,
@@ -243,6 +252,7 @@ impl Procedure {
             changes,
             result: Arc::new(result),
             echoes,
+            repeats,
             at_least_one: file.at_least_one,
             examples: Example::all(&file.examples),
         })
@@ -250,6 +260,11 @@ impl Procedure {
 }
 
 impl Step {
+    /// Whether the site has nothing to say but that it was done.
+    pub(crate) fn is_answered_nothing(&self) -> bool {
+        self.operation.answer.is_none() && self.save.is_none() && self.text.is_none() && self.into.is_empty()
+    }
+
     fn compile(
         file: &StepFile,
         parameters: &[Column],

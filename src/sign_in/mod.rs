@@ -7,6 +7,7 @@ mod browser;
 mod cloud;
 mod crowd;
 mod form;
+mod granted;
 mod grants;
 mod oauth1;
 mod oauth2;

@@ -309,8 +309,9 @@ impl OAuth2 {
 
     async fn keep(&self, granted: BasicTokenResponse, before: Tokens) -> Result<Tokens> {
         let tokens = after(granted, before);
+        // The refresh token that was sent is spent, so the one that came is kept whatever else came.
         self.store.save(&tokens).await?;
-        Ok(tokens)
+        usable(tokens)
     }
 
     /// Sends the refresh token, again where the network fails.
@@ -444,8 +445,9 @@ impl OAuth2 {
             Ok(match own {
                 Some(_) => {
                     this.store.save(&tokens).await?;
-                    this.taken(tokens).await
+                    this.taken(usable(tokens)?).await
                 }
+                // Whoever keeps tokens themselves must have the next one, whatever else came.
                 None => for_caller(&tokens),
             })
         };
@@ -585,6 +587,17 @@ fn after(granted: BasicTokenResponse, before: Tokens) -> Tokens {
     }
 }
 
+/// Tokens, if there is one to be used.
+fn usable(tokens: Tokens) -> Result<Tokens> {
+    if tokens.access_token.expose().is_empty() {
+        let what = "the authorization server granted no access token";
+        return Err(
+            Error::new(ErrorKind::Decode, what).hint("run the statement again; what it gave for the next refresh is kept")
+        );
+    }
+    Ok(tokens)
+}
+
 fn for_caller(tokens: &Tokens) -> Grant {
     Grant {
         access_token: tokens.access_token.clone(),
@@ -636,7 +649,11 @@ async fn send(wire: &Wire, request: HttpRequest) -> Result<HttpResponse> {
         )
         .hint("try again later")),
         status => {
-            let mut response = HttpResponse::new(answer.body.to_vec());
+            let body = match status {
+                200..300 => super::granted::tidied(&answer.body),
+                _ => None,
+            };
+            let mut response = HttpResponse::new(body.unwrap_or_else(|| answer.body.to_vec()));
             *response.status_mut() = oauth2::http::StatusCode::from_u16(status)
                 .map_err(|_| Error::new(ErrorKind::Decode, format!("{host} answered with HTTP {status}")))?;
             Ok(response)

@@ -16,7 +16,9 @@ use datafusion::common::{Column, DFSchema, ScalarValue, TableReference};
 use datafusion::datasource::source_as_provider;
 use datafusion::error::Result;
 use datafusion::logical_expr::dml::InsertOp;
-use datafusion::logical_expr::{DmlStatement, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Values, WriteOp};
+use datafusion::logical_expr::{
+    Cast, DmlStatement, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, Projection, Values, WriteOp,
+};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use super::provider::SiteTable;
@@ -106,8 +108,12 @@ fn as_given(dml: &DmlStatement) -> Result<LogicalPlan> {
     let below = projection.input.schema();
     let expressions = projection.expr.iter().map(|expression| match expression {
         Expr::Alias(alias) => match alias.expr.as_ref() {
-            // The engine's own cast cuts fractions off.
-            Expr::Cast(cast) if is_insert && matches!(*cast.expr, Expr::Column(_)) || has_fractions(&cast.expr, below) => {
+            // The engine's own cast cuts fractions off, and makes a list with one element of any text.
+            Expr::Cast(cast)
+                if is_insert && matches!(*cast.expr, Expr::Column(_))
+                    || has_fractions(&cast.expr, below)
+                    || is_text_for_list(cast, below) =>
+            {
                 cast.expr.as_ref().clone().alias(&alias.name)
             }
             _ => expression.clone(),
@@ -127,6 +133,11 @@ fn as_given(dml: &DmlStatement) -> Result<LogicalPlan> {
         _ => projection.input.clone(),
     };
     Projection::try_new(expressions.collect(), input).map(LogicalPlan::Projection)
+}
+
+/// Whether a text is given where a list is due.
+fn is_text_for_list(cast: &Cast, schema: &DFSchema) -> bool {
+    matches!(cast.field.data_type(), DataType::List(_)) && cast.expr.get_type(schema).is_ok_and(|kind| kind.is_string())
 }
 
 fn has_fractions(expression: &Expr, schema: &DFSchema) -> bool {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::{cast, is_not_null};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -395,6 +396,15 @@ fn typed(write: &Write, batch: &RecordBatch) -> Result<Lot> {
             let message = format!("{}: a {} is no {kind}; nothing was sent", column_of.name, column.data_type());
             to_datafusion(Error::new(ErrorKind::Statement, message).table(&write.table.name))
         })?;
+        if matches!(field.data_type(), DataType::List(_)) {
+            for (row, text) in lists_in_text(column)? {
+                let what = format!(
+                    "{}: {text} is a text and no list; lists are written as ['a', 'b'], and the text itself as ['{text}']",
+                    column_of.name
+                );
+                wrong.entry(row).or_insert(what);
+            }
+        }
         for row in lost(column, &fitted)? {
             let value = array_value_to_string(column, row)?;
             wrong
@@ -410,6 +420,22 @@ fn typed(write: &Write, batch: &RecordBatch) -> Result<Lot> {
         .collect();
     let rows = RecordBatch::try_new(Arc::new(datafusion::arrow::datatypes::Schema::new(fields)), columns)?;
     Ok(Lot { rows, wrong })
+}
+
+/// Rows with a text that looks like a list of PostgreSQL's or of JSON, which would become a list of one such text.
+fn lists_in_text(column: &ArrayRef) -> Result<Vec<(usize, String)>> {
+    if !column.data_type().is_string() {
+        return Ok(Vec::new());
+    }
+    let texts = cast(column, &DataType::Utf8)?;
+    let texts = texts.as_string::<i32>().iter().enumerate();
+    let is_list = |text: &str| {
+        [('{', '}'), ('[', ']')]
+            .iter()
+            .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
+    };
+    let lists = texts.filter_map(|(row, text)| Some((row, text?.trim())).filter(|(_, text)| is_list(text)));
+    Ok(lists.map(|(row, text)| (row, text.to_owned())).collect())
 }
 
 /// Rows whose value was lost on the way to another type.

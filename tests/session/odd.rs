@@ -152,14 +152,20 @@ async fn what_the_answer_shows_is_what_is_told() {
 
     // An organization of that name was there before.
     let (session, _) = talking("", |_, body| {
-        let code = if body.contains("old") { "200 OK" } else { "201 Created" };
-        status(code, r#"{"id":"7","name":"x","created":{"epochMillis":1546300800000}}"#)
+        let (code, id, name) = match body.contains("old") {
+            true => ("200 OK", 7, "Old"),
+            false => ("201 Created", 8, "fresh"),
+        };
+        status(
+            code,
+            &format!(r#"{{"id":"{id}","name":"{name}","created":{{"epochMillis":1546300800000}}}}"#),
+        )
     })
     .await;
     let insert = "INSERT INTO organizations (name) VALUES ('old'), ('fresh')";
     assert_eq!(lines(&session, insert).await, ["1"]);
     let outcomes = "SELECT key, outcome FROM sys.writes ORDER BY row";
-    assert_eq!(lines(&session, outcomes).await, ["7|existed", "7|applied"]);
+    assert_eq!(lines(&session, outcomes).await, ["7|existed", "8|applied"]);
     assert!(warnings(&session).await[0].contains("1 rows were there already"));
 }
 

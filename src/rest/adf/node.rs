@@ -49,7 +49,7 @@ nodes! {
     "taskItem" Line "`[x] ` when done, `[ ] ` before that" "`- [x] `, `- [ ] `";
     "blockTaskItem" Blocks "as a taskItem" "as a taskItem";
     "decisionList" Blocks "its items" "its items";
-    "decisionItem" Line "`* `" "`- `";
+    "decisionItem" Line "`* `, and its state in brackets where it is not `DECIDED`" "`- `, and the same";
     "expand" Blocks "its title on a line, then its blocks" "its title in bold, then its blocks";
     "nestedExpand" Blocks "its title on a line, then its blocks" "its title in bold, then its blocks";
     "table" Blocks "a line for each row" "a table; where a cell has more than a line, its lines are divided by `<br>`";
@@ -61,7 +61,7 @@ nodes! {
     "mediaGroup" Blocks "its files" "its files";
     "mediaSingle" Blocks "its file, then its caption" "its file, then its caption";
     "caption" Line "a line" "a paragraph";
-    "media" Either "its alternative text or file name, and its address; else its id" "`![text](address)`, where it has an address";
+    "media" Either "its alternative text or file name, and its address; else its id; and where its link leads" "`![text](address)`, where it has an address; `[…](link)` around it";
     "mediaInline" Inline "as media" "as media";
     "blockCard" Either "its name and address" "a link";
     "embedCard" Either "its name and address" "a link";
@@ -122,7 +122,16 @@ pub(super) fn kind(node: &Value) -> &str {
 
 /// The nodes inside of a node.
 pub(super) fn content(node: &Value) -> &[Value] {
-    node["content"].as_array().map_or(&[], Vec::as_slice)
+    several(&node["content"])
+}
+
+/// The elements of a list; apps write one element without a list around it.
+fn several(value: &Value) -> &[Value] {
+    match value {
+        Value::Array(values) => values,
+        Value::Null => &[],
+        one => std::slice::from_ref(one),
+    }
 }
 
 /// An attribute as text; an empty one is none.
@@ -141,7 +150,7 @@ pub(super) fn said(value: &Value) -> Option<Cow<'_, str>> {
 
 /// A mark of a text, by name.
 pub(super) fn mark<'a>(node: &'a Value, name: &str) -> Option<&'a Value> {
-    node["marks"].as_array()?.iter().find(|mark| kind(mark) == name)
+    several(&node["marks"]).iter().find(|mark| kind(mark) == name)
 }
 
 /// The address of the link that a text is.
@@ -251,15 +260,30 @@ pub(super) fn may_be_silent(node: &Value) -> bool {
 
 /// The first number of an ordered list.
 pub(super) fn first_number(list: &Value) -> u64 {
-    attribute(list, "order").and_then(|order| order.parse().ok()).unwrap_or(1)
+    let order = attribute(list, "order").and_then(|order| whole(&order));
+    order.and_then(|order| order.try_into().ok()).unwrap_or(1)
+}
+
+/// A whole number; some write it as `5.0`.
+pub(super) fn whole(number: &str) -> Option<i64> {
+    let digits = number.trim().split_once('.');
+    match digits {
+        Some((whole, zeros)) if zeros.bytes().all(|digit| digit == b'0') => whole.parse().ok(),
+        _ => number.trim().parse().ok(),
+    }
 }
 
 pub(super) fn is_done(item: &Value) -> bool {
     attribute(item, "state").is_some_and(|state| state == "DONE")
 }
 
+/// The state of a decision that is not made: to decide something is what decisions are for, so that is not worth a word.
+pub(super) fn undecided(item: &Value) -> Option<Cow<'_, str>> {
+    attribute(item, "state").filter(|state| kind(item) == "decisionItem" && !state.eq_ignore_ascii_case("DECIDED"))
+}
+
 /// A date of a document is milliseconds since 1970, as text or number.
 fn day(timestamp: &str) -> Option<String> {
-    let moment = chrono::DateTime::from_timestamp_millis(timestamp.parse().ok()?)?;
+    let moment = chrono::DateTime::from_timestamp_millis(whole(timestamp)?)?;
     Some(moment.format("%Y-%m-%d").to_string())
 }

@@ -286,12 +286,12 @@ fn closed(open: Open, tasks: &mut u64) -> Option<Value> {
             content.retain(|text| text["text"] != "");
         }
         "paragraph" => match &content[..] {
-            [image] if image["type"] == "image" && image["marks"].as_array().is_none_or(Vec::is_empty) => {
+            [image] if image["type"] == "image" && marks(image).len() == link(image).iter().count() => {
                 return Some(media(image));
             }
-            _ => content = content.into_iter().map(beside_text).collect(),
+            _ => content = content.into_iter().flat_map(beside_text).collect(),
         },
-        "heading" => content = content.into_iter().map(beside_text).collect(),
+        "heading" => content = content.into_iter().flat_map(beside_text).collect(),
         "bulletList" => return Some(list(node, content, tasks)),
         "orderedList" => content.iter_mut().for_each(unmarked),
         // An item has a paragraph before anything else.
@@ -362,23 +362,48 @@ fn unmarked(item: &mut Value) {
     }
 }
 
+fn marks(node: &Value) -> &[Value] {
+    node["marks"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The mark of the link around a picture.
+fn link(image: &Value) -> Option<&Value> {
+    marks(image).iter().find(|mark| mark["type"] == "link")
+}
+
 fn media(image: &Value) -> Value {
     let mut attributes = json!({"type": "external", "url": image["address"]});
     if image["alternative"] != "" {
         attributes["alt"] = image["alternative"].clone();
     }
-    json!({"type": "mediaSingle", "content": [{"type": "media", "attrs": attributes}]})
+    let mut media = json!({"type": "media", "attrs": attributes});
+    if let Some(link) = link(image) {
+        media["marks"] = json!([link]);
+    }
+    json!({"type": "mediaSingle", "content": [media]})
 }
 
-/// A picture beside text: a link to it.
-fn beside_text(node: Value) -> Value {
+/// A picture beside text: a link to it. Where it leads elsewhere itself, its address stands behind it.
+fn beside_text(node: Value) -> Vec<Value> {
     if node["type"] != "image" {
-        return node;
+        return vec![node];
     }
     let (address, alternative) = (&node["address"], &node["alternative"]);
     let text = if alternative == "" { address } else { alternative };
-    let mut marks = node["marks"].as_array().cloned().unwrap_or_default();
-    marks.retain(|mark| mark["type"] != "link");
-    marks.push(json!({"type": "link", "attrs": {"href": address}}));
-    json!({"type": "text", "text": text, "marks": marks})
+    let others: Vec<Value> = marks(&node).iter().filter(|mark| mark["type"] != "link").cloned().collect();
+    let linked = |text: &Value, link: Value| {
+        let marks: Vec<Value> = others.iter().cloned().chain([link]).collect();
+        json!({"type": "text", "text": text, "marks": marks})
+    };
+    let own = json!({"type": "link", "attrs": {"href": address}});
+    match link(&node) {
+        Some(link) if text != address => vec![
+            linked(text, link.clone()),
+            json!({"type": "text", "text": " ("}),
+            linked(address, own),
+            json!({"type": "text", "text": ")"}),
+        ],
+        Some(link) => vec![linked(text, link.clone())],
+        None => vec![linked(text, own)],
+    }
 }

@@ -28,6 +28,7 @@ fn markdown_that_is_written_is_read_the_same() {
         "[label](https://a.example/x)",
         "<https://a.example/x>",
         "![A cat](https://a.example/cat.png)",
+        "[![A cat](https://a.example/cat.png)](https://a.example/x)",
         "---",
         "- a\n\n<!-- -->\n\n1. b",
         "\\*no emphasis\\* \\_at\\_ \\[all\\] \\<b\\> 1 \\& 2",
@@ -47,6 +48,10 @@ fn what_somebody_wrote_is_in_the_document() {
         (
             "see ![cat](https://a.example/c.png) there",
             "see cat (https://a.example/c.png) there",
+        ),
+        (
+            "see [![cat](https://a.example/c.png)](https://a.example/x) there",
+            "see cat (https://a.example/x) (https://a.example/c.png) there",
         ),
         ("a\nb", "a b"),
         ("- [x] a\n- b", "* [x] a\n* b"),
@@ -132,6 +137,15 @@ fn nodes_of_every_kind_are_written() {
         (
             json!({"type": "decisionList", "content": [{"type": "decisionItem", "content": [{"type": "text", "text": "a"}]}]}),
             "- a",
+        ),
+        (
+            json!({"type": "decisionList", "content": [{"type": "decisionItem", "attrs": {"state": "UNDECIDED"}, "content": "a"}]}),
+            "- \\[UNDECIDED\\] a",
+        ),
+        (json!({"type": "codeBlock", "content": "a"}), "```\na\n```"),
+        (
+            json!({"type": "table", "content": ["a", {"type": "tableRow", "content": "b"}]}),
+            "|  |\n| --- |\n| a |\n| b |",
         ),
         (
             json!({"type": "unheard of", "content": [paragraph("a"), null, paragraph("b")]}),

@@ -69,16 +69,19 @@ impl Reading {
             name if LISTS.contains(&name) => self.list(node, indent, depth),
             "table" => {
                 for row in content(node) {
-                    let cells: Vec<String> = content(row)
+                    let own = self.part(|part| part.own(row));
+                    let cells = content(row)
                         .iter()
-                        .map(|cell| self.part(|part| part.inside(cell, depth + 2)).replace(['\n', '\t'], " "))
-                        .collect();
+                        .map(|cell| self.part(|part| part.inside(cell, depth + 2)).replace(['\n', '\t'], " "));
+                    // A text in the place of a row is a cell.
+                    let own = Some(own).filter(|own| !own.is_empty());
+                    let cells: Vec<String> = own.into_iter().chain(cells).collect();
                     self.line(indent, &cells.join("\t"));
                 }
             }
             "rule" => self.line(indent, "---"),
             _ => {
-                let own = self.part(|part| part.own(node));
+                let own = self.part(|part| part.linked(node));
                 if node::is_line(node) || (content(node).is_empty() && own.is_empty() && node::may_be_silent(node)) {
                     let inner = self.part(|part| part.inline(content(node), depth + 1));
                     return self.line(indent, &(own + &inner));
@@ -92,11 +95,28 @@ impl Reading {
         }
     }
 
-    /// What is inside of a node: blocks, or a line.
+    /// What a node itself says, and where it leads.
+    fn linked(&mut self, node: &Value) {
+        self.own(node);
+        if let Some(address) = node::link(node) {
+            let label = self.text.clone();
+            self.address(&label, &address);
+        }
+    }
+
+    /// What is in an item or a cell: what stands in its place, blocks, or a line.
     fn inside(&mut self, node: &Value, depth: usize) {
+        if node::is_inline(node) {
+            return self.inline(std::slice::from_ref(node), depth);
+        }
+        let own = self.part(|part| part.linked(node));
         if node::is_line(node) {
+            self.text.push_str(&own);
             self.inline(content(node), depth);
         } else {
+            if !own.is_empty() {
+                self.line("", &own);
+            }
             self.blocks(content(node), "", depth);
         }
     }
@@ -114,8 +134,9 @@ impl Reading {
                 "taskList" => if node::is_done(item) { "[x] " } else { "[ ] " }.to_owned(),
                 _ => "* ".to_owned(),
             };
+            let state = node::undecided(item).map(|state| format!("[{state}] ")).unwrap_or_default();
             number += 1;
-            let inner = self.part(|part| part.inside(item, depth + 2));
+            let inner = state + &self.part(|part| part.inside(item, depth + 2));
             let pad = " ".repeat(mark.len());
             for (line, text) in inner.split('\n').enumerate() {
                 self.line(indent, &format!("{}{text}", if line == 0 { &mark } else { &pad }));
@@ -290,6 +311,49 @@ mod tests {
         ] {
             assert_eq!(read(&paragraph(&inner)), (expected.to_owned(), 0), "{inner}");
         }
+    }
+
+    #[test]
+    fn what_apps_write_otherwise_is_read() {
+        let link = r#""marks":[{"type":"link","attrs":{"href":"https://a.example/x"}}]"#;
+        for (content, expected) in [
+            (
+                format!(r#"{{"type":"mediaSingle","content":[{{"type":"media","attrs":{{"id":"7","alt":"cat"}},{link}}}]}}"#),
+                "cat (https://a.example/x)",
+            ),
+            (
+                format!(r#"{{"type":"mediaSingle",{link},"content":[{{"type":"media","attrs":{{"id":"7"}}}}]}}"#),
+                "https://a.example/x\n[7]",
+            ),
+            (
+                r#"{"type":"paragraph","content":[{"type":"text","text":"a","marks":{"type":"link","attrs":{"href":"https://a.example/x"}}}]}"#
+                    .to_owned(),
+                "a (https://a.example/x)",
+            ),
+            (
+                r#"{"type":"orderedList","attrs":{"order":5.0},"content":{"type":"listItem","content":{"type":"paragraph","content":"x"}}}"#
+                    .to_owned(),
+                "5. x",
+            ),
+            (
+                r#"{"type":"bulletList","content":["a",{"type":"text","text":"b"},{"type":"listItem","content":"c"}]}"#.to_owned(),
+                "* a\n* b\n* c",
+            ),
+            (
+                r#"{"type":"table","content":["a",{"type":"tableRow","content":["b",{"type":"tableCell","content":"c"}]}]}"#.to_owned(),
+                "a\nb\tc",
+            ),
+            (r#"{"type":"codeBlock","content":"c"}"#.to_owned(), "c"),
+            (
+                r#"{"type":"decisionList","content":[{"type":"decisionItem","attrs":{"state":"UNDECIDED"},"content":[{"type":"text","text":"a"}]},{"type":"decisionItem","attrs":{"state":"DECIDED"},"content":[{"type":"text","text":"b"}]}]}"#
+                    .to_owned(),
+                "* [UNDECIDED] a\n* b",
+            ),
+            (paragraph(r#"{"type":"date","attrs":{"timestamp":1772348400000.0}}"#), "2026-03-01"),
+        ] {
+            assert_eq!(read(&content), (expected.to_owned(), 0), "{content}");
+        }
+        assert_eq!(read(r#"{"type":"paragraph","content":7}"#).1, 1, "a number is no node");
     }
 
     #[test]

@@ -64,7 +64,10 @@ fn block(node: &Value, depth: usize) -> String {
                 .to_owned()
         }
         "codeBlock" => {
-            let text: String = content(node).iter().filter_map(|inner| node::said(&inner["text"])).collect();
+            let text: String = content(node)
+                .iter()
+                .filter_map(|inner| inner.as_str().map(Into::into).or_else(|| node::own(inner).text))
+                .collect();
             let fence = fence(&text, 3);
             format!("{fence}{}\n{text}\n{fence}", attribute(node, "language").unwrap_or_default())
         }
@@ -92,7 +95,7 @@ fn block(node: &Value, depth: usize) -> String {
                 .join("\n\n")
         }
         _ => {
-            let own = own(node);
+            let own = led(node);
             if node::is_line(node) {
                 return own + &inline(content(node), depth + 1);
             }
@@ -120,10 +123,8 @@ fn list(whole: &Value, depth: usize) -> String {
             _ => ("- ".to_owned(), ""),
         };
         number += 1;
-        let inner = match node::is_line(item) {
-            true => inline(content(item), depth + 2),
-            false => entry(content(item), depth + 2),
-        };
+        let state = node::undecided(item).map(|state| format!("\\[{}\\] ", escaped(&state, false)));
+        let inner = state.unwrap_or_default() + &inside(item, depth + 2, entry);
         let pad = " ".repeat(mark.len());
         for (at, line) in format!("{box_}{inner}").split('\n').enumerate() {
             let line = format!("{}{line}", if at == 0 { &mark } else { &pad });
@@ -131,6 +132,27 @@ fn list(whole: &Value, depth: usize) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// What is in an item or a cell: what stands in its place, a line, or blocks.
+fn inside(node: &Value, depth: usize, blocks: fn(&[Value], usize) -> String) -> String {
+    if node::is_inline(node) {
+        return inline(std::slice::from_ref(node), depth);
+    }
+    let own = led(node);
+    match node::is_line(node) {
+        true => own + &inline(content(node), depth),
+        false if own.is_empty() => blocks(content(node), depth),
+        false => format!("{own}\n\n{}", blocks(content(node), depth)).trim_end().to_owned(),
+    }
+}
+
+/// What a block itself says, as a link where it leads somewhere.
+fn led(node: &Value) -> String {
+    match node::link(node) {
+        Some(address) => link(&own(node), &address),
+        None => own(node),
+    }
 }
 
 /// The blocks of an item: a list stands right below its line, so that the list around it stays a tight one.
@@ -149,15 +171,16 @@ fn table(table: &Value, depth: usize) -> String {
     for (at, row) in content(table).iter().enumerate() {
         has_head |= at == 0 && content(row).iter().any(|cell| kind(cell) == "tableHeader");
         let cell = |cell: &Value| {
-            let text = match node::is_line(cell) {
-                true => inline(content(cell), depth + 2),
-                false => blocks(content(cell), depth + 2),
-            };
+            let text = inside(cell, depth + 2, blocks);
             let text = text.replace("\\\n", "<br>").replace("\n\n", "<br>").replace('\n', "<br>");
             // A bar divides cells even inside of code.
             unbarred(&text)
         };
-        rows.push(content(row).iter().map(cell).collect());
+        // A text in the place of a row is a cell.
+        rows.push(match node::is_inline(row) {
+            true => vec![cell(row)],
+            false => content(row).iter().map(cell).collect(),
+        });
     }
     let width = rows.iter().map(Vec::len).max().unwrap_or(0);
     if width == 0 {

@@ -35,6 +35,8 @@ struct State {
     captcha: bool,
     /// Whether old access tokens still work.
     lenient: bool,
+    /// What is granted in another spelling, with `#` for the number of the tokens.
+    spelling: Option<&'static str>,
 }
 
 type Shared = Arc<Mutex<State>>;
@@ -92,6 +94,9 @@ fn answer(state: &Shared, asked: &Asked) -> super::server::Answer {
                 .lifetime
                 .map_or(String::new(), |lifetime| format!(",\"expires_in\":{lifetime}"));
             let n = state.number;
+            if let Some(spelling) = state.spelling {
+                return json(200, spelling.replace('#', &n.to_string()));
+            }
             json(
                 200,
                 format!(r#"{{"access_token":"a{n}","refresh_token":"r{n}","token_type":"bearer","scope":"WRITE"{lifetime}}}"#),
@@ -170,6 +175,40 @@ async fn a_refused_token_is_refreshed_once_for_all_requests() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_was_granted_is_never_lost() {
+    for (number, spelling) in [
+        r##"{"access_token":"a#","refresh_token":"r#","expires_in":"3600"}"##,
+        r##"{"access_token":"a#","refresh_token":"r#","token_type":"bearer","expires_in":3600.0}"##,
+        r##"{"access_token":"a#","refresh_token":"r#","scope":["WRITE","READ"]}"##,
+        "access_token=a#&refresh_token=r#&token_type=bearer",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let state: Shared = shared();
+        state.lock().unwrap().spelling = Some(spelling);
+        let url = site(&state).await;
+        let rest = format!(
+            "InitiateOAuth=REFRESH;OAuthAccessToken=old;OAuthRefreshToken=r0;OAuthSettingsLocation=memory://spelt-{number}"
+        );
+        let (client, _) = client(&text(&url, &rest)).unwrap();
+        assert_eq!(ask(&client).await.unwrap().status, 200, "{spelling}");
+        assert_eq!(state.lock().unwrap().refreshes, 1, "{spelling}");
+    }
+    // An answer without an access token is an error, and what it grants for the next refresh is kept.
+    let state: Shared = shared();
+    state.lock().unwrap().spelling = Some(r##"{"refresh_token":"r#"}"##);
+    let url = site(&state).await;
+    let rest = "InitiateOAuth=REFRESH;OAuthAccessToken=old;OAuthRefreshToken=r0;OAuthSettingsLocation=memory://spelt-without";
+    let (client, _) = client(&text(&url, rest)).unwrap();
+    let error = ask(&client).await.unwrap_err();
+    assert_eq!(error.message(), "the authorization server granted no access token");
+    state.lock().unwrap().spelling = None;
+    assert_eq!(ask(&client).await.unwrap().status, 200);
+    assert_eq!(state.lock().unwrap().refreshes, 2);
 }
 
 /// By hand, as the test of the keyring itself.
