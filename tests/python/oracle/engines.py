@@ -29,8 +29,8 @@ VIEWS = {
         GROUP BY c.issue_key, c.id, c.public UNION ALL SELECT p.issue_key, p.account_id, p.active, NULL, 0 FROM {request_participants} p""",
 }
 WORDS = {
-    "jsmql": {"semi": "LEFT SEMI JOIN", "anti": "LEFT ANTI JOIN", "length of list": "cardinality"},
-    "duckdb": {"semi": "SEMI JOIN", "anti": "ANTI JOIN", "length of list": "len"},
+    "jsmql": {"semi": "LEFT SEMI JOIN", "anti": "LEFT ANTI JOIN", "length of list": "cardinality", "matches": "regexp_like"},
+    "duckdb": {"semi": "SEMI JOIN", "anti": "ANTI JOIN", "length of list": "len", "matches": "regexp_matches"},
 }
 
 

@@ -291,6 +291,22 @@ def one_of(make, kind, scope, depth):
     return node(kind, "(", left, word, series("values", listed, least=1), "))")
 
 
+@makes("bool", 1)
+def in_lists(make, kind, scope, depth):
+    """Several lists about one expression, of which the engine likes to make one."""
+    of = ordered_kind(make, scope)
+    left, values = subject(make, scope, of)
+    lists = []
+    for _ in range(make.random.randint(2, 3)):
+        listed = [literal(make, of, values) for _ in range(make.random.randint(1, 4))]
+        if make.random.random() < 0.15:
+            listed.append(node(of, "NULL"))
+        word = make.random.choice([" IN (", " NOT IN (", " NOT IN ("])
+        lists.append(node(kind, "(", left, word, series("values", listed, least=1), "))"))
+    joined = node(kind, "(", series("terms", lists, joiner=make.random.choice([" AND ", " OR "]), least=1), ")")
+    return node(kind, "(NOT ", joined, ")") if make.random.random() < 0.3 else joined
+
+
 @makes("bool", 2)
 def null_or_not(make, kind, scope, depth):
     of = ordered_kind(make, scope)
@@ -307,6 +323,12 @@ def like(make, kind, scope, depth):
     if "\\" in pattern:
         return None
     return node(kind, "(", left, f" {word} ", text(pattern), ")")
+
+
+@makes("bool", 0.5)
+def any_text(make, kind, scope, depth):
+    left, _ = subject(make, scope, "text")
+    return node(kind, Word("matches"), "(", left, make.random.choice([", '.*')", ", '.+')", ", '^a')"]))
 
 
 @makes("bool", 1)

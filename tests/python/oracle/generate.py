@@ -159,9 +159,14 @@ class Maker:
             return None
         made, theirs, left, right = found
         tie = node("bool", f"{left.sql} = {right.sql}")
+        if self.chance(0.2):
+            made, theirs = self.join(made, theirs)
         where = self.where(theirs, 2, 0.4)
         where = series("where", (tie, *where.parts), joiner=" AND ", prefix=" WHERE ")
-        query = self.selecting([Item("item", ("1",), "c1")], made, where)
+        group = ""
+        if self.allowed("ROLLUP in EXISTS") and self.chance(0.1):
+            group = f" GROUP BY ROLLUP ({right.sql})"
+        query = self.selecting([Item("item", ("1",), "c1")], made, where, group)
         return node("bool", "(", self.random.choice(["EXISTS (", "EXISTS (", "NOT EXISTS ("]), query, "))")
 
     def scalar(self, kind, scope, depth):
@@ -174,6 +179,8 @@ class Maker:
                 return None
             tie = node("bool", f"{left.sql} = {right.sql}")
             where = series("where", (tie, *self.where(theirs, 2, 0.3).parts), joiner=" AND ", prefix=" WHERE ")
+            if kind == "int" and self.chance(0.2):
+                return self.window_of_rows(made, where, right)
             item = self.total(kind, theirs)
         else:
             made, theirs = self.table()
@@ -187,6 +194,14 @@ class Maker:
             else:
                 where, item = self.where(theirs, 2), self.total(kind, theirs)
         return node(kind, "(", self.selecting([Item("item", (item,), "c1")], made, where), ")")
+
+    def window_of_rows(self, made, where, column):
+        """A total of windows over the rows that are tied to a row around them."""
+        alias = self.alias()
+        window = self.random.choice(["count(*) OVER ()", f"rank() OVER (ORDER BY {column.sql} NULLS LAST)"])
+        inner = self.selecting([Item("item", (f"CAST({window} AS BIGINT)",), "c1")], made, where)
+        source = node("source", "(", inner, f") {alias}")
+        return node("int", "(", self.selecting([Item("item", (f"CAST(sum({alias}.c1) AS BIGINT)",), "c1")], source, ""), ")")
 
     # ---- aggregates
 
@@ -293,6 +308,20 @@ class Maker:
         word = self.random.choice([word for word in words if self.allowed(word)])
         return Query("query", ("(", one, f") {word} (", other, ")")), [Seen("", each.type, each.values) for each in columns]
 
+    def skipped(self, depth, kinds=None):
+        """How many rows a LIMIT with OFFSET leaves, below a window that sorts them: which they are, engines need not agree on."""
+        if kinds:
+            return self.plain(depth, kinds)
+        query, columns = self.plain(depth)
+        if columns[0].type not in COMPARED:
+            return query, columns
+        inner, outer = self.alias(), self.alias()
+        cut = f" LIMIT {self.random.randint(0, 20)} OFFSET {self.random.randint(1, 9)}"
+        number = Item("item", (f"CAST(row_number() OVER (ORDER BY {inner}.c1) AS BIGINT)",), "c1")
+        numbered = self.selecting([number], node("source", "(", query, f"{cut}) {inner}"), "")
+        items = [Item("item", ("count(*)",), "c1"), Item("item", (f"max({outer}.c1)",), "c2")]
+        return self.selecting(items, node("source", "(", numbered, f") {outer}"), ""), [Seen("", "int"), Seen("", "int")]
+
     def first_of_each(self, depth, kinds=None):
         query, columns = self.plain(depth, kinds)
         if any(each.type not in COMPARED for each in columns):
@@ -316,6 +345,7 @@ class Maker:
             (self.windows, 2 if depth < 2 else 0),
             (self.combined, 3 if depth < 2 else 0),
             (self.first_of_each, 2),
+            (self.skipped, 1),
             (self.unnested, 0.7 if depth == 0 else 0),
         ]
         query, columns = self.weighed(forms)(depth, kinds)
