@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 
 #[path = "session/advance.rs"]
 mod advance;
+#[path = "session/contrary.rs"]
+mod contrary;
 #[path = "session/extent.rs"]
 mod extent;
 #[path = "session/extremes.rs"]
