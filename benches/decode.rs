@@ -104,7 +104,7 @@ fn wide() -> (String, Vec<u8>) {
 
 /// The body of the first page.
 async fn fetch() -> Vec<u8> {
-    let site = DemoSite::start(DemoOptions::default()).await.expect("a free port");
+    let site = DemoSite::start(DemoOptions::fixed()).await.expect("a free port");
     let address = site.url().strip_prefix("http://").expect("plain http");
     let mut stream = tokio::net::TcpStream::connect(address).await.expect("the site listens");
     let credentials = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, format!("{USER}:{TOKEN}"));

@@ -72,7 +72,7 @@ fn main() {
         let site = DemoSite::start(DemoOptions {
             requests,
             latency: Duration::from_millis(5),
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         })
         .await
         .expect("a site");

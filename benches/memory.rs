@@ -20,7 +20,7 @@ fn main() {
         .and_then(|rows| rows.parse().ok())
         .unwrap_or(1_000_000);
     let mut site = Command::new(env!("CARGO_BIN_EXE_jsmql"))
-        .args(["demo", "--port", "0", "--requests", &rows.to_string()])
+        .args(["demo", "--date", "2026-10-31", "--port", "0", "--requests", &rows.to_string()])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

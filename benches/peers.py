@@ -77,7 +77,7 @@ def measure(what, who, work):
     print(f"| {what} | {who} | {rows} | {sent} | {time.perf_counter() - began:.2f} |", flush=True)
 
 
-site = subprocess.Popen([JSMQL, "demo", "--port", "0", "--requests", ISSUES, "--latency-ms", LATENCY], stdout=subprocess.PIPE, text=True)
+site = subprocess.Popen([JSMQL, "demo", "--date", "2026-10-31", "--port", "0", "--requests", ISSUES, "--latency-ms", LATENCY], stdout=subprocess.PIPE, text=True)
 try:
     URL = site.stdout.readline().strip()
     print(f"{ISSUES} issues, {LATENCY} ms\n\n| work | by | rows | requests | seconds |\n|---|---|---:|---:|---:|")

@@ -103,7 +103,7 @@ async fn run(sql: &str, again: bool) -> Run {
     let options = DemoOptions {
         requests: REQUESTS,
         latency: LATENCY,
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     };
     let site = DemoSite::start(options).await.expect("a free port");
     let text = format!("URL={};User={USER};APIToken={TOKEN};MaxConcurrency={CONCURRENCY}", site.url());

@@ -3,7 +3,7 @@
 //! Most tables are the same on every site. Those whose columns depend on the site are completed from its field metadata when a statement
 //! first names one of those columns: one request for all of them and for as long as the session lives.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -34,6 +34,15 @@ pub(crate) async fn with_names<T>(
     work: impl Future<Output = T>,
 ) -> T {
     NAMES.scope(names.map(Arc::new), TOLD.scope(told, work)).await
+}
+
+/// Tells the statement that is being planned what is worth knowing.
+fn tell(what: impl FnOnce(&Statement)) {
+    let _ = TOLD.try_with(|told| {
+        if let Some(told) = told {
+            what(told);
+        }
+    });
 }
 
 /// Schema `public` of catalog `jsm`.
@@ -73,11 +82,24 @@ impl SiteSchema {
     }
 
     /// The catalog with the columns that its tables have on this site. Where the site does not answer, they are those of every site: what
-    /// is known without it must be readable without it.
+    /// is known without it must be readable without it. Then a warning says what is missing.
     pub(crate) async fn completed(&self) -> Catalog {
-        let mut tables = Vec::new();
+        let (mut tables, mut missing) = (Vec::new(), BTreeMap::<String, Vec<&str>>::new());
         for table in self.catalog.tables() {
-            tables.push(self.complete(table).await.unwrap_or_else(|_| table.clone()));
+            let complete = self.complete(table).await;
+            if let Err(error) = &complete {
+                missing.entry(error.message().to_owned()).or_default().push(&table.name);
+            }
+            tables.push(complete.unwrap_or_else(|_| table.clone()));
+        }
+        for (why, of) in missing {
+            let of = of.join(", ");
+            tell(|told| {
+                told.warn(
+                    format!("the columns that only this site has are missing here, those of {of}: {why}"),
+                    1,
+                )
+            });
         }
         self.catalog.with(tables)
     }
@@ -110,11 +132,7 @@ impl SiteSchema {
                 });
             }
         };
-        let _ = TOLD.try_with(|told| {
-            if let Some(told) = told {
-                statement.warnings().into_iter().for_each(|warning| told.warn(warning, 1));
-            }
-        });
+        tell(|told| statement.warnings().into_iter().for_each(|warning| told.warn(warning, 1)));
         Ok(Arc::new(resolve(table, &fields, include)))
     }
 }

@@ -58,9 +58,7 @@ fn generated_pages_are_current() {
 async fn examples_run() {
     use futures::TryStreamExt;
 
-    let site = crate::demo::DemoSite::start(crate::demo::DemoOptions::default())
-        .await
-        .unwrap();
+    let site = crate::demo::DemoSite::start(crate::demo::DemoOptions::fixed()).await.unwrap();
     let (user, token) = (crate::demo::USER, crate::demo::TOKEN);
     let folder = tempfile::tempdir().unwrap();
     let text = format!(

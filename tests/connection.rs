@@ -112,7 +112,7 @@ fn assert_folder_clean(folder: &Path) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secrets_show_up_nowhere() {
-    let demo = DemoSite::start(DemoOptions::default()).await.unwrap();
+    let demo = DemoSite::start(DemoOptions::fixed()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     for (index, string) in STRINGS.iter().enumerate() {
         for site in [format!("{}/", demo.url()), "http://127.0.0.1:1/".to_owned()] {
@@ -132,7 +132,7 @@ async fn secrets_show_up_nowhere() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_log_says_what_its_verbosity_promises() {
-    let demo = DemoSite::start(DemoOptions::default()).await.unwrap();
+    let demo = DemoSite::start(DemoOptions::fixed()).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let log = |name: &str| folder.path().join(name);
     let run = async |name: &str, rest: &str| {

@@ -76,6 +76,8 @@ fn statements_and_requests_become_spans_without_secrets() {
     let output = command
         .args([
             "--demo",
+            "--date",
+            "2026-10-31",
             "-c",
             "SELECT issue_key FROM requests WHERE issue_key IN ('ITSM-1', 'C4N4RY-1') LIMIT 3; SELECT id FROM service_desks",
         ])

@@ -32,7 +32,7 @@ fn open(options: &str) -> Session {
 }
 
 async fn demo(options: &str) -> (DemoSite, Session) {
-    let site = DemoSite::start(DemoOptions::default()).await.unwrap();
+    let site = DemoSite::start(DemoOptions::fixed()).await.unwrap();
     let session = open(&format!("URL={};User={USER};APIToken={TOKEN};{options}", site.url()));
     (site, session)
 }
@@ -386,7 +386,7 @@ async fn dropping_the_rows_stops_the_requests() {
     let site = DemoSite::start(DemoOptions {
         requests: 20_000,
         latency: Duration::from_millis(20),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await
     .unwrap();

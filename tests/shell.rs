@@ -14,13 +14,48 @@ fn jsmql() -> Command {
     command
 }
 
+/// The arguments, with the day on which the data of the demo site end, so that its answers are the same on any day.
+fn dated<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let pinned = |argument: &&'a str| match *argument {
+        demo @ ("--demo" | "demo") => vec![demo, "--date", "2026-10-31"],
+        other => vec![other],
+    };
+    arguments.iter().flat_map(pinned).collect()
+}
+
 fn run(arguments: &[&str]) -> (i32, String, String) {
-    told(jsmql().args(arguments).stdin(Stdio::null()).output().unwrap())
+    told(jsmql().args(dated(arguments)).stdin(Stdio::null()).output().unwrap())
 }
 
 fn told(output: Output) -> (i32, String, String) {
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_demo_goes_on_until_yesterday() {
+    let sql = "SELECT count(*) FILTER (WHERE created > now() - interval '7 days') > 0 AS recent, max(status_date) < date_trunc('day', now()) AS past, \
+               max(status_date) > date_trunc('day', now()) - interval '1 day' AS yesterday FROM requests";
+    let (status, out, err) = told(
+        jsmql()
+            .args(["--demo", "--format", "csv", "-c", sql])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap(),
+    );
+    assert_eq!(
+        (status, out.as_str()),
+        (0, "recent,past,yesterday\ntrue,true,true\n"),
+        "{err}"
+    );
+    let (status, _, err) = told(
+        jsmql()
+            .args(["--demo", "--date", "31.10.2026"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap(),
+    );
+    assert!(status == 2 && err.contains("a day is written as 2026-10-31"), "{err}");
 }
 
 const TWO: &str = "SELECT id, project_name, id = '1' AS first, created FROM (SELECT id, project_name FROM service_desks ORDER BY id LIMIT 2) \
@@ -116,7 +151,7 @@ fn statements_come_from_arguments_files_and_standard_input() {
     ]);
     assert_eq!((status, out.as_str()), (0, "n\n1\nn\n2\nn\n3\nn\n4\n"));
     let mut child = jsmql()
-        .args(["--demo", "--format", "csv"])
+        .args(dated(&["--demo", "--format", "csv"]))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -378,7 +413,7 @@ fn a_closed_pipe_is_no_error() {
 fn the_demo_site_serves_alone_and_is_deterministic() {
     let ask = || {
         let mut child = jsmql()
-            .args(["demo", "--port", "0", "--seed", "3", "--requests", "20"])
+            .args(dated(&["demo", "--port", "0", "--seed", "3", "--requests", "20"]))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -468,7 +503,7 @@ fn files_of_columns_hold_the_rows() {
 fn commands_work_in_scripts() {
     let script = "\\mode csv\nSELECT 1 AS a;\n.mode ndjson\nSELECT 2 AS a;\n\\timing on\nSELECT 3 AS a;\n\\q\nSELECT 4 AS a;";
     let mut child = jsmql()
-        .args(["--demo"])
+        .args(dated(&["--demo"]))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

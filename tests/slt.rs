@@ -227,9 +227,9 @@ async fn run(file: &Path, circumstances: &Circumstances) -> Result<(), String> {
             .filter(|fault| !fault.is_empty()),
     );
     let site = DemoSite::start(DemoOptions {
-        requests: own("# requests:").parse().unwrap_or(DemoOptions::default().requests),
+        requests: own("# requests:").parse().unwrap_or(DemoOptions::fixed().requests),
         faults: faults.map(|fault| fault.parse().unwrap()).collect(),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await
     .unwrap();

@@ -16,7 +16,7 @@ async fn demo(faults: &[&str], requests: usize) -> DemoSite {
     DemoSite::start(DemoOptions {
         requests,
         faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await
     .unwrap()
@@ -335,7 +335,7 @@ async fn parents_are_written_to_side_by_side_and_each_in_order() {
     let site = DemoSite::start(DemoOptions {
         requests: 40,
         latency: std::time::Duration::from_millis(20),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await
     .unwrap();

@@ -3,7 +3,6 @@
 use super::act::people;
 use super::answer::{Answer, Asked};
 use super::body::Body;
-use super::date::NOW;
 use super::desk::{self, request_type};
 use super::json;
 use super::organization::{self, Organization};
@@ -191,7 +190,7 @@ fn create_organization(state: &mut State, asked: &Asked) -> Result<Answer, Answe
         id: number.to_string(),
         name: name.to_owned(),
         uuid: Some(format!("6f1c2f40-0000-4000-8000-{number:012}")),
-        created: Some(NOW),
+        created: Some(state.clock.now),
         members: Vec::new(),
         desks: Vec::new(),
         properties: Vec::new(),

@@ -1,26 +1,82 @@
 //! Moments of the demo site and how the API writes them.
 //!
-//! The site has a clock that stands still at [`NOW`], so that ages, running SLAs and answers are the same in every run.
+//! The site has a [`Clock`] that stands still, so that ages, running SLAs and answers are the same as long as it runs, and in every run
+//! that is given the same day.
 
 use std::fmt;
+use std::str::FromStr;
 
+use chrono::NaiveDate;
+
+use super::jql::home;
 use super::json::Object;
 
 pub(super) const MINUTE: i64 = 60_000;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
 
-/// 2026-03-01T07:00:00Z: the first request is raised.
-pub(super) const OPENING: i64 = 1_772_348_400_000;
-/// 2026-10-31T15:00:00Z: what the site believes is now.
-pub(super) const NOW: i64 = 1_793_458_800_000;
+/// A day, written `2026-10-31`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Day(NaiveDate);
 
-/// Summer time of the demo user (Europe/Berlin) in 2026, in UTC: 29 March to 25 October, 01:00.
-const SUMMER: std::ops::Range<i64> = 1_774_746_000_000..1_792_890_000_000;
+impl Day {
+    pub(super) const FIXED: Self = match NaiveDate::from_ymd_opt(2026, 10, 31) {
+        Some(day) => Self(day),
+        None => Self(NaiveDate::MAX),
+    };
+
+    /// The day that was over at the last midnight, in UTC.
+    pub(super) fn yesterday() -> Self {
+        let today = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now()).date_naive();
+        Self(today.pred_opt().unwrap_or(today))
+    }
+}
+
+impl FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // Years of four digits, so that it can be written as it is read.
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+        let day = day.filter(|day| day.to_string() == text && text.len() == 10);
+        day.map(Self)
+            .ok_or_else(|| format!("a day is written as 2026-10-31, not {text}"))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What the site believes about time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clock {
+    /// What time it is: in the afternoon of the last day of the data.
+    pub(super) now: i64,
+}
+
+impl Clock {
+    /// From the first request to now.
+    const SPAN: i64 = 244 * DAY + 8 * HOUR;
+
+    pub(super) fn new(day: Day) -> Self {
+        let days = day.0.signed_duration_since(NaiveDate::default()).num_days();
+        Self {
+            now: days * DAY + 15 * HOUR,
+        }
+    }
+
+    /// When the first request was raised.
+    pub(super) fn opening(self) -> i64 {
+        self.now - Self::SPAN
+    }
+}
 
 /// Minutes east of UTC where the demo user lives: never zero, so that a reader who ignores the offset is caught.
 fn offset(moment: i64) -> i64 {
-    if SUMMER.contains(&moment) { 120 } else { 60 }
+    home().offset(moment)
 }
 
 /// A moment as text, in a zone.
@@ -176,11 +232,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn days_are_read_as_they_are_written() {
+        assert_eq!("2024-02-29".parse::<Day>().unwrap().to_string(), "2024-02-29");
+        for text in ["2026-02-29", "2026-1-1", "31.10.2026", "+12026-01-01", "", "2026-10-31 "] {
+            assert!(text.parse::<Day>().unwrap_err().contains("2026-10-31"), "{text}");
+        }
+    }
+
+    #[test]
     fn one_moment_in_every_spelling() {
-        assert_eq!(Stamp::iso(OPENING).to_string(), "2026-03-01T08:00:00+0100");
-        assert_eq!(Stamp::jira(OPENING + 123).to_string(), "2026-03-01T08:00:00.123+0100");
-        assert_eq!(Stamp::jira_utc(NOW).to_string(), "2026-10-31T15:00:00.000+0000");
-        assert_eq!(Stamp::friendly(NOW).to_string(), "31/Oct/26 4:00 PM");
+        let clock = Clock::new(Day::FIXED);
+        let (opening, now) = (clock.opening(), clock.now);
+        assert_eq!(Stamp::iso(opening).to_string(), "2026-03-01T08:00:00+0100");
+        assert_eq!(Stamp::jira(opening + 123).to_string(), "2026-03-01T08:00:00.123+0100");
+        assert_eq!(Stamp::jira_utc(now).to_string(), "2026-10-31T15:00:00.000+0000");
+        assert_eq!(Stamp::friendly(now).to_string(), "31/Oct/26 4:00 PM");
         assert_eq!(Stamp::iso(1_782_864_000_000).to_string(), "2026-07-01T02:00:00+0200");
         assert_eq!(Stamp::day(951_782_400_000).to_string(), "2000-02-29");
     }

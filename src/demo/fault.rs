@@ -55,6 +55,7 @@ kinds! {
     Nameless "nameless-refusal" "A search that is refused does not say because of what.";
     FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
     OddFields "odd-fields" "The list of fields has an entry that is null, one without an id, one twice, and fields without a name or a type.";
+    Moved "moved" "The issues of ITSM were those of OLD once, and are found by their old keys as well.";
     Blocked "blocked" "The conditions of no transition are met.";
     ManyFields "many-fields" "The site has five thousand more custom fields.";
     DataCenter "data-center" "The site is a Data Center, which has no /rest/api/3.";

@@ -638,7 +638,7 @@ impl Issue {
             "customfield_10029" => o.null(key),
             "customfield_10033" | "customfield_10034" | "customfield_10036" => {
                 match ticket.slas.iter().find(|sla| sla.name == field.name) {
-                    Some(sla) => o.object(key, |o| fill_sla(o, ticket, sla, asked)),
+                    Some(sla) => o.object(key, |o| fill_sla(o, state, ticket, sla, asked)),
                     None => o.null(key),
                 }
             }

@@ -49,6 +49,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use date::Day;
 pub use fault::Fault;
 pub use jql::ZONES;
 pub use server::Served;
@@ -76,6 +77,8 @@ pub struct DemoOptions {
     pub seed: u64,
     /// Number of customer requests.
     pub requests: usize,
+    /// The last day of the data, in whose afternoon the clock of the site stands still; `None` for yesterday.
+    pub date: Option<Day>,
     /// Time before each answer.
     pub latency: Duration,
     /// Requests per second and endpoint before the site answers 429; `None` for no limit.
@@ -87,16 +90,27 @@ pub struct DemoOptions {
 }
 
 impl Default for DemoOptions {
-    /// Any free port, seed 7, 300 requests, at once, no limit, no faults, Europe/Berlin.
+    /// Any free port, seed 7, 300 requests until yesterday, at once, no limit, no faults, Europe/Berlin.
     fn default() -> Self {
         Self {
             port: 0,
             seed: 7,
             requests: 300,
+            date: None,
             latency: Duration::ZERO,
             rate_limit: None,
             faults: Vec::new(),
             time_zone: ZONES[0].into(),
+        }
+    }
+}
+
+impl DemoOptions {
+    /// The default with data that end on 2026-10-31, so that the site says the same on any day.
+    pub fn fixed() -> Self {
+        Self {
+            date: Some(Day::FIXED),
+            ..Self::default()
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The organizations of the demo site, and properties of anything.
 
 use super::answer::{Answer, Asked};
-use super::date::{DAY, OPENING, write_date};
+use super::date::{Clock, DAY, write_date};
 use super::json::{self, Object};
 use super::page::page;
 use super::person::{CUSTOMERS, DANA};
@@ -22,7 +22,7 @@ pub(super) struct Organization {
 }
 
 /// The organizations as the site begins with them. Dana is a member of each.
-pub(super) fn organizations() -> Vec<Organization> {
+pub(super) fn organizations(clock: Clock) -> Vec<Organization> {
     let members = |step: usize, offset: usize| {
         let others = CUSTOMERS.filter(|person| person % step == offset);
         std::iter::once(DANA).chain(others).collect()
@@ -31,7 +31,7 @@ pub(super) fn organizations() -> Vec<Organization> {
         id: id.to_owned(),
         name: name.to_owned(),
         uuid: Some(format!("6f1c2f40-0000-4000-8000-0000000000{id:0>2}")),
-        created: Some(OPENING - 400 * DAY),
+        created: Some(clock.opening() - 400 * DAY),
         members,
         desks: desks.to_vec(),
         properties: Vec::new(),

@@ -1,7 +1,7 @@
 //! The few operations of `/rest/api` that tell who and where we are.
 
 use super::answer::{Answer, Asked};
-use super::date::{DAY, NOW, OPENING, Stamp};
+use super::date::{DAY, Stamp};
 use super::json;
 use super::state::State;
 
@@ -14,8 +14,8 @@ pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
             o.raw("versionNumbers", "[1001,0,0]");
             o.text("deploymentType", if asked.paging.data_center { "Server" } else { "Cloud" });
             o.int("buildNumber", 100_297);
-            o.text("buildDate", Stamp::jira(OPENING - DAY));
-            o.text("serverTime", Stamp::jira(NOW));
+            o.text("buildDate", Stamp::jira(state.clock.opening() - DAY));
+            o.text("serverTime", Stamp::jira(state.clock.now));
             o.text("scmInfo", "948b370c557f4bbf768b92203f3aca5d86ee9758");
             o.text("serverTitle", "Jira");
             o.object("defaultLocale", |o| o.text("locale", "en_US"));

@@ -1,7 +1,7 @@
 //! From a request to its answer: which part of the site is asked.
 
 use super::answer::{Answer, Asked};
-use super::date::{OPENING, Stamp};
+use super::date::Stamp;
 use super::state::State;
 use super::{act, admin, desk, edit, json, knowledge, organization, page, platform, request, search, upload};
 
@@ -59,7 +59,7 @@ pub(super) fn answer(state: &State, asked: &Asked) -> Answer {
 
 fn read(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
     match rest {
-        ["info"] => info(asked),
+        ["info"] => info(state, asked),
         ["request", rest @ ..] => request::answer(state, asked, rest),
         ["servicedesk", rest @ ..] => desk::answer(state, asked, rest),
         ["requesttype"] if !asked.experimental => desk::experimental(),
@@ -90,17 +90,18 @@ pub(super) fn is_public(segments: &[String]) -> bool {
     )
 }
 
-fn info(asked: &Asked) -> Answer {
+fn info(state: &State, asked: &Asked) -> Answer {
+    let built = state.clock.opening();
     const BUILD: &str = "c6c33a4381164a65dc4b8ecd123c6fa071fac773";
     Answer::json(json::document(|o| {
         o.text("version", BUILD);
         o.text("platformVersion", BUILD);
         // A recorded oddity: two offsets in one date.
         o.object("buildDate", |o| {
-            o.text("iso8601", Stamp::iso(OPENING));
-            o.text("jira", Stamp::jira_utc(OPENING));
+            o.text("iso8601", Stamp::iso(built));
+            o.text("jira", Stamp::jira_utc(built));
             o.text("friendly", "Sunday 8:00 AM");
-            o.int("epochMillis", OPENING);
+            o.int("epochMillis", built);
         });
         o.text("buildChangeSet", BUILD);
         o.flag("isLicensedForUse", true);

@@ -18,6 +18,8 @@ use super::ticket::Ticket;
 /// Issues of a page with fields, and with nothing but ids and keys.
 const MOST: usize = 100;
 const MOST_LIGHT: usize = 5_000;
+/// Comments or worklogs of a page.
+const MOST_BELOW: usize = 5_000;
 /// Issues of a batch, and of one that asks for little.
 const BATCH: usize = 100;
 const BATCH_NARROW: usize = 1_000;
@@ -309,7 +311,7 @@ fn one(state: &State, asked: &Asked, words: &Words, key: &str, rest: &[&str]) ->
     };
     let issue = Issue::new(state, index, state.ticket(index));
     let bound = |name: &str, default: usize| asked.one(name).and_then(|text| text.parse().ok()).unwrap_or(default);
-    let (start, rows) = (bound("startAt", 0), bound("maxResults", 100).clamp(1, 100));
+    let (start, rows) = (bound("startAt", 0), bound("maxResults", 100).clamp(1, MOST_BELOW));
     let rows = if asked.paging.short { rows.div_ceil(2) } else { rows };
     match rest {
         [] => {
@@ -329,6 +331,8 @@ fn one(state: &State, asked: &Asked, words: &Words, key: &str, rest: &[&str]) ->
         }
         ["watchers"] => Answer::json(json::document(|o| {
             let watchers = issue.watchers();
+            let key = &issue.ticket.key;
+            o.text("self", format_args!("{}/rest/api/3/issue/{key}/watchers", asked.base));
             o.flag("isWatching", false);
             o.int("watchCount", watchers.len() as i64);
             o.array("watchers", |a| {

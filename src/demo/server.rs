@@ -20,7 +20,7 @@ use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::{Answer, Asked};
-use super::date::MINUTE;
+use super::date::{Clock, Day, MINUTE};
 use super::fault::{Faults, Kind, instead};
 use super::jql::zone;
 use super::limit::Limit;
@@ -63,9 +63,11 @@ const REMEMBERED: usize = 100_000;
 impl Server {
     pub(super) fn new(url: String, options: DemoOptions) -> Self {
         let faults = Faults::new(options.faults);
-        let mut state = State::new(options.seed, options.requests, zone(&options.time_zone));
+        let clock = Clock::new(options.date.unwrap_or_else(Day::yesterday));
+        let mut state = State::new(options.seed, options.requests, clock, zone(&options.time_zone));
         state.gone = faults.include(Kind::FieldGone).then_some("customfield_10301");
         state.odd_fields = faults.include(Kind::OddFields);
+        state.moved = faults.include(Kind::Moved);
         state.blocked = faults.include(Kind::Blocked);
         state.more_fields = if faults.include(Kind::ManyFields) { 5_000 } else { 0 };
         Self {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use super::chance::Chance;
-use super::date::NOW;
+use super::date::Clock;
 use super::desk::{Desk, desks};
 use super::edits::Link;
 use super::jql::Zone;
@@ -13,10 +13,14 @@ use super::person::{Person, people};
 use super::ticket::{self, Attachment, Ticket};
 use super::upload::Temporary;
 
+/// Where the issues of the first desk come from, on a site that has moved them.
+const OLD_PROJECT: &str = "OLD";
+
 /// Everything there is.
 #[derive(Debug)]
 pub(super) struct State {
     chance: Chance,
+    pub(super) clock: Clock,
     pub(super) people: Vec<Person>,
     pub(super) desks: Vec<Desk>,
     pub(super) organizations: Vec<Organization>,
@@ -30,6 +34,8 @@ pub(super) struct State {
     pub(super) odd_fields: bool,
     /// Whether no transition can be taken.
     pub(super) blocked: bool,
+    /// Whether the issues of the first desk were those of [`OLD_PROJECT`] once.
+    pub(super) moved: bool,
     /// The desks as they were when chance made the requests: what is added later must not change them.
     first_desks: Vec<Desk>,
     /// Who was made a customer of a desk, or no longer is one: desk and person.
@@ -57,18 +63,20 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(seed: u64, requests: usize, zone: &'static Zone) -> Self {
+    pub(super) fn new(seed: u64, requests: usize, clock: Clock, zone: &'static Zone) -> Self {
         let chance = Chance::new(seed);
         Self {
             chance,
+            clock,
             people: people(chance),
             desks: desks(),
-            organizations: organizations(),
+            organizations: organizations(clock),
             zone,
             gone: None,
             more_fields: 0,
             odd_fields: false,
             blocked: false,
+            moved: false,
             first_desks: desks(),
             customers: HashMap::new(),
             temporary: HashMap::new(),
@@ -117,7 +125,7 @@ impl State {
 
     /// The `index`-th request as the search index knows it: as it was before it changed; `None` where it was not yet.
     pub(super) fn indexed(&self, index: usize) -> Option<Arc<Ticket>> {
-        (index < self.total).then(|| Arc::new(ticket::generate(self.chance, &self.first_desks, index, self.total)))
+        (index < self.total).then(|| Arc::new(self.made(index)))
     }
 
     /// Something that is costly to find out, kept under a name until a request changes.
@@ -136,8 +144,13 @@ impl State {
     pub(super) fn ticket(&self, index: usize) -> Arc<Ticket> {
         match self.changed.get(&index) {
             Some(ticket) => ticket.clone(),
-            None => Arc::new(ticket::generate(self.chance, &self.first_desks, index, self.total)),
+            None => Arc::new(self.made(index)),
         }
+    }
+
+    /// The `index`-th request as chance made it.
+    fn made(&self, index: usize) -> Ticket {
+        ticket::generate(self.chance, self.clock, &self.first_desks, index, self.total)
     }
 
     /// The index of the request with this key or issue id.
@@ -151,6 +164,8 @@ impl State {
         }
         let index = match key.rsplit_once('-') {
             Some((project, number)) => {
+                let is_old = self.moved && project.eq_ignore_ascii_case(OLD_PROJECT);
+                let project = if is_old { self.desks[0].key } else { project };
                 let desk = self.desks.iter().position(|desk| desk.key.eq_ignore_ascii_case(project))?;
                 ticket::index_of(desk, number.parse().ok()?)?
             }
@@ -196,7 +211,7 @@ impl State {
     /// A moment later than all before it.
     pub(super) fn tick(&mut self) -> i64 {
         self.ticks += 1;
-        NOW + self.ticks * 1_000
+        self.clock.now + self.ticks * 1_000
     }
 
     /// A number that was not given out before.

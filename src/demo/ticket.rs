@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::answer::Asked;
 use super::chance::Chance;
-use super::date::{DAY, HOUR, MINUTE, NOW, OPENING};
+use super::date::{Clock, DAY, HOUR, MINUTE};
 use super::desk::{Desk, FieldKind, RequestType};
 use super::edits::Edits;
 use super::json::Object;
@@ -134,7 +134,7 @@ pub(super) fn index_of_id(id: u64) -> Option<usize> {
 }
 
 /// Makes the `index`-th of `total` requests.
-pub(super) fn generate(chance: Chance, desks: &[Desk], index: usize, total: usize) -> Ticket {
+pub(super) fn generate(chance: Chance, clock: Clock, desks: &[Desk], index: usize, total: usize) -> Ticket {
     let draw = index as u64;
     let below = |what: &str, end: usize| chance.below(what, draw, end);
     let happens = |what: &str, percent: usize| chance.happens(what, draw, percent);
@@ -143,13 +143,14 @@ pub(super) fn generate(chance: Chance, desks: &[Desk], index: usize, total: usiz
     let id = FIRST_ID + draw;
 
     // Requests arrive evenly; something happens to each for a while after.
-    let spacing = (NOW - OPENING - DAY) / total.max(1) as i64;
-    let created = OPENING + spacing * index as i64 + below("minute", spacing.clamp(1, DAY) as usize) as i64;
+    let (opening, now) = (clock.opening(), clock.now);
+    let spacing = (now - opening - DAY) / total.max(1) as i64;
+    let created = opening + spacing * index as i64 + below("minute", spacing.clamp(1, DAY) as usize) as i64;
     let skew = below("life", 480) as i64;
     let life = HOUR + skew * skew * HOUR / 480;
-    let closed = created + life < NOW && happens("closed", 80);
+    let closed = created + life < now && happens("closed", 80);
     let updated = (created + life)
-        .min(NOW - below("ago", 600) as i64 * MINUTE / 10)
+        .min(now - below("ago", 600) as i64 * MINUTE / 10)
         .max(created + 1);
     let during = |part: i64, of: i64| created + (updated - created) * part / of;
 
@@ -209,7 +210,7 @@ pub(super) fn generate(chance: Chance, desks: &[Desk], index: usize, total: usiz
             super::date::Stamp::day(created),
             if happens("urgent", 30) { "yes" } else { "no" }
         ),
-        fields: field_values(chance, kind, draw),
+        fields: field_values(chance, clock, kind, draw),
         created,
         updated,
         reporter,
@@ -249,7 +250,7 @@ pub(super) fn generate(chance: Chance, desks: &[Desk], index: usize, total: usiz
 }
 
 /// Values of the fields of the form beyond summary and description, as JSON.
-fn field_values(chance: Chance, kind: &RequestType, draw: u64) -> Vec<(&'static str, String)> {
+fn field_values(chance: Chance, clock: Clock, kind: &RequestType, draw: u64) -> Vec<(&'static str, String)> {
     let below = |what: &str, end: usize| chance.below(what, draw, end);
     let value = |kind: FieldKind| match kind {
         FieldKind::Select(values) => {
@@ -265,7 +266,7 @@ fn field_values(chance: Chance, kind: &RequestType, draw: u64) -> Vec<(&'static 
             format!(r#"{{"id":"10300","value":"{label}"{child}}}"#)
         }
         FieldKind::Number => format!("{}.5", 100 + below("cost", 2_000)),
-        FieldKind::Date => format!("\"{}\"", super::date::Stamp::day(NOW + below("until", 90) as i64 * DAY)),
+        FieldKind::Date => format!("\"{}\"", super::date::Stamp::day(clock.now + below("until", 90) as i64 * DAY)),
         FieldKind::Attachment => "[]".to_owned(),
         FieldKind::Labels => r#"["portal"]"#.to_owned(),
         FieldKind::Summary | FieldKind::Description | FieldKind::Person => "null".to_owned(),
@@ -457,13 +458,14 @@ impl Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::date::Day;
     use crate::demo::desk::desks;
 
     #[test]
     fn a_key_leads_back_to_its_request() {
-        let (chance, desks) = (Chance::new(7), desks());
+        let (chance, clock, desks) = (Chance::new(7), Clock::new(Day::FIXED), desks());
         for index in 0..200 {
-            let ticket = generate(chance, &desks, index, 200);
+            let ticket = generate(chance, clock, &desks, index, 200);
             let number = ticket.key.rsplit_once('-').unwrap().1.parse().unwrap();
             assert_eq!(index_of(ticket.desk, number), Some(index), "{}", ticket.key);
             assert_eq!(index_of_id(ticket.id), Some(index));
@@ -472,10 +474,10 @@ mod tests {
 
     #[test]
     fn what_happens_happens_in_order() {
-        let (chance, desks) = (Chance::new(7), desks());
+        let (chance, clock, desks) = (Chance::new(7), Clock::new(Day::FIXED), desks());
         for index in 0..500 {
-            let ticket = generate(chance, &desks, index, 500);
-            assert!(ticket.created < ticket.updated && ticket.updated <= NOW, "{ticket:?}");
+            let ticket = generate(chance, clock, &desks, index, 500);
+            assert!(ticket.created < ticket.updated && ticket.updated <= clock.now, "{ticket:?}");
             assert!(ticket.statuses.is_sorted_by_key(|&(_, at)| at), "{ticket:?}");
             assert!(ticket.comments.is_sorted_by_key(|comment| comment.at));
             assert!(ticket.reporter == DANA || ticket.participants.contains(&DANA) || ticket.organization.is_some());

@@ -14,6 +14,7 @@ use super::{ClientOptions, Proof, ProofKind, Request, Response, Safety, Statemen
 use crate::error::{Error, ErrorKind, RequestContext, Result};
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Instant, sleep_until};
@@ -173,6 +174,9 @@ impl<'c> Call<'c> {
             self.proof = Some(proof);
         }
         self.statement.spend()?;
+        if let Some(counter) = &self.terms.counter {
+            counter.fetch_add(1, Relaxed);
+        }
         self.attempts += 1;
         let mut entry = self.shared.begin(self.request, self.statement, self.attempts);
         let exchanged = self

@@ -1,6 +1,8 @@
 //! What is special about a request beyond its parts: a file that is sent or kept, an answer that is no JSON or no success.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use bytes::Bytes;
 use futures::stream::{self, Stream};
@@ -25,6 +27,8 @@ pub(crate) struct Terms {
     /// The file that takes the body of a 2xx answer, however large it is. Redirects are followed then, without credentials to
     /// other origins: sites keep attachments elsewhere.
     pub save: Option<PathBuf>,
+    /// Counts each attempt as it is made, for whoever sends the request.
+    pub counter: Option<Arc<AtomicU64>>,
 }
 
 /// A file that is sent.

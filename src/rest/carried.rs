@@ -16,7 +16,7 @@ use super::field;
 use super::read::{InFlight, Listing, Reader, Stop, arrived};
 use super::search::Needs;
 use super::seen::Seen;
-use super::sweep::{Found, IDS_AHEAD, IdAndKey, IdPage, Sweep, Tokens, arriving, ask, front, is_refused};
+use super::sweep::{Found, IDS_AHEAD, IdAndKey, IdPage, Sweep, Tokens, arriving, ask, front, is_refused, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{EmbedBulk, Origin, Table};
 
@@ -30,10 +30,12 @@ impl Reader {
         keys: Vec<String>,
     ) -> Result<u64, Stop> {
         let mut asked: HashSet<String> = keys.iter().cloned().collect();
-        let mut rows = self.ids_of(found, keys).await?;
+        let (mut rows, merged) = self.ids_of(found, keys).await?;
+        let received = rows.len();
         // A row that came under another key is none of those that were asked for.
         rows.retain(|row| asked.remove(&row.key) | asked.remove(&row.id));
-        let missing = asked.len() as u64;
+        let others = received - rows.len();
+        let missing = asked.len().saturating_sub(merged + others) as u64;
         self.scope
             .stats
             .missing
@@ -53,40 +55,53 @@ impl Reader {
         self.carried(found, bulk, listing, VecDeque::new(), Some(sweep)).await
     }
 
-    /// Ids and keys of rows that are known by either.
-    async fn ids_of(&self, found: &Found<'_>, keys: Vec<String>) -> Result<Vec<IdAndKey>> {
-        let size = self.batch_of(found, &Needs::default());
-        let batches: Vec<Vec<String>> = keys.chunks(size).map(<[String]>::to_vec).collect();
+    /// Ids and keys of rows that are known by either, and how many of them are old keys of others.
+    async fn ids_of(&self, found: &Found<'_>, keys: Vec<String>) -> Result<(Vec<IdAndKey>, usize)> {
         let most = self.scope.site.client.max_concurrency();
-        let mut pages = stream::iter(batches)
-            .map(|batch| self.ids_of_batch(found, batch))
-            .buffered(most);
-        let mut rows = Vec::new();
-        while let Some(mut page) = pages.try_next().await? {
+        let batches = stream::unfold((keys.into_iter(), false), |(mut keys, tries)| async move {
+            let batch: Vec<String> = keys.by_ref().take(self.batch_of(found, &Needs::default(), tries)).collect();
+            (!batch.is_empty()).then_some((batch, (keys, true)))
+        });
+        let mut pages = batches.map(|batch| self.ids_of_batch(found, batch)).buffered(most).boxed();
+        let (mut rows, mut merged) = (Vec::new(), 0);
+        while let Some((mut page, old)) = pages.try_next().await? {
             rows.append(&mut page);
+            merged += old;
         }
-        Ok(rows)
+        Ok((rows, merged))
     }
 
-    async fn ids_of_batch(&self, found: &Found<'_>, keys: Vec<String>) -> Result<Vec<IdAndKey>> {
+    async fn ids_of_batch(&self, found: &Found<'_>, keys: Vec<String>) -> Result<(Vec<IdAndKey>, usize)> {
         let mut waiting = VecDeque::from([keys]);
-        let mut rows = Vec::new();
+        let (mut rows, mut merged) = (Vec::new(), 0);
         while let Some(keys) = waiting.pop_front() {
-            let body = json!({"issueIdsOrKeys": keys, "fields": Needs::default().words()});
-            let response = match arrived(self.post(&found.search.root, &found.words.bulk, &body)).await {
-                Err(error) if is_refused(&error) && keys.len() > found.words.batch => {
-                    // The site does not take so many at a time.
-                    self.scope.site.refuse_large_batches();
+            let is_large = keys.len() > found.words.batch;
+            let response = match arrived(self.send_batch(found, &Needs::default(), &keys)).await {
+                Err(error) if is_refused(&error) && is_large => {
+                    self.scope.site.note_large_batch(false);
                     waiting.extend(keys.chunks(found.words.batch).map(<[String]>::to_vec));
                     continue;
                 }
                 other => other?,
             };
+            if is_large {
+                self.scope.site.note_large_batch(true);
+            }
             self.scope.stats.add(&response);
             let mut page: IdPage = serde_json::from_slice(&response.body).map_err(|error| broken(&error))?;
+            let came: HashSet<&str> = page
+                .issues
+                .iter()
+                .flat_map(|row| [row.key.as_str(), row.id.as_str()])
+                .collect();
+            let unseen: Vec<&String> = keys.iter().filter(|key| !came.contains(key.as_str())).collect();
+            let received = page.issues.len();
+            merged += self
+                .note_renamed(found, &keys, &unseen, received, || names(&response))
+                .await?;
             rows.append(&mut page.issues);
         }
-        Ok(rows)
+        Ok((rows, merged))
     }
 
     /// Reads what hangs on rows, those `waiting` and those that a sweep brings, a page of each batch after the other.

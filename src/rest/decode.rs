@@ -3,6 +3,7 @@
 //! A [`Decoder`] lives as long as a list is read, so that it knows which rows it has seen. A value of the wrong type is an error that
 //! names the column: guessing would be a wrong answer.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +31,8 @@ pub(crate) struct PageInfo {
     pub(crate) next: Option<String>,
     /// How many rows all pages have together.
     pub(crate) total: Option<u64>,
+    /// The address by which the site names it.
+    pub(super) address: Option<String>,
     /// Values, or parts of them, that do not fit their column, by column.
     pub(crate) misfits: BTreeMap<(String, Odd), u64>,
     /// Rows that came out with such a value.
@@ -40,7 +43,7 @@ pub(crate) struct PageInfo {
     pub(crate) fresh: usize,
     /// Elements that were seen before in the same pass over the list.
     pub(crate) repeated: usize,
-    /// What the elements are known by, in order; empty where nothing tells them apart.
+    /// What the elements are known by, in order; empty where nothing tells them apart, or where nobody wants to know.
     pub(super) identities: Vec<u64>,
     /// Objects whose embedded page was cut or missing.
     pub(super) cut: Vec<Cut>,
@@ -53,6 +56,8 @@ pub(super) struct Cut {
     pub(super) values: Vec<Option<String>>,
     /// Rows that came: there is at least one more.
     pub(super) came: u64,
+    /// What the rows that came are known by, in order, where they come out; empty where they do not.
+    pub(super) carried: Vec<String>,
 }
 
 /// Reads answers of one shape.
@@ -78,6 +83,10 @@ pub(crate) struct Decoder {
     totals: Vec<Option<u64>>,
     came: Vec<u64>,
     seen: Seen,
+    /// Rows that a cut embedded page must have to come out, in place of being read again; none does where there is no number.
+    keeps: Option<u64>,
+    /// Whether a page tells the identities of its elements.
+    tells: bool,
     /// What was seen in the present pass, where a list is read again to find what its reordering hid.
     pass: Option<Seen>,
     key: String,
@@ -115,9 +124,30 @@ impl Check {
 /// A row, or the place of a cut page, that waits for the objects around it to end: their values may come later in the text.
 #[derive(Debug)]
 struct Pending {
-    /// The level whose embedded page was cut, and the rows of it that came.
-    cut: Option<(usize, u64)>,
+    cut: Option<CutPage>,
     cells: Vec<Cell>,
+}
+
+/// The place of an embedded page that was cut.
+#[derive(Debug)]
+struct CutPage {
+    /// The level of the object that has it.
+    level: usize,
+    /// Rows of it that came.
+    came: u64,
+    /// What they are known by, where they come out.
+    carried: Vec<String>,
+}
+
+/// What tells a row apart: the values of these slots.
+fn write_identity(identity: &mut String, slots: &[usize], cells: &[Cell]) {
+    identity.clear();
+    for (position, &slot) in slots.iter().enumerate() {
+        if position > 0 {
+            identity.push('\u{1f}');
+        }
+        identity.push_str(cells[slot].canonical().as_deref().unwrap_or("\u{0}"));
+    }
 }
 
 impl Decoder {
@@ -146,6 +176,8 @@ impl Decoder {
             totals: vec![None; levels],
             came: vec![0; levels],
             seen: Seen::default(),
+            keeps: None,
+            tells: false,
             pass: None,
             key: String::new(),
             page: PageInfo::default(),
@@ -172,8 +204,38 @@ impl Decoder {
 
     /// Forgets which rows were seen: another list begins.
     pub(super) fn restart(&mut self) {
-        self.seen = Seen::default();
+        self.seen.clear();
         self.pass = None;
+    }
+
+    /// Goes on where another decoder of the same rows has ended: what it has seen was seen, and what it may no longer give is given.
+    pub(super) fn go_on(&mut self, before: Self) {
+        self.seen = before.seen;
+        self.budget = self.budget.min(before.budget);
+    }
+
+    /// Gives the rows of embedded pages that are cut after so many rows or more: whoever reads on does not want them again.
+    pub(super) fn keep_cut(&mut self, least: u64) {
+        self.keeps = Some(least);
+    }
+
+    /// Takes rows that are known by these for seen, and tells the numbers that stand for them.
+    pub(super) fn take_for_seen(&mut self, identities: &[String]) -> Vec<u64> {
+        let take = |identity: &String| {
+            self.seen.insert(identity);
+            self.seen.number(identity)
+        };
+        identities.iter().map(take).collect()
+    }
+
+    /// Tells the identities of the elements of each page from now on.
+    pub(super) fn tell_identities(&mut self) {
+        self.tells = true;
+    }
+
+    /// What the element that was read last is known by.
+    pub(super) fn last_identity(&self) -> &str {
+        &self.key
     }
 
     /// Begins another pass over the same list.
@@ -326,10 +388,21 @@ impl Decoder {
                 cells: self.cells.clone(),
             });
         } else if !self.whole[level + 1] {
-            // A cut page says nothing about the order of what is missing: all of it is read again from its own endpoint.
-            self.pending.truncate(start);
+            let came = self.came[level + 1];
+            let mut carried = Vec::new();
+            if level + 1 == depth && !self.shape.inner.is_empty() && self.keeps.is_some_and(|least| came >= least) {
+                self.complete_pending(start, level);
+                let mut identity = String::new();
+                carried.extend(self.pending[start..].iter().map(|row| {
+                    write_identity(&mut identity, &self.shape.inner, &row.cells);
+                    identity.clone()
+                }));
+            } else {
+                // A cut page says nothing about the order of what is missing: all of it is read again from its own endpoint.
+                self.pending.truncate(start);
+            }
             self.pending.push(Pending {
-                cut: Some((level, self.came[level + 1])),
+                cut: Some(CutPage { level, came, carried }),
                 cells: self.cells.clone(),
             });
         } else {
@@ -340,11 +413,7 @@ impl Decoder {
                     cells: self.cells.clone(),
                 });
             }
-            for pending in &mut self.pending[start..] {
-                for &slot in &self.shape.levels[level] {
-                    pending.cells[slot].clone_from(&self.cells[slot]);
-                }
-            }
+            self.complete_pending(start, level);
         }
         if level == 1 && self.shape.levels[0].is_empty() {
             return self.flush(start);
@@ -352,22 +421,27 @@ impl Decoder {
         Ok(())
     }
 
+    /// Gives the rows that wait the values of the object around them.
+    fn complete_pending(&mut self, start: usize, level: usize) {
+        for pending in &mut self.pending[start..] {
+            for &slot in &self.shape.levels[level] {
+                pending.cells[slot].clone_from(&self.cells[slot]);
+            }
+        }
+    }
+
     /// Whether the element of level 1 that just ended was not seen before.
     fn first_sight(&mut self) -> bool {
         if self.shape.identity.is_empty() {
             return true;
         }
-        self.key.clear();
-        for (position, &slot) in self.shape.identity.iter().enumerate() {
-            if position > 0 {
-                self.key.push('\u{1f}');
-            }
-            self.key.push_str(self.cells[slot].canonical().as_deref().unwrap_or("\u{0}"));
-        }
+        write_identity(&mut self.key, &self.shape.identity, &self.cells);
         let first = self.seen.insert(&self.key);
         let first_in_pass = self.pass.as_mut().map_or(first, |pass| pass.insert(&self.key));
         self.page.repeated += usize::from(!first_in_pass);
-        self.page.identities.push(self.seen.number(&self.key));
+        if self.tells {
+            self.page.identities.push(self.seen.number(&self.key));
+        }
         first
     }
 
@@ -379,21 +453,19 @@ impl Decoder {
             }
             match pending.cut {
                 None => self.emit(&pending.cells)?,
-                Some((level, came)) => {
+                Some(CutPage { level, came, carried }) => {
                     let belongs = |check: &Check| self.shape.slots[check.slot()].level > level || check.passes(&pending.cells);
                     if !self.checks.iter().all(belongs) {
                         continue;
                     }
                     let values = self.follow.iter().map(|&slot| {
                         let known = self.shape.slots[slot].level <= level;
-                        pending.cells[slot]
-                            .canonical()
-                            .filter(|_| known)
-                            .map(std::borrow::Cow::into_owned)
+                        pending.cells[slot].canonical().filter(|_| known).map(Cow::into_owned)
                     });
                     self.page.cut.push(Cut {
                         values: values.collect(),
                         came,
+                        carried,
                     });
                 }
             }
@@ -569,6 +641,7 @@ impl ObjectVisitor<'_> {
                 (1, last) => self.state.page.last = last,
                 (level, last) => self.state.whole[level] = last == Some(true),
             },
+            (Some((_, PageWord::Address)), Word::Text(link)) => self.state.page.address = Some(link.to_owned()),
             (Some((1, PageWord::Next)), Word::Text(link)) => self.state.page.next = Some(link.to_owned()),
             (Some((1, PageWord::Next)), Word::Number(Some(token))) => self.state.page.next = Some(token.to_string()),
             (Some((_, PageWord::Total)), Word::Number(None)) => {}
@@ -603,9 +676,15 @@ impl ObjectVisitor<'_> {
     /// An array whose elements are told apart by one of their members.
     fn entries<'de, A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         while let Some(element) = elements.next_element::<&RawValue>()? {
+            // All children look at the same member, as a rule.
+            let mut looked_at: Option<(&str, Option<Cow<'_, str>>)> = None;
             for (key, child) in &self.node.children {
                 let Some((member, wanted)) = entry(key) else { continue };
-                if member_is(element.get(), member, wanted) {
+                let text = match &looked_at {
+                    Some((known, text)) if *known == member => text,
+                    _ => &looked_at.insert((member, text_of(element.get(), member))).1,
+                };
+                if text.as_deref() == Some(wanted) {
                     NodeSeed {
                         node: child,
                         state: &mut *self.state,
@@ -619,14 +698,37 @@ impl ObjectVisitor<'_> {
     }
 }
 
-/// Whether an object has a member with this text.
-fn member_is(json: &str, member: &str, wanted: &str) -> bool {
-    let object: Result<std::collections::HashMap<std::borrow::Cow<'_, str>, &RawValue>, _> = serde_json::from_str(json);
-    object.is_ok_and(|object| {
-        object
-            .get(member)
-            .is_some_and(|value| serde_json::from_str::<String>(value.get()).is_ok_and(|text| text == wanted))
-    })
+/// The text of a member of an object.
+fn text_of<'a>(json: &'a str, member: &str) -> Option<Cow<'a, str>> {
+    struct Member<'m>(&'m str);
+
+    impl<'de> Visitor<'de> for Member<'_> {
+        type Value = Option<&'de RawValue>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+                if key == self.0 {
+                    found = Some(map.next_value()?);
+                } else {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+            Ok(found)
+        }
+    }
+
+    #[derive(serde::Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+    let found = serde_json::Deserializer::from_str(json)
+        .deserialize_map(Member(member))
+        .ok()??;
+    serde_json::from_str::<Text<'a>>(found.get()).ok().map(|text| text.0)
 }
 
 /// A JSON scalar.
@@ -858,7 +960,7 @@ fn whole(value: f64) -> Option<i64> {
 
 /// A whole number, as a number or as text.
 pub(super) fn count(json: &str) -> Option<i64> {
-    let text = serde_json::from_str::<std::borrow::Cow<'_, str>>(json);
+    let text = serde_json::from_str::<Cow<'_, str>>(json);
     let text = text.as_deref().unwrap_or(json).trim();
     text.parse().ok().or_else(|| whole(text.parse().ok()?))
 }
@@ -998,7 +1100,7 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
         }
         // A date object: epochMillis is exact, `jira` has milliseconds, `iso8601` seconds, `friendly` is for people.
         let (mut millis, mut jira, mut iso, mut keys) = (None, None, None, 0);
-        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
             keys += 1;
             match key.as_ref() {
                 "epochMillis" => millis = map.next_value::<&RawValue>().map(|raw| count(raw.get()))?,

@@ -42,18 +42,23 @@ pub(super) fn check(described: &Described, response: &Response) -> Result<()> {
     }
     let came = response.media_type.as_deref().map(essence).unwrap_or_default();
     let told = described.media_type.as_deref().map(essence);
-    let is_other = SPOKEN.contains(&came.as_str()) && told.as_ref() != Some(&came);
     let is_size = described.size.map(|size| size == saved);
-    if is_other && is_size != Some(true) {
+    // A page that is asked for and has no known size is like any page that stands in its place.
+    let is_other = told.as_ref() != Some(&came) || is_size.is_none();
+    if SPOKEN.contains(&came.as_str()) && is_other && is_size != Some(true) {
         let kind = if came.contains("html") {
             ErrorKind::Authentication
         } else {
             ErrorKind::Decode
         };
-        let file = told.map_or_else(|| "the file".to_owned(), |told| format!("the file ({told})"));
+        let what = match told {
+            Some(told) if told == came => format!("the answer is {came}, and the site does not say how large the file is"),
+            Some(told) => format!("the answer is {came} in place of the file ({told})"),
+            None => format!("the answer is {came} in place of the file"),
+        };
         return wrong(
             kind,
-            format!("the answer is {came} in place of {file}"),
+            what,
             "a login page, a proxy or an error may stand in its place: check the credentials, and whether the site keeps the file elsewhere",
         );
     }
@@ -91,6 +96,9 @@ mod tests {
             // An attachment may be a page.
             (page, 200, "text/html", 3, None),
             (page, 200, "text/html", 4, Some(Incomplete)),
+            ((None, Some("text/html")), 200, "text/html", 4, Some(Authentication)),
+            ((None, Some("application/json")), 200, "application/json", 4, Some(Decode)),
+            ((None, Some("application/pdf")), 200, "application/pdf", 4, None),
             // Nothing is known of it.
             ((None, None), 200, "image/png", 4, None),
             ((None, None), 200, "text/html", 4, Some(Authentication)),

@@ -1,16 +1,12 @@
 //! Whether the site knows who asks. Asked where it says that it does not know values and no row is left: to a stranger, whose login has
 //! expired, it says the same of values that exist.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 
-use super::site::Site;
+use super::read::Scope;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{Request, Statement};
-
-/// Answered to whoever has signed in.
-const MYSELF: &str = "/rest/api/3/myself";
+use crate::http::{Request, Terms};
+use crate::schema::MYSELF;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,12 +18,13 @@ struct Myself {
 ///
 /// # Errors
 /// It does not.
-pub(super) async fn check(site: &Site, statement: &Arc<Statement>) -> Result<()> {
-    if !site.client.signs_in() {
+pub(super) async fn check(scope: &Scope) -> Result<()> {
+    if !scope.site.client.signs_in() {
         return Ok(());
     }
     let request = Request::about_site(MYSELF);
-    let response = site.client.send(&request, statement).await?;
+    let response = scope.ask(&request, Terms::default()).await?;
+    scope.stats.add(&response);
     match serde_json::from_slice(&response.body) {
         Ok(Myself { account_id: Some(_) }) => Ok(()),
         _ => Err(Error::new(

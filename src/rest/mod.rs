@@ -24,6 +24,7 @@ mod login;
 #[doc(hidden)]
 pub mod measure;
 mod metadata;
+mod moved;
 mod moving;
 pub(crate) mod outcome;
 mod pace;

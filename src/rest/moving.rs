@@ -140,6 +140,26 @@ impl Moving {
         }
     }
 
+    /// Decides what comes after the first page of a list whose first rows have come already, as another list carries them: it was asked for
+    /// from the last of them on.
+    ///
+    /// Where it begins with that row and has no other of them, they stand in the places before it, in whatever order: there are as many
+    /// places as rows. Otherwise the list is read from its beginning.
+    pub(super) fn go_on(&mut self, carried: Vec<u64>, window: Window) -> Step {
+        if window.rows.first() != carried.last() || window.repeated != 1 {
+            return Step::Again;
+        }
+        self.take(Window {
+            start: 0,
+            end: carried.len(),
+            last: false,
+            received: carried.len(),
+            repeated: 0,
+            rows: carried,
+        });
+        self.take(window)
+    }
+
     fn forward(&mut self, window: Window) -> Step {
         self.pages += 1;
         (window.start, &window.rows).hash(&mut self.digest);

@@ -16,6 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::cell::Odd;
 use super::decode::{Check, Cut, Decoder, PageInfo};
 use super::deployment;
+use super::moved::{Firsts, are_of_several_projects};
 use super::moving::{self, Moving, Order, Step, Window};
 use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
@@ -23,8 +24,8 @@ use super::request::{Span, Wants, request};
 use super::shape::{self, Shape};
 use super::site::Site;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::{OpenEnd, Request, Response, Statement};
-use crate::schema::{Format, Moves, Origin, PageStyle, Table};
+use crate::http::{OpenEnd, Request, Response, Statement, Terms};
+use crate::schema::{Moves, Origin, PageStyle, Table};
 
 /// A stream of batches.
 pub(crate) type Batches = BoxStream<'static, Result<RecordBatch>>;
@@ -41,7 +42,8 @@ const MAX_PAGES: usize = 200_000;
 /// What a read has cost so far.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
-    pub(crate) requests: AtomicU64,
+    /// Counted as they are sent, those that nobody waits for any more as well.
+    pub(crate) requests: Arc<AtomicU64>,
     pub(crate) retries: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) waited_ms: AtomicU64,
@@ -55,7 +57,6 @@ pub(crate) struct Stats {
 
 impl Stats {
     pub(super) fn add(&self, response: &Response) {
-        self.requests.fetch_add(u64::from(response.attempts), Relaxed);
         self.retries
             .fetch_add(u64::from(response.attempts.saturating_sub(1)), Relaxed);
         self.bytes.fetch_add(response.body.len() as u64, Relaxed);
@@ -73,6 +74,21 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// Sends a request, on the account of the scan.
+    pub(super) async fn ask(&self, request: &Request, terms: Terms) -> Result<Response> {
+        let terms = Terms {
+            counter: Some(self.stats.requests.clone()),
+            ..terms
+        };
+        self.site.client.send_on(request, &terms, &self.statement).await
+    }
+
+    /// The same, beside what is done meanwhile.
+    pub(super) fn start(&self, request: Request) -> InFlight {
+        let scope = self.clone();
+        AbortOnDropHandle::new(tokio::spawn(async move { scope.ask(&request, Terms::default()).await }))
+    }
+
     /// Where the number of requests is known, a statement that may not send them fails before it starts.
     pub(super) fn afford(&self, requests: u64) -> Result<()> {
         let statement = &self.statement;
@@ -90,11 +106,20 @@ impl Scope {
 
 /// Reads; requests are sent as soon as the stream is first polled.
 pub(crate) fn open(scope: Scope, read: Read) -> Batches {
-    open_beyond(scope, read, 0)
+    open_beyond(scope, read, Beyond::default())
 }
 
-/// Reads what is known to have more than so many rows.
-fn open_beyond(scope: Scope, read: Read, beyond: usize) -> Batches {
+/// What is known of a list before it is read.
+#[derive(Debug, Default)]
+struct Beyond {
+    /// It has more rows than this.
+    came: usize,
+    /// What its first rows are known by, where they have come out already.
+    carried: Vec<String>,
+}
+
+/// Reads what is known in part.
+fn open_beyond(scope: Scope, read: Read, beyond: Beyond) -> Batches {
     let table = read.table.name.clone();
     let start = async move {
         let (sender, receiver) = mpsc::channel(AHEAD);
@@ -133,8 +158,8 @@ fn open_beyond(scope: Scope, read: Read, beyond: usize) -> Batches {
 pub(super) struct Reader {
     pub(super) scope: Scope,
     pub(super) read: Arc<Read>,
-    /// Each list that is read has more rows than this.
-    beyond: usize,
+    /// What is known of each list that is read.
+    beyond: Beyond,
     sender: mpsc::Sender<RecordBatch>,
     /// Parents that were asked about and that the site does not know; a first one shows whether it does.
     unknown: Mutex<BTreeSet<String>>,
@@ -192,31 +217,45 @@ impl Reader {
         checks.extend(tests.filter_map(|(column, test)| Some(Check::Test(shape.slot(0, *column)?, test.clone()))));
         let echoed = echoed(table, &shape);
         let schema = super::arrow_schema(table, &read.columns);
+        let mut decoder = Decoder::new(shape, schema, output, checks, Vec::new(), read.limit);
+        decoder.tell_identities();
+        // What is asked for by all that tells its rows apart is one row, however often and by whatever key it comes.
+        let whole =
+            matches!(endpoint, EndpointRef::Get(_)) && endpoint.of(table).placeholders().eq(table.identity.iter().copied());
         Listing {
             table: table.clone(),
             wants: Wants::of(table, &columns, None),
-            decoder: Decoder::new(shape, schema, output, checks, Vec::new(), read.limit),
+            decoder,
             echoed,
-            apart: true,
+            apart: !whole,
             sent: false,
             cut: Vec::new(),
+            firsts: None,
         }
     }
 
     async fn calls(&self, calls: &[Call]) -> Result<(), Stop> {
-        let Some(first) = calls.first() else { return Ok(()) };
-        self.scope.afford(calls.len() as u64)?;
-        let mut listing = self.decoder(first.endpoint);
-        self.run_calls(stream::iter(calls.iter().cloned().map(Ok)).boxed(), &mut listing, None)
-            .await?;
-        match self.read.unlisted {
-            Some(get) => self.unlisted(get, &listing).await,
-            None => Ok(()),
+        let mut calls = calls.to_vec();
+        loop {
+            let Some(first) = calls.first() else { return Ok(()) };
+            self.scope.afford(calls.len() as u64)?;
+            let mut listing = self.decoder(first.endpoint);
+            listing.firsts = Firsts::of(&self.read.table, &calls);
+            let stream = stream::iter(calls.iter().cloned().map(Ok)).boxed();
+            match (self.run_calls(stream, &mut listing, None).await?, &listing.firsts) {
+                (Some(old), Some(firsts)) => calls.retain(|call| !firsts.is_about(call, &old)),
+                _ => {
+                    return match self.read.unlisted {
+                        Some(get) => self.unlisted(get, listing).await,
+                        None => Ok(()),
+                    };
+                }
+            }
         }
     }
 
     /// Asks for the keys that a list was to show and did not.
-    async fn unlisted(&self, get: EndpointRef, listing: &Listing) -> Result<(), Stop> {
+    async fn unlisted(&self, get: EndpointRef, listing: Listing) -> Result<(), Stop> {
         let table = &self.read.table;
         // The plan has seen to it that this one column tells the rows of the list apart.
         let key = get.of(table).placeholders().next();
@@ -233,11 +272,11 @@ impl Reader {
             })
             .collect();
         self.scope.afford(missing.len() as u64)?;
-        let budget = listing.decoder.budget();
+        let before = listing.decoder;
         let mut listing = self.decoder(get);
-        listing.decoder.allow(budget);
-        self.run_calls(stream::iter(missing.into_iter().map(Ok)).boxed(), &mut listing, None)
-            .await
+        listing.decoder.go_on(before);
+        let calls = stream::iter(missing.into_iter().map(Ok)).boxed();
+        self.run_calls(calls, &mut listing, None).await.map(|_| ())
     }
 
     async fn fan(&self, table: &Table, fan: &Fan) -> Result<(), Stop> {
@@ -279,16 +318,17 @@ impl Reader {
             .as_ref()
             .filter(|_| fan.source.table.name != table.name)
             .map(|_| fan);
-        self.run_calls(calls, &mut listing, parent).await
+        self.run_calls(calls, &mut listing, parent).await.map(|_| ())
     }
 
-    /// Runs calls of one endpoint: their first pages side by side, further pages of one call at a time, in order.
+    /// Runs calls of one endpoint: their first pages side by side, further pages of one call at a time, in order. The answer is a key of
+    /// those that were asked for that is an old one: then no row has gone out, and those of that key are not wanted.
     async fn run_calls(
         &self,
         mut calls: BoxStream<'_, Result<Call>>,
         listing: &mut Listing,
         fan: Option<&Fan>,
-    ) -> Result<(), Stop> {
+    ) -> Result<Option<String>, Stop> {
         let most = self.scope.site.client.max_concurrency();
         // With a LIMIT the first call may be enough: go wide only when it is not.
         let mut window = if self.read.limit.is_some() { 1 } else { most };
@@ -319,17 +359,24 @@ impl Reader {
             };
             self.scope.stats.add(&response);
             listing.begin(&call)?;
-            let page = self.decode(listing, &response).await?;
+            let carried = listing.decoder.take_for_seen(&self.beyond.carried);
+            let page = self.absorb(listing, &response)?;
+            // Its body is done with, and the further pages need the room.
+            drop(response);
+            if let Some(old) = self.moved(listing, &call, &page).await? {
+                return Ok(Some(old));
+            }
+            self.emit(listing, false).await?;
             match call.endpoint {
                 EndpointRef::List(_) => {
-                    // Its body is done with, and the further pages need the room.
-                    drop(response);
-                    self.further_pages(listing, &call, (span, page), further, end).await?;
+                    self.further_pages(listing, &call, (carried, span, page), further, end)
+                        .await?
                 }
-                EndpointRef::Get(_) => self.note_moved(listing, &call, &response),
+                EndpointRef::Get(_) => self.note_moved(listing, &call, &page),
             }
         }
-        self.emit(listing, true).await
+        self.emit(listing, true).await?;
+        Ok(None)
     }
 
     /// Asks for the first page of a call, and with it for the others that are known to be there.
@@ -337,15 +384,15 @@ impl Reader {
         let (table, wants) = (&listing.table, &listing.wants);
         let rows = self.first_rows(table);
         let send = |start| Ok((start, self.send(table, &call, wants, Span { start, rows })?));
-        let (_, first) = send(0)?;
-        let stride = self.scope.site.stride(table, &call);
         let overlap = Moving::new(order(table, listing.decoder.has_identity())).overlap();
+        let (start, first) = send(self.beyond.carried.len().saturating_sub(overlap))?;
+        let stride = self.scope.site.stride(table, &call);
         let further = (1..self.pages_at_once(table, &call, stride)).map(|page| send(page * (stride - overlap)));
         Ok(Opened {
             further: further.collect::<Result<_>>()?,
             first,
             end: self.expect_pages(table, &call),
-            span: Span { start: 0, rows },
+            span: Span { start, rows },
             call,
         })
     }
@@ -357,7 +404,8 @@ impl Reader {
             return None;
         }
         let pages = site.context().sizes.pages(table, call);
-        match pages.filter(|_| table.page.style == PageStyle::Offset && self.read.limit.is_none()) {
+        let is_whole = table.page.style == PageStyle::Offset && self.read.limit.is_none() && self.beyond.carried.is_empty();
+        match pages.filter(|_| is_whole) {
             Some(pages) => {
                 let front = match table.page.moves.filter(|_| pages > 1) {
                     Some(Moves::Front) => 1,
@@ -376,11 +424,13 @@ impl Reader {
         let site = &self.scope.site;
         let by_offset = table.page.style == PageStyle::Offset && matches!(call.endpoint, EndpointRef::List(_));
         // What moves before the first page is read is not seen in its front: only a page that nothing crosses meanwhile allows for that.
-        if !by_offset || self.read.limit.is_some() || stride < moving::FRONT {
+        if !by_offset || self.read.limit.is_some() || stride < moving::FRONT || !self.beyond.carried.is_empty() {
             return 1;
         }
         let remembered = site.context().sizes.pages(table, call).unwrap_or(1);
-        remembered.max(self.beyond / stride + 1).min(site.client.max_concurrency())
+        remembered
+            .max(self.beyond.came / stride + 1)
+            .min(site.client.max_concurrency())
     }
 
     /// The one place where an error means "no rows": a 404 on a get by the full key, and on a child of a parent that the site does not
@@ -448,7 +498,7 @@ impl Reader {
             query: Vec::new(),
         };
         let request = request(&self.scope.site, source, &look, &Wants::default(), None)?;
-        match self.scope.site.client.send(&request, &self.scope.statement).await {
+        match self.scope.ask(&request, Terms::default()).await {
             Ok(response) => {
                 self.scope.stats.add(&response);
                 Ok(false)
@@ -471,39 +521,6 @@ impl Reader {
         self.scope.statement.warn(text, unknown.len() as u64);
     }
 
-    /// Says that a row has another key than it was asked for by: it is no row of the old key.
-    fn note_moved(&self, listing: &Listing, call: &Call, response: &Response) {
-        let table = &listing.table;
-        let mut keys = call.endpoint.of(table).placeholders();
-        let (Some(key), None) = (keys.next(), keys.next()) else {
-            return;
-        };
-        let Some(asked) = call.values.get(&key).filter(|_| table.identity == [key]) else {
-            return;
-        };
-        let Origin::Json { paths, .. } = &table.columns[key].origin else {
-            return;
-        };
-        if table.columns[key].format != Some(Format::IssueKey) || listing.decoder.has_seen(asked) {
-            return;
-        }
-        let body: serde_json::Value = serde_json::from_slice(&response.body).unwrap_or_default();
-        let found = |path: &Vec<String>| {
-            path.iter()
-                .try_fold(&body, |at, member| at.get(member))
-                .and_then(|now| now.as_str())
-        };
-        if let Some(now) = paths.iter().find_map(found).filter(|now| now != asked) {
-            self.say_moved(table, asked, now);
-        }
-    }
-
-    pub(super) fn say_moved(&self, table: &Table, asked: &str, now: &str) {
-        self.scope
-            .statement
-            .warn(format!("{}: {asked} is {now} now: ask for it by that key", table.name), 1);
-    }
-
     /// Rows to ask for in the first page.
     fn first_rows(&self, table: &Table) -> usize {
         let most = self.scope.site.page_rows(table);
@@ -511,12 +528,7 @@ impl Reader {
     }
 
     fn send(&self, table: &Table, call: &Call, wants: &Wants, span: Span) -> Result<InFlight> {
-        Ok(self.dispatch(request(&self.scope.site, table, call, wants, Some(span))?))
-    }
-
-    fn dispatch(&self, request: Request) -> InFlight {
-        let Scope { site, statement, .. } = self.scope.clone();
-        AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await }))
+        Ok(self.scope.start(request(&self.scope.site, table, call, wants, Some(span))?))
     }
 
     /// Says which values could not be read.
@@ -559,7 +571,8 @@ impl Reader {
     /// Hands over the rows, when they are worth it or must go.
     pub(super) async fn emit(&self, listing: &mut Listing, all: bool) -> Result<(), Stop> {
         let done = listing.decoder.budget() == 0;
-        if (all || done || !listing.sent || listing.decoder.waiting() >= BATCH_ROWS)
+        let first = !listing.sent && !listing.firsts.as_ref().is_some_and(|firsts| firsts.several);
+        if (all || done || first || listing.decoder.waiting() >= BATCH_ROWS)
             && let Some(batch) = listing.decoder.take()?
         {
             listing.sent = true;
@@ -574,7 +587,7 @@ impl Reader {
         &self,
         listing: &mut Listing,
         call: &Call,
-        (first, page): (Span, PageInfo),
+        (carried, first, page): (Vec<u64>, Span, PageInfo),
         mut queue: VecDeque<(usize, InFlight)>,
         mut end: Option<OpenEnd>,
     ) -> Result<(), Stop> {
@@ -609,7 +622,11 @@ impl Reader {
         let mut widest = client.max_concurrency();
         let known = self.scope.site.context().sizes.pages(&table, call).unwrap_or(usize::MAX);
         let (mut empty, mut surprises) = (0, 0);
-        let mut step = moving.take(window);
+        let is_whole = carried.is_empty();
+        let mut step = match carried {
+            none if none.is_empty() => moving.take(window),
+            carried => moving.go_on(carried, window),
+        };
         // Where the next page that is asked for in advance begins.
         let mut ahead = match step {
             Step::Forward(start) => start,
@@ -701,6 +718,10 @@ impl Reader {
             step = moving.take(window);
         }
         drop(queue);
+        if !is_whole {
+            // Other pages would come to all of it.
+            return Ok(());
+        }
         self.scope
             .site
             .remember(&table, call, moving.pages(), (surprises == 0).then_some(reach));
@@ -754,7 +775,7 @@ impl Reader {
             let mut linked = request(&self.scope.site, &table, call, &wants, None)?;
             linked.query = query.into_iter().map(|(name, value)| (name.into(), value)).collect();
             // The next page is under way while the consumer takes the rows of this one.
-            let in_flight = self.dispatch(linked);
+            let in_flight = self.scope.start(linked);
             self.emit(listing, false).await?;
             let response = arrived(in_flight).await?;
             self.scope.stats.add(&response);
@@ -796,7 +817,7 @@ impl Reader {
             .find(|(column, _)| embedded.known.get(**column).is_some())
             .map(|(&column, &slot)| (column, slot));
         let echoed = echoed(&embedded.root, &shape);
-        let decoder = Decoder::new(
+        let mut decoder = Decoder::new(
             shape,
             super::arrow_schema(table, &read.columns),
             output,
@@ -804,6 +825,11 @@ impl Reader {
             follow,
             read.limit,
         );
+        decoder.tell_identities();
+        if goes_on_where_cut(table, &bound, &embedded.known) {
+            // Where a page of the list would bring what came and more, going on saves nothing.
+            decoder.keep_cut(self.scope.site.page_rows(table).div_ceil(2) as u64);
+        }
         let wants = embedded_wants(read, embedded);
         let root = embedded.root.clone();
         let apart = embedded
@@ -818,39 +844,45 @@ impl Reader {
             apart,
             sent: false,
             cut: Vec::new(),
+            firsts: None,
         };
         self.scope.afford(embedded.calls.len() as u64)?;
         let calls = stream::iter(embedded.calls.iter().cloned().map(Ok)).boxed();
         self.run_calls(calls, &mut listing, None).await?;
 
-        let mut follow_up = cut(&embedded.known, &bound, &listing);
+        let mut follow_up = cut(&embedded.known, &bound, &mut listing);
         // Parents that were asked for by key but did not come by in the list.
         if let Some((column, slot)) = wanted_keys
             && listing.decoder.is_identity(slot)
         {
             let keys = embedded.known.get(column).into_iter().flat_map(|values| values.iter());
+            let several = are_of_several_projects(keys.clone().map(String::as_str));
             for key in keys.filter(|key| !listing.decoder.has_seen(key)) {
+                // It may be an old key of another of these parents, whose rows have come.
+                if several && self.present_key(table, column, key).await?.is_some_and(|now| now != *key) {
+                    continue;
+                }
                 let mut known = embedded.known.clone();
                 known.restrict(column, [key.clone()]);
-                follow_up.push((known, 0));
+                follow_up.push((known, Beyond::default()));
             }
         }
         self.follow(table, follow_up, listing.decoder.budget()).await
     }
 
     /// Reads what a search did not carry whole, from its own endpoint.
-    pub(super) async fn follow_cut(&self, table: &Arc<Table>, known: &Known, listing: &Listing) -> Result<(), Stop> {
+    pub(super) async fn follow_cut(&self, table: &Arc<Table>, known: &Known, listing: &mut Listing) -> Result<(), Stop> {
         let bound: Vec<usize> = table
             .parent
             .iter()
             .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
             .collect();
-        self.follow(table, cut(known, &bound, listing), listing.decoder.budget())
-            .await
+        let rest = cut(known, &bound, listing);
+        self.follow(table, rest, listing.decoder.budget()).await
     }
 
     /// Reads what an embedded pass did not give whole, from its own endpoint.
-    async fn follow(&self, table: &Arc<Table>, known: Vec<(Known, usize)>, mut budget: usize) -> Result<(), Stop> {
+    async fn follow(&self, table: &Arc<Table>, known: Vec<(Known, Beyond)>, mut budget: usize) -> Result<(), Stop> {
         let limit = self.read.limit;
         self.scope.stats.followed.fetch_add(known.len() as u64, Relaxed);
         let most = if limit.is_some() {
@@ -867,7 +899,7 @@ impl Reader {
             _ => false,
         };
         let gathered = self.read.gathered || !alone;
-        let planned = |(known, came): (Known, usize)| {
+        let planned = |(known, beyond): (Known, Beyond)| {
             let question = Question {
                 table,
                 columns: &self.read.columns,
@@ -877,7 +909,7 @@ impl Reader {
                 limit: limit.map(|_| most_rows),
             };
             match plan(&question, self.scope.site.context()) {
-                Ok(read) => open_beyond(self.scope.clone(), Read { gathered, ..read }, came),
+                Ok(read) => open_beyond(self.scope.clone(), Read { gathered, ..read }, beyond),
                 Err(error) => stream::iter([Err(error)]).boxed(),
             }
         };
@@ -939,6 +971,8 @@ pub(super) struct Listing {
     pub(super) sent: bool,
     /// Parents whose embedded page was cut.
     pub(super) cut: Vec<Cut>,
+    /// What tells two keys of one parent, where keys are asked for that may be old ones.
+    pub(super) firsts: Option<Firsts>,
 }
 
 impl Listing {
@@ -961,18 +995,22 @@ impl Listing {
     }
 }
 
-/// What an embedded pass did not carry whole: which rows, and how many of them there are beside at least one more.
-fn cut(known: &Known, bound: &[usize], listing: &Listing) -> Vec<(Known, usize)> {
-    let of_row = |cut: &Cut| {
+/// What an embedded pass did not carry whole: whose rows, and what is known of them.
+fn cut(known: &Known, bound: &[usize], listing: &mut Listing) -> Vec<(Known, Beyond)> {
+    let of_row = |cut: Cut| {
         let mut known = known.clone();
         for (&column, value) in bound.iter().zip(&cut.values) {
             if let Some(value) = value {
                 known.restrict(column, [value.clone()]);
             }
         }
-        (known, usize::try_from(cut.came).unwrap_or_default())
+        let beyond = Beyond {
+            came: usize::try_from(cut.came).unwrap_or_default(),
+            carried: cut.carried,
+        };
+        (known, beyond)
     };
-    listing.cut.iter().map(of_row).collect()
+    std::mem::take(&mut listing.cut).into_iter().map(of_row).collect()
 }
 
 /// What can become of the rows of a list while it is read.
@@ -985,6 +1023,14 @@ fn order(table: &Table, has_identity: bool) -> Order {
         },
         _ => Order::Bare,
     }
+}
+
+/// Whether a list can be read from where an embedded page of it was cut: nothing but its parent is known of its rows, so that its places are
+/// those of the embedded page.
+fn goes_on_where_cut(table: &Table, bound: &[usize], known: &Known) -> bool {
+    let is_list = table.lists.iter().any(|list| list.placeholders().eq(bound.iter().copied()));
+    let is_kept = table.page.style == PageStyle::Offset && table.page.moves.is_none();
+    is_list && is_kept && known.columns().all(|column| bound.contains(&column))
 }
 
 /// Whose list it is: ` of issue_key ITSM-5`; nothing for a list of the site.

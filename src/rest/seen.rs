@@ -28,6 +28,12 @@ impl Seen {
         }
     }
 
+    /// Forgets them; the numbers that stand for identities stay the same.
+    pub(super) fn clear(&mut self) {
+        self.numbered.clear();
+        self.other.clear();
+    }
+
     /// How many identities were added.
     pub(super) fn len(&self) -> usize {
         let numbered: u64 = self.numbered.values().map(RoaringTreemap::len).sum();

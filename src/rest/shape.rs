@@ -75,6 +75,8 @@ pub(super) enum PageWord {
     Last,
     Next,
     Total,
+    /// The address by which the site names it.
+    Address,
 }
 
 /// The compiled tree.
@@ -90,6 +92,8 @@ pub(crate) struct Shape {
     pub(super) label: Option<usize>,
     /// Slots that tell the elements of level 1 apart; empty where nothing does.
     pub(super) identity: Vec<usize>,
+    /// Slots that tell the rows of an embedded page apart.
+    pub(super) inner: Vec<usize>,
     /// An object of level 1 without rows inside is one row all the same.
     pub(super) at_least_one: bool,
     /// Slot of each column, by (table in the chain, column): 0 is the root.
@@ -120,6 +124,7 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
         paged: vec![false, false],
         label: None,
         identity: Vec::new(),
+        inner: Vec::new(),
         at_least_one: false,
         slot_of: BTreeMap::new(),
     };
@@ -137,15 +142,27 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
                 node_at(&mut shape.root, total).page = Some((1, PageWord::Total));
             }
         }
-        if root.page.style != PageStyle::Single {
-            for &column in &root.identity {
-                shape.add(chain, &mut prefixes, 0, column);
-            }
-            shape.identity = root.identity.iter().filter_map(|&column| shape.slot(0, column)).collect();
+        if super::moved::key_of_parent(root).is_some() && root.page.style != PageStyle::Array {
+            let mut at = match root.page.style {
+                PageStyle::Single => Vec::new(),
+                _ => root.page.next.clone(),
+            };
+            at.pop();
+            at.push("self".to_owned());
+            let node = node_at(&mut shape.root, &at);
+            node.page = Some((1, PageWord::Address));
+            // A word that is not needed: whatever stands there does no harm.
+            node.lenient = true;
         }
     } else {
         prefixes.push(Vec::new());
         shape.root.rows = Some((1, None));
+    }
+    if root.page.style != PageStyle::Single {
+        for &column in &root.identity {
+            shape.add(chain, &mut prefixes, 0, column);
+        }
+        shape.identity = root.identity.iter().filter_map(|&column| shape.slot(0, column)).collect();
     }
     for (position, table) in chain.iter().enumerate() {
         if position > 0
@@ -176,6 +193,13 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
                 node_at(&mut shape.root, &at).rows = Some((level, Some(label.as_str().into())));
             }
         }
+    }
+    let last = chain.len() - 1;
+    if last > 0 && chain[last].each.is_empty() {
+        let identity = chain[last].identity.iter();
+        shape.inner = identity
+            .map(|&column| shape.add(chain, &mut prefixes, last, column))
+            .collect();
     }
     for &column in root_columns {
         shape.add(chain, &mut prefixes, 0, column);

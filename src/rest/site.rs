@@ -4,8 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::time::Instant;
 
@@ -69,8 +68,8 @@ pub(crate) struct Site {
     /// The fields of the site.
     pub(crate) metadata: Metadata,
     pub(super) deployment: Deployment,
-    /// The site has refused a batch larger than it takes for certain.
-    small_batches: AtomicBool,
+    /// Whether the site takes batches larger than it takes for certain; unknown until it was asked for one.
+    large_batches: OnceLock<bool>,
 }
 
 impl Site {
@@ -96,7 +95,7 @@ impl Site {
             strides: Mutex::default(),
             metadata: Metadata::default(),
             deployment: Deployment::default(),
-            small_batches: AtomicBool::new(false),
+            large_batches: OnceLock::new(),
         }
     }
 
@@ -137,12 +136,20 @@ impl Site {
         self.page_size.map_or(table.page.max, |size| size.clamp(1, table.page.max))
     }
 
-    pub(super) fn takes_large_batches(&self) -> bool {
-        !self.small_batches.load(Relaxed)
+    /// Rows of the next batch, of `large` where the site takes so many and of `small`, which it takes for certain, where it does not. Until
+    /// one of them is answered, one large batch is tried beside small ones: a refusal then costs one request.
+    pub(super) fn batch_rows(&self, large: usize, small: usize, tries: bool) -> usize {
+        match self.large_batches.get() {
+            Some(true) => large,
+            None if !tries => large,
+            Some(false) | None => large.min(small),
+        }
     }
 
-    pub(super) fn refuse_large_batches(&self) {
-        self.small_batches.store(true, Relaxed);
+    /// Remembers whether the site takes large batches.
+    pub(super) fn note_large_batch(&self, taken: bool) {
+        // What was found out first holds.
+        let _ = self.large_batches.set(taken);
     }
 
     /// Remembers how many pages a list took, and how far each of them reached; `None` where they differ.

@@ -9,7 +9,6 @@ use futures::StreamExt;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
-use tokio_util::task::AbortOnDropHandle;
 
 use super::clause::Test;
 use super::decode::{Check, Cut, Decoder, PageInfo};
@@ -35,8 +34,6 @@ pub(super) const IDS_AHEAD: usize = 3;
 const MOST_TRIES: usize = 4;
 /// Refusals of values of a column after which a search says nothing about it.
 const MOST_REFUSALS: usize = 8;
-/// Rows under other keys that are asked for one by one.
-const MOST_RENAMED: usize = 20;
 /// Rows with a cut page that are asked for one by one, rather than together.
 const FEW_CUT: usize = 2;
 
@@ -167,7 +164,7 @@ impl Reader {
         self.emit(&mut listing, true).await?;
         if !unknown.is_empty() && !listing.sent && !sent {
             // A stranger knows none of the values either.
-            login::check(&self.scope.site, &self.scope.statement).await?;
+            login::check(&self.scope).await?;
         }
         self.follow_found(&search, words, &mut listing).await
     }
@@ -267,6 +264,7 @@ impl Reader {
             apart: true,
             sent: false,
             cut: Vec::new(),
+            firsts: None,
         }
     }
 
@@ -475,15 +473,21 @@ impl Reader {
         if enough > 0 {
             listing.decoder.allow_all();
         }
+        let is_large = |batch: &[String]| batch.len() > found.words.batch;
         loop {
-            let size = self.batch(found);
+            let size = |queue: &VecDeque<(Vec<String>, InFlight)>| {
+                let tries = queue.iter().any(|(batch, _)| is_large(batch));
+                self.batch_of(found, found.needs, tries)
+            };
             // All ids are here, and with them the number of batches.
             if sweep.is_none() && end.take().is_some() {
-                self.scope.statement.expect(waiting.len().div_ceil(size.max(1)) as u64);
+                self.scope
+                    .statement
+                    .expect(waiting.len().div_ceil(size(&queue).max(1)) as u64);
             }
-            while queue.len() < most && (waiting.len() >= size || sweep.is_none() && !waiting.is_empty()) {
-                let batch: Vec<String> = waiting.drain(..size.min(waiting.len())).collect();
-                let in_flight = self.send_batch(found, &batch)?;
+            while queue.len() < most && (waiting.len() >= size(&queue) || sweep.is_none() && !waiting.is_empty()) {
+                let batch: Vec<String> = waiting.drain(..size(&queue).min(waiting.len())).collect();
+                let in_flight = self.send_batch(found, found.needs, &batch);
                 queue.push_back((batch, in_flight));
             }
             if queue.is_empty() && sweep.is_none() {
@@ -501,13 +505,13 @@ impl Reader {
                 response = front(&mut queue), if !queue.is_empty() => {
                     let Some((batch, _)) = queue.pop_front() else { continue };
                     let response = match response {
-                        Err(error) if is_refused(&error) && batch.len() > found.words.batch => {
-                            // The site does not take so many at a time: from now on as many as it takes for certain.
-                            site.refuse_large_batches();
-                            // What was asked for after it comes after it again.
-                            let again = std::iter::once(batch).chain(queue.drain(..).map(|(batch, _)| batch));
-                            let again: Vec<String> = again.flatten().collect();
-                            again.into_iter().rev().for_each(|id| waiting.push_front(id));
+                        Err(error) if is_refused(&error) && is_large(&batch) => {
+                            // The site does not take so many at a time: as many as it takes for certain come in the place of the whole.
+                            site.note_large_batch(false);
+                            for part in batch.rchunks(found.words.batch) {
+                                let in_flight = self.send_batch(found, found.needs, part);
+                                queue.push_front((part.to_vec(), in_flight));
+                            }
                             continue;
                         }
                         Err(error) if is_failed(&error) && batch.len() > 1 => {
@@ -515,7 +519,7 @@ impl Reader {
                             // come in the place of the whole, since batches come in order.
                             let (left, right) = batch.split_at(batch.len() / 2);
                             for half in [right, left] {
-                                let in_flight = self.send_batch(found, half)?;
+                                let in_flight = self.send_batch(found, found.needs, half);
                                 queue.push_front((half.to_vec(), in_flight));
                             }
                             continue;
@@ -527,9 +531,13 @@ impl Reader {
                         }
                         Ok(response) => response,
                     };
+                    if is_large(&batch) {
+                        site.note_large_batch(true);
+                    }
                     let page = self.take_page(listing, &response)?;
-                    self.note_renamed(found, listing, &batch, (&response, page.received)).await?;
-                    missing += (batch.len() as u64).saturating_sub(page.received as u64);
+                    let unseen: Vec<&String> = batch.iter().filter(|row| !listing.decoder.has_seen(row)).collect();
+                    let merged = self.note_renamed(found, &batch, &unseen, page.received, || names(&response)).await?;
+                    missing += (batch.len() as u64).saturating_sub((page.received + merged) as u64);
                     self.emit(listing, false).await?;
                     if listing.decoder.budget() <= enough {
                         self.emit(listing, true).await?;
@@ -540,53 +548,6 @@ impl Reader {
         }
         self.scope.stats.missing.fetch_add(missing, Relaxed);
         Ok(missing)
-    }
-
-    /// Says which rows came under other keys than they were asked for by: they are no rows of the old keys.
-    async fn note_renamed(
-        &self,
-        found: &Found<'_>,
-        listing: &Listing,
-        asked: &[String],
-        (response, received): (&Response, usize),
-    ) -> Result<()> {
-        let is_key = |name: &&String| name.contains('-');
-        let unseen = asked.iter().filter(is_key).filter(|key| !listing.decoder.has_seen(key));
-        let unseen: Vec<&String> = unseen.collect();
-        if unseen.is_empty() || received + unseen.len() <= asked.len() {
-            return Ok(());
-        }
-        let names = |response: &Response| -> Vec<IdAndKey> {
-            serde_json::from_slice::<IdPage>(&response.body).map_or_else(|_| Vec::new(), |page| page.issues)
-        };
-        let others = names(response)
-            .into_iter()
-            .filter(|row| !asked.contains(&row.key) && !asked.contains(&row.id));
-        let table = &found.search.root;
-        if let ([old], [new]) = (&unseen[..], &others.collect::<Vec<_>>()[..]) {
-            self.say_moved(table, old, &new.key);
-            return Ok(());
-        }
-        // Which of them is which, the site says of one alone.
-        let rest = unseen.len().saturating_sub(MOST_RENAMED);
-        if rest > 0 {
-            let text = format!(
-                "{}: {{}} keys more have no row of their own; their issues may have others now",
-                table.name
-            );
-            self.scope.statement.warn(text, rest as u64);
-        }
-        for old in unseen.into_iter().take(MOST_RENAMED) {
-            let body = json!({"issueIdsOrKeys": [old], "fields": ["key"]});
-            let response = arrived(self.post(table, &found.words.bulk, &body)).await?;
-            self.scope.stats.add(&response);
-            if let [new] = &names(&response)[..]
-                && new.key != *old
-            {
-                self.say_moved(table, old, &new.key);
-            }
-        }
-        Ok(())
     }
 
     /// Takes the rows out of a page of ids that were not seen before, and asks for the next page.
@@ -628,19 +589,11 @@ impl Reader {
         })
     }
 
-    fn batch(&self, found: &Found<'_>) -> usize {
-        self.batch_of(found, found.needs)
-    }
-
-    /// Rows of a batch that asks for so much.
-    pub(super) fn batch_of(&self, found: &Found<'_>, needs: &Needs) -> usize {
-        let size = found.search.batch(needs);
-        let size = if self.scope.site.takes_large_batches() {
-            size
-        } else {
-            size.min(found.words.batch)
-        };
-        self.scope.site.page_size.map_or(size, |own| own.clamp(1, size))
+    /// Rows of the next batch that asks for so much; `tries` is whether a large one is on its way.
+    pub(super) fn batch_of(&self, found: &Found<'_>, needs: &Needs, tries: bool) -> usize {
+        let site = &self.scope.site;
+        let size = site.batch_rows(found.search.batch(needs), found.words.batch, tries);
+        site.page_size.map_or(size, |own| own.clamp(1, size))
     }
 
     /// Reads one answer; the rows wait to go out.
@@ -694,8 +647,8 @@ impl Reader {
         }
         let unknown = site.touched().unknown(now);
         if !unknown.is_empty() {
-            let body = json!({"issueIdsOrKeys": unknown, "fields": ["key"]});
-            let response = arrived(self.post(&search.root, &words.bulk, &body)).await?;
+            let needs = Needs::default();
+            let response = arrived(self.send_batch(&Found::by_key(search, words, &needs), &needs, &unknown)).await?;
             self.scope.stats.add(&response);
             let page: IdPage = serde_json::from_slice(&response.body).map_err(|error| {
                 Error::new(ErrorKind::Decode, format!("the answer is not what it should be: {error}")).table(&search.root.name)
@@ -710,18 +663,17 @@ impl Reader {
         Ok(site.touched().ids())
     }
 
-    fn send_batch(&self, found: &Found<'_>, ids: &[String]) -> Result<InFlight> {
-        let mut body = json!({"issueIdsOrKeys": ids, "fields": found.needs.words()});
-        ask(&mut body, "expand", list(&found.needs.expand));
-        ask(&mut body, "properties", list(&found.needs.properties));
-        Ok(self.post(&found.search.root, &found.words.bulk, &body))
+    /// Asks for rows by id or key.
+    pub(super) fn send_batch(&self, found: &Found<'_>, needs: &Needs, rows: &[String]) -> InFlight {
+        let mut body = json!({"issueIdsOrKeys": rows, "fields": needs.words()});
+        ask(&mut body, "expand", list(&needs.expand));
+        ask(&mut body, "properties", list(&needs.properties));
+        self.post(&found.search.root, &found.words.bulk, &body)
     }
 
     /// Sends a POST that only reads.
     pub(super) fn post(&self, table: &Table, path: &Arc<str>, body: &serde_json::Value) -> InFlight {
-        let request = search_request(table, path, body);
-        let (site, statement) = (self.scope.site.clone(), self.scope.statement.clone());
-        AbortOnDropHandle::new(tokio::spawn(async move { site.client.send(&request, &statement).await }))
+        self.scope.start(search_request(table, path, body))
     }
 
     /// What a search must leave out after it was refused.
@@ -802,12 +754,7 @@ impl Reader {
             accepts: vec![400],
             ..Terms::default()
         };
-        let response = self
-            .scope
-            .site
-            .client
-            .send_on(&request, &terms, &self.scope.statement)
-            .await?;
+        let response = self.scope.ask(&request, terms).await?;
         self.scope.stats.add(&response);
         let said = serde_json::from_slice::<Said>(&response.body).ok();
         Ok(said.map(|said| said.error_messages.join("\n")))
@@ -955,6 +902,11 @@ fn keys_of_cut(listing: &Listing) -> Option<Vec<String>> {
         _ => None,
     };
     listing.cut.iter().map(key).collect()
+}
+
+/// The ids and keys of the rows of an answer.
+pub(super) fn names(response: &Response) -> Vec<IdAndKey> {
+    serde_json::from_slice::<IdPage>(&response.body).map_or_else(|_| Vec::new(), |page| page.issues)
 }
 
 fn list(words: &std::collections::BTreeSet<String>) -> Option<serde_json::Value> {

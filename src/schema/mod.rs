@@ -28,7 +28,7 @@ pub(crate) use endpoint::{Endpoint, Segment, Verb};
 pub(crate) use file::{Moves, PageStyle};
 pub(crate) use operation::{Bulk, Encoding, Find, Form, Operation, Place};
 pub(crate) use procedure::{Action, Expect, Grants, Procedure, Step};
-pub(crate) use scopes::Scopes;
+pub(crate) use scopes::{MYSELF, Scopes};
 pub(crate) use search::{Jql, JqlLiteral, JqlOp, Lookup, Search};
 
 /// The schema files that are part of the program: path below `schemas/` and text.

@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use super::file::ScopeFile;
 use super::{Action, Procedure, Table, Verb};
 
-/// What a session asks a site by itself, to say who we are.
-const OWN: &str = "/rest/api/2/myself";
+/// What a session asks a site by itself, to say who we are: answered to whoever has signed in.
+pub(crate) const MYSELF: &str = "/rest/api/2/myself";
 
 /// The scopes of all APIs.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +61,7 @@ impl Scopes {
         });
         let of_procedures = of_procedures
             .filter_map(|(changes, endpoint)| scopes.needed(&endpoint.template, changes && endpoint.verb != Verb::Get));
-        for scope in scopes.needed(OWN, false).into_iter().chain(of_tables).chain(of_procedures) {
+        for scope in scopes.needed(MYSELF, false).into_iter().chain(of_tables).chain(of_procedures) {
             if !used.iter().any(|known| known == scope) {
                 used.push(scope.to_owned());
             }
@@ -155,7 +155,7 @@ mod tests {
             ("/rest/api/3/search/jql", false, Some("read:jira-work")),
             ("/rest/api/3/issue", true, Some("write:jira-work")),
             ("/rest/api/3/users/search", false, Some("read:jira-user")),
-            ("/rest/api/2/myself", false, Some("read:jira-user")),
+            (super::MYSELF, false, Some("read:jira-user")),
             ("/elsewhere", false, None),
         ] {
             assert_eq!(scopes.needed(path, writes), scope, "{path}");

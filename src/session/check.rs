@@ -10,7 +10,7 @@ use super::Session;
 use crate::connection::{Credentials, Route};
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Method, Request, Safety, Statement, is_scope_error};
-use crate::schema::{Endpoint, Table};
+use crate::schema::{Endpoint, MYSELF, Table};
 
 /// What a site told about itself and about us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Session {
         }
         let path = match self.connection().credentials() {
             Credentials::Anonymous => "/rest/api/2/serverInfo",
-            _ => "/rest/api/2/myself",
+            _ => MYSELF,
         };
         self.look::<serde::de::IgnoredAny>(path, &[]).await.map(drop)
     }
@@ -136,7 +136,7 @@ impl Session {
             format!("answers within {:.0} ms", begin.elapsed().as_secs_f64() * 1_000.0),
         );
         let begin = Instant::now();
-        let myself: Myself = step.of("authenticate", self.look("/rest/api/2/myself", &[]).await)?;
+        let myself: Myself = step.of("authenticate", self.look(MYSELF, &[]).await)?;
         let round_trip = begin.elapsed();
         step.found("authenticate", "the credentials are accepted".into());
         let id = myself.account_id.or(myself.name).unwrap_or_else(unknown);
@@ -185,7 +185,7 @@ impl Session {
     /// Asks the site whether it knows the account: one request.
     #[cfg(feature = "flight")]
     pub(crate) async fn authenticate(&self) -> Result<()> {
-        let _: serde::de::IgnoredAny = self.look("/rest/api/2/myself", &[]).await?;
+        let _: serde::de::IgnoredAny = self.look(MYSELF, &[]).await?;
         Ok(())
     }
 

@@ -243,6 +243,9 @@ pub(super) struct DemoArgs {
     /// Demo site: number of customer requests.
     #[arg(long, value_name = "N", default_value_t = 300)]
     pub(super) requests: usize,
+    /// Demo site: the last day of its data, such as 2026-10-31, so that its answers are the same on any day. Default: yesterday.
+    #[arg(long, value_name = "DAY")]
+    pub(super) date: Option<crate::demo::Day>,
     /// Demo site: time before each answer, in milliseconds.
     #[arg(long, value_name = "MS", default_value_t = 0)]
     pub(super) latency_ms: u64,

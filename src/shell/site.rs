@@ -61,6 +61,7 @@ pub(super) async fn start_demo(demo: &super::args::DemoArgs, port: u16) -> Resul
         port,
         seed: demo.seed,
         requests: demo.requests,
+        date: demo.date,
         latency: std::time::Duration::from_millis(demo.latency_ms),
         rate_limit: demo.rate_limit,
         time_zone: demo.time_zone.clone(),

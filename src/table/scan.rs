@@ -307,7 +307,7 @@ impl ExecutionPlan for ScanExec {
             misfits,
         } = self.stats.as_ref();
         for (name, value) in [
-            ("requests", requests),
+            ("requests", requests.as_ref()),
             ("bytes", bytes),
             ("retries", retries),
             ("waited_ms", waited_ms),

@@ -13,7 +13,7 @@ fn slow(requests: usize) -> DemoOptions {
     DemoOptions {
         requests,
         latency: Duration::from_millis(20),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     }
 }
 
@@ -112,7 +112,7 @@ async fn a_statement_that_needs_too_much_memory_is_refused() {
         memory: 1 << 20,
         ..Limits::default()
     };
-    let served = with_limits(DemoOptions::default(), limits).await;
+    let served = with_limits(DemoOptions::fixed(), limits).await;
     let mut client = served.client().await;
     let sql = "SELECT value, count(*) FROM generate_series(1, 2000000) GROUP BY value ORDER BY 2, 1";
     let status = status(query(&mut client, sql).await.unwrap_err());
@@ -133,7 +133,7 @@ async fn answers_count_against_the_memory_of_a_session() {
         memory: 64 << 10,
         ..Limits::default()
     };
-    let served = with_limits(DemoOptions::default(), limits).await;
+    let served = with_limits(DemoOptions::fixed(), limits).await;
     let mut client = served.client().await;
     refused(
         query(&mut client, "SELECT issue_key, summary FROM requests").await,
@@ -159,7 +159,7 @@ async fn dry(memory: usize) -> Served {
         limits,
         ..ServeOptions::default()
     };
-    serve_with(DemoOptions::default(), options, "DryRun=true").await
+    serve_with(DemoOptions::fixed(), options, "DryRun=true").await
 }
 
 #[tokio::test]
@@ -284,7 +284,7 @@ async fn statements_that_nobody_closes_are_kept_few() {
         statements: 100,
         ..Limits::default()
     };
-    let served = with_limits(DemoOptions::default(), limits).await;
+    let served = with_limits(DemoOptions::fixed(), limits).await;
     let mut client = served.client().await;
     let mut first = None;
     for _ in 0..1_500 {

@@ -39,7 +39,7 @@ fn basic(user: &str, secret: &str) -> String {
 #[tokio::test]
 async fn a_login_gives_a_token_and_headers_do_as_well() {
     let (_file, options) = users();
-    let served = serve(DemoOptions::default(), options).await;
+    let served = serve(DemoOptions::fixed(), options).await;
     let mut stranger = served.client().await;
     refused(
         query(&mut stranger, "SELECT 1").await,
@@ -89,7 +89,7 @@ async fn a_server_that_asks_nobody_takes_no_password() {
 #[tokio::test]
 async fn handles_are_for_the_client_that_got_them() {
     let (_file, options) = users();
-    let served = serve(DemoOptions::default(), options).await;
+    let served = serve(DemoOptions::fixed(), options).await;
     let (mut ann, mut bob) = (served.client().await, served.client().await);
     ann.handshake("ann", "C4N4RY1").await.unwrap();
     bob.handshake("bob", "C4N4RY2").await.unwrap();
@@ -108,7 +108,7 @@ async fn handles_are_for_the_client_that_got_them() {
 
 #[tokio::test]
 async fn whoever_passes_through_is_who_it_is_on_the_site() {
-    let served = serve(DemoOptions::default(), pass_through()).await;
+    let served = serve(DemoOptions::fixed(), pass_through()).await;
     let mut client = served.client().await;
     refused(query(&mut client, "SELECT 1").await, Code::Unauthenticated, "who you are");
     for (user, token) in [
@@ -137,7 +137,7 @@ async fn a_hundred_accounts_at_once_never_see_each_other() {
     let served = serve(
         DemoOptions {
             latency: Duration::from_millis(2),
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         },
         pass_through(),
     )
@@ -204,7 +204,7 @@ async fn too_many_wrong_logins_are_refused_before_the_site_is_asked() {
         },
         ..pass_through()
     };
-    let served = serve(DemoOptions::default(), options).await;
+    let served = serve(DemoOptions::fixed(), options).await;
     let mut client = served.client().await;
     for _ in 0..3 {
         assert!(client.handshake(USER, "wrong").await.is_err());
@@ -231,7 +231,7 @@ async fn sessions_end_when_they_are_old_or_not_used() {
             life: Duration::from_millis(life),
             ..Limits::default()
         };
-        let served = serve(DemoOptions::default(), ServeOptions { limits, ..options }).await;
+        let served = serve(DemoOptions::fixed(), ServeOptions { limits, ..options }).await;
         let mut client = served.client().await;
         client.handshake("ann", "C4N4RY1").await.unwrap();
         tokio::time::sleep(Duration::from_millis(120)).await;
@@ -265,7 +265,7 @@ async fn one_user_leaves_room_for_the_others() {
         sessions_per_user: 2,
         ..Limits::default()
     };
-    let served = serve(DemoOptions::default(), ServeOptions { limits, ..options }).await;
+    let served = serve(DemoOptions::fixed(), ServeOptions { limits, ..options }).await;
     let logged_in = async |user: &str, password: &str| {
         let mut client = served.client().await;
         client.handshake(user, password).await.map(|_| client)
@@ -296,7 +296,7 @@ async fn one_address_leaves_room_where_nobody_says_who_they_are() {
         sessions_per_user: 2,
         ..Limits::default()
     };
-    let served = with_limits(DemoOptions::default(), limits).await;
+    let served = with_limits(DemoOptions::fixed(), limits).await;
     let (mut one, mut two, mut three) = (served.client().await, served.client().await, served.client().await);
     assert_eq!(cell(&mut one, "SELECT 1").await, "1");
     assert_eq!(cell(&mut two, "SELECT 1").await, "1");
@@ -314,7 +314,7 @@ async fn the_sessions_of_closed_connections_make_room() {
         ..Limits::default()
     };
     let (_file, options) = users();
-    let served = serve(DemoOptions::default(), ServeOptions { limits, ..options }).await;
+    let served = serve(DemoOptions::fixed(), ServeOptions { limits, ..options }).await;
     let mut tokens = Vec::new();
     // Each logs in, leaves a statement and a table open, and goes.
     for _ in 0..10 {

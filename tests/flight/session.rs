@@ -88,7 +88,7 @@ async fn options_are_read_and_set() {
         time: Some(Duration::from_secs(100)),
         ..Limits::default()
     };
-    let served = with_limits(DemoOptions::default(), limits).await;
+    let served = with_limits(DemoOptions::fixed(), limits).await;
     let mut client = served.client().await;
     let expected = [
         ("catalog", Value::Text("jsm".into())),

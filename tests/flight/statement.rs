@@ -227,7 +227,7 @@ fn slow() -> DemoOptions {
     DemoOptions {
         requests: 20_000,
         latency: Duration::from_millis(20),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     }
 }
 
@@ -273,7 +273,7 @@ async fn rows_wait_for_a_client_that_is_slow() {
     let served = serve(
         DemoOptions {
             requests: 20_000,
-            ..DemoOptions::default()
+            ..DemoOptions::fixed()
         },
         Default::default(),
     )
@@ -351,7 +351,7 @@ async fn a_statement_can_be_cancelled() {
 
 #[tokio::test]
 async fn rows_beyond_the_cap_of_the_server_are_an_error_and_never_missing() {
-    let served = serve_with(DemoOptions::default(), ServeOptions::default(), "MaxRows=5").await;
+    let served = serve_with(DemoOptions::fixed(), ServeOptions::default(), "MaxRows=5").await;
     let mut client = served.client().await;
     let info = client.execute("SELECT issue_key FROM requests".into(), None).await.unwrap();
     let mut stream = client.do_get(ticket(&info)).await.unwrap();

@@ -57,7 +57,7 @@ pub(crate) async fn serve_with(demo: DemoOptions, options: ServeOptions, further
 
 /// A server that lets everybody read.
 pub(crate) async fn open() -> Served {
-    serve(DemoOptions::default(), ServeOptions::default()).await
+    serve(DemoOptions::fixed(), ServeOptions::default()).await
 }
 
 /// A server that lets everybody read and write.
@@ -67,7 +67,7 @@ pub(crate) async fn writable() -> Served {
         users: None,
     };
     serve(
-        DemoOptions::default(),
+        DemoOptions::fixed(),
         ServeOptions {
             access,
             ..ServeOptions::default()

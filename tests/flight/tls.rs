@@ -68,7 +68,7 @@ async fn encryption_is_used_and_the_server_shows_its_certificate() {
         access: Access::PassThrough,
         ..ServeOptions::default()
     };
-    let served = serve(DemoOptions::default(), options).await;
+    let served = serve(DemoOptions::fixed(), options).await;
     assert!(served.url.starts_with("https://"));
     let mut client = connect(&served, authority.trusted()).await.unwrap();
     let (user, token) = jsmql::demo::account(3);
@@ -95,7 +95,7 @@ async fn clients_show_a_certificate_where_the_server_wants_one() {
         tls: Some(authority.files(true)),
         ..ServeOptions::default()
     };
-    let served = serve(DemoOptions::default(), options).await;
+    let served = serve(DemoOptions::fixed(), options).await;
     let (certificate, key) = authority.vouch("client");
     let known = authority.trusted().identity(Identity::from_pem(certificate, key));
     let mut client = connect(&served, known).await.unwrap();

@@ -71,7 +71,7 @@ def refused(status, *says, sqlstate=None):
 @contextlib.contextmanager
 def site(*arguments):
     """A demo site, as long as the block runs; its address."""
-    command = [JSMQL, "demo", "--port", "0", *arguments]
+    command = [JSMQL, "demo", "--date", "2026-10-31", "--port", "0", *arguments]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         yield server.stdout.readline().strip()

@@ -159,7 +159,7 @@ def atlassian_reads_desks(url, jira, desk):
 
 
 def main():
-    site = subprocess.Popen([JSMQL, "demo", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    site = subprocess.Popen([JSMQL, "demo", "--date", "2026-10-31", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         url = site.stdout.readline().strip()
         jira = JIRA(url, basic_auth=(USER, TOKEN), max_retries=0)

@@ -44,7 +44,7 @@ def run(page, replaced):
 
 
 def main():
-    demo, site = start("demo", "--port", "0")
+    demo, site = start("demo", "--date", "2026-10-31", "--port", "0")
     folder = tempfile.TemporaryDirectory()
     subprocess.run([JSMQL, "adbc", "install", "--library", LIBRARY, "--folder", folder.name], check=True)
     os.environ["ADBC_DRIVER_PATH"] = folder.name

@@ -108,7 +108,7 @@ def same(one, other, what=""):
 
 
 def jsmql(*arguments):
-    return subprocess.run([JSMQL, "--demo", *arguments], capture_output=True, text=True, timeout=60)
+    return subprocess.run([JSMQL, "--demo", "--date", "2026-10-31", *arguments], capture_output=True, text=True, timeout=60)
 
 
 def everything(keep=lambda kind: True):
@@ -186,7 +186,7 @@ class Served:
     """A server in front of the demo site, and a connection to it."""
 
     def __enter__(self):
-        self.server = subprocess.Popen([JSMQL, "serve", "--demo", "--bind", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.server = subprocess.Popen([JSMQL, "serve", "--demo", "--date", "2026-10-31", "--bind", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.connection = flight_sql.connect(self.server.stdout.readline().strip(), autocommit=True)
         return self.connection
 
@@ -201,7 +201,7 @@ class Loaded:
     """A connection of the shared library to a demo site."""
 
     def __enter__(self):
-        self.site = subprocess.Popen([JSMQL, "demo", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.site = subprocess.Popen([JSMQL, "demo", "--date", "2026-10-31", "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         url = self.site.stdout.readline().strip()
         options = {"URL": url, "User": USER, "APIToken": TOKEN}
         self.connection = dbapi.connect(driver=DRIVER, db_kwargs=options, autocommit=True)

@@ -274,7 +274,7 @@ def pyarrow_speaks_to_it_as_well(site):
 
 def slow_checks():
     """A statement that takes long is cancelled from elsewhere, and its requests stop."""
-    with Command("demo", "--port", "0", "--requests", "20000", "--latency-ms", "20") as site, pass_through(site) as server:
+    with Command("demo", "--date", "2026-10-31", "--port", "0", "--requests", "20000", "--latency-ms", "20") as site, pass_through(site) as server:
         with connect(server) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT issue_key FROM requests")
             reader = cursor.fetch_record_batch()
@@ -299,7 +299,7 @@ def slow_checks():
 def main():
     warnings.simplefilter("error")
     failed = 0
-    with Command("demo", "--port", "0") as site:
+    with Command("demo", "--date", "2026-10-31", "--port", "0") as site:
         for function in CHECKS:
             try:
                 function(site)

@@ -15,7 +15,7 @@ async fn a_list_that_was_read_before_is_asked_for_at_once() {
     let options = DemoOptions {
         requests: 450,
         latency: LATENCY,
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     };
     let site = DemoSite::start(options).await.unwrap();
     let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
@@ -56,7 +56,7 @@ async fn how_many_requests_are_needed_is_known_where_the_list_is() {
     let options = DemoOptions {
         requests: 450,
         latency: Duration::from_millis(100),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     };
     let site = DemoSite::start(options).await.unwrap();
     let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
@@ -88,12 +88,32 @@ async fn how_many_requests_are_needed_is_known_where_the_list_is() {
     assert!(known > 2 && known == sent, "{known} expected, {sent} sent");
 }
 
+/// What was asked for in advance, and let go when the end was known, was sent all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_counts_all_that_was_sent() {
+    let site = DemoSite::start(DemoOptions {
+        requests: 450,
+        latency: Duration::from_millis(100),
+        ..DemoOptions::fixed()
+    })
+    .await
+    .unwrap();
+    let session = open(&format!("URL={};User={USER};APIToken={TOKEN}", site.url()));
+    let explained = rows(&session, "EXPLAIN ANALYZE SELECT issue_key FROM requests")
+        .await
+        .unwrap();
+    let sent = session.requests().len();
+    assert!(sent > 6, "more than its pages: {sent}");
+    let text = format!("{explained:?}");
+    assert!(text.contains(&format!("requests={sent},")), "{sent} were sent: {text}");
+}
+
 /// Statements that stand in line for the only place are not late: the site was not asked for them yet.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn standing_in_line_is_no_timeout() {
     let site = DemoSite::start(DemoOptions {
         latency: Duration::from_millis(200),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await
     .unwrap();
@@ -112,7 +132,7 @@ async fn standing_in_line_is_no_timeout() {
 async fn planning_ends_with_its_caller() {
     let site = DemoSite::start(DemoOptions {
         latency: Duration::from_secs(60),
-        ..DemoOptions::default()
+        ..DemoOptions::fixed()
     })
     .await
     .unwrap();

@@ -11,7 +11,7 @@ use super::*;
 fn start_with(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> PtySession {
     let mut command = jsmql();
     command
-        .args(arguments)
+        .args(dated(arguments))
         .env("HOME", home)
         .env("TERM", "xterm")
         .env("PAGER", "cat")

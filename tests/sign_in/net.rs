@@ -77,7 +77,7 @@ impl Net {
                 PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
             );
         let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
-        let demo = DemoSite::start(DemoOptions::default()).await.unwrap();
+        let demo = DemoSite::start(DemoOptions::fixed()).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::<Mutex<State>>::default();

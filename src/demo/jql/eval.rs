@@ -7,8 +7,7 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::parse::{Clause, Op, Operand, parse};
-use super::zone::Zone;
-use crate::demo::date::{DAY, HOUR, MINUTE, NOW};
+use crate::demo::date::{DAY, HOUR, MINUTE};
 use crate::demo::field::{Field, Search, by_clause};
 use crate::demo::issue::{
     CATEGORIES, COMPONENTS, Issue, LEVELS, PRIORITIES, RESOLUTIONS, TYPES, VERSIONS, category_of, choices, status_id,
@@ -298,7 +297,7 @@ fn number(state: &State, name: &str, field: &Field, operand: &Operand) -> Result
     let text = match operand {
         Operand::Text(text) | Operand::Number(text) => text.as_str(),
         Operand::Function(function, arguments) if field.search != Search::Number => {
-            let moment = boundary(state.zone(), function, arguments, field.search == Search::Day);
+            let moment = boundary(state, function, arguments, field.search == Search::Day);
             return moment
                 .map(|moment| moment as f64)
                 .ok_or_else(|| format!("Unable to find JQL function '{function}({})'.", arguments.join(", ")));
@@ -310,7 +309,7 @@ fn number(state: &State, name: &str, field: &Field, operand: &Operand) -> Result
             .parse()
             .map_err(|_| format!("Value '{text}' is not a number for the field '{name}'."));
     }
-    moment(state.zone(), text, field.search == Search::Day)
+    moment(state, text, field.search == Search::Day)
         .map(|moment| moment as f64)
         .ok_or_else(|| {
             format!(
@@ -320,18 +319,19 @@ fn number(state: &State, name: &str, field: &Field, operand: &Operand) -> Result
 }
 
 /// What `now`, `startOfDay("-1d")` and their like mean.
-fn boundary(zone: &Zone, function: &str, arguments: &[String], day: bool) -> Option<i64> {
+fn boundary(state: &State, function: &str, arguments: &[String], day: bool) -> Option<i64> {
     use chrono::{DateTime, Datelike, Months, NaiveDate, TimeDelta};
+    let (now, zone) = (state.clock.now, state.zone());
     let function = function.to_lowercase();
     if function == "now" {
-        return arguments.is_empty().then_some(NOW);
+        return arguments.is_empty().then_some(now);
     }
     let (end, unit) = match (function.strip_prefix("startof"), function.strip_prefix("endof")) {
         (Some(unit), _) => (false, unit),
         (_, Some(unit)) => (true, unit),
         _ => return None,
     };
-    let today = DateTime::from_timestamp_millis(zone.local(NOW))?.date_naive();
+    let today = DateTime::from_timestamp_millis(zone.local(now))?.date_naive();
     let back = |date: NaiveDate, days: u32| date.checked_sub_signed(TimeDelta::days(i64::from(days)));
     let start = match unit {
         "day" => today,
@@ -377,9 +377,10 @@ fn boundary(zone: &Zone, function: &str, arguments: &[String], day: bool) -> Opt
 }
 
 /// A date as JQL writes it: to the minute, in the zone of the caller; a period from now, or a number of milliseconds.
-fn moment(zone: &Zone, text: &str, day: bool) -> Option<i64> {
+fn moment(state: &State, text: &str, day: bool) -> Option<i64> {
+    let zone = state.zone();
     if let Some(period) = period(text) {
-        return Some(NOW + period);
+        return Some(state.clock.now + period);
     }
     // Milliseconds since 1970.
     if let Ok(millis) = text.parse::<i64>() {
@@ -660,10 +661,11 @@ fn rank(state: &State, issue: &Issue, field: &Field) -> (bool, f64, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::demo::date::{Clock, Day};
     use crate::demo::jql::zone;
 
     fn site(zone_name: &str) -> State {
-        State::new(7, 200, zone(zone_name))
+        State::new(7, 200, Clock::new(Day::FIXED), zone(zone_name))
     }
 
     fn found(state: &State, jql: &str) -> Result<Vec<String>, Said> {

@@ -11,4 +11,4 @@ mod zone;
 
 pub(super) use eval::{Said, compile};
 pub use zone::ZONES;
-pub(super) use zone::{Zone, zone};
+pub(super) use zone::{Zone, home, zone};

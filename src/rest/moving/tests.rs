@@ -233,3 +233,41 @@ fn tallies(anywhere: bool, schedules: u64) {
     }
     assert!(lost.is_empty(), "lost rows (changes, seed): {lost:?}");
 }
+
+#[test]
+fn what_came_before_a_list_is_gone_on_from_only_where_nothing_is_missed() {
+    let mut dice = Dice(7);
+    let (mut on, mut again) = (0, 0);
+    for _ in 0..10_000 {
+        let rows = 2 + dice.below(40);
+        let list: Vec<u64> = (0..rows as u64).collect();
+        // In the order of the list, the other way round, from somewhere else, in any order.
+        let mut carried = list.clone();
+        match dice.below(4) {
+            0 => {}
+            1 => carried.reverse(),
+            2 => carried.rotate_left(dice.below(rows)),
+            _ => (0..rows).for_each(|row| carried.swap(row, dice.below(rows))),
+        }
+        carried.truncate(1 + dice.below(rows - 1));
+        let start = carried.len() - 1;
+        let window = Window {
+            start,
+            end: rows,
+            last: true,
+            received: rows - start,
+            repeated: list[start..].iter().filter(|row| carried.contains(row)).count(),
+            rows: list[start..].to_vec(),
+        };
+        match Moving::new(Order::Kept).go_on(carried.clone(), window) {
+            Step::Again => again += 1,
+            Step::Done => {
+                on += 1;
+                let found: BTreeSet<u64> = carried.iter().chain(&list[start..]).copied().collect();
+                assert_eq!(found.len(), rows, "{carried:?}");
+            }
+            step => panic!("{step:?} after {carried:?}"),
+        }
+    }
+    assert!(on > 1_000 && again > 1_000, "{on} gone on, {again} read again");
+}

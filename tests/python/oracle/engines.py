@@ -127,7 +127,7 @@ class Engines:
     """All ways, and what was staged: the rows of every table by name, as Arrow."""
 
     def __init__(self, stack, jsmql, requests):
-        site = stack.enter_context(running(jsmql, "demo", "--port", "0", "--requests", str(requests)))
+        site = stack.enter_context(running(jsmql, "demo", "--date", "2026-10-31", "--port", "0", "--requests", str(requests)))
         account = f"URL={site};User=dana@demo.example;APIToken=demo-token"
 
         def server(options, *more):
