@@ -16,6 +16,7 @@ mod answer;
 mod body;
 mod chance;
 mod child;
+mod damage;
 mod date;
 mod desk;
 mod directory;

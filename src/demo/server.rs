@@ -20,6 +20,7 @@ use percent_encoding::percent_decode_str;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::answer::{Answer, Asked};
+use super::damage::damaged;
 use super::date::{Clock, Day, MINUTE};
 use super::fault::{Faults, Kind, instead};
 use super::jql::zone;
@@ -171,7 +172,14 @@ impl Server {
         {
             return Answer::refuse_platform(403, "You do not have the permission to see this.");
         }
-        if has(Kind::Stranger) && asked.segments.last().is_some_and(|segment| segment == "myself") {
+        if has(Kind::BrokenParent)
+            && let [.., parent, key, _] = &asked.segments[..]
+            && matches!((&**parent, &**key), ("issue" | "request", "ITSM-6") | ("organization", "2"))
+        {
+            return Answer::refuse_platform(500, "Internal server error");
+        }
+        let is_strange = has(Kind::Stranger) || has(Kind::StrangerUnsaid);
+        if is_strange && asked.segments.last().is_some_and(|segment| segment == "myself") {
             return Answer::refuse_platform(401, "Client must be authenticated to access this resource.");
         }
         let of_requests = asked.segments.last().is_some_and(|segment| segment == "request");
@@ -192,7 +200,9 @@ impl Server {
             };
         }
         match self.state.read() {
-            Ok(state) => route::answer(&state, &asked),
+            Ok(state) => met
+                .iter()
+                .fold(route::answer(&state, &asked), |answer, &kind| damaged(kind, &asked, answer)),
             Err(_) => Answer::refuse_platform(500, "Internal server error"),
         }
     }

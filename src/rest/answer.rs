@@ -38,6 +38,9 @@ fn decoder(
 ) -> Result<Decoder> {
     let mut shape = shape::compile(std::slice::from_ref(table), columns, &[], rows);
     shape.at_least_one = at_least_one;
+    if !rows {
+        shape.take_any();
+    }
     let echoed: Vec<_> = columns
         .iter()
         .filter(|&&column| table.columns[column].origin == Origin::Request)

@@ -14,9 +14,11 @@ use serde_json::value::RawValue;
 
 use super::field;
 use super::read::{InFlight, Listing, Reader, Stop, arrived};
+use super::repair::repaired;
+use super::roll::Wanted;
 use super::search::Needs;
 use super::seen::Seen;
-use super::sweep::{Found, IDS_AHEAD, IdAndKey, IdPage, Sweep, Tokens, arriving, ask, front, is_refused, names};
+use super::sweep::{Found, IDS_AHEAD, IdAndKey, IdPage, Sweep, Tokens, arriving, ask, front, is_refused};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{EmbedBulk, Origin, Table};
 
@@ -30,12 +32,9 @@ impl Reader {
         keys: Vec<String>,
     ) -> Result<u64, Stop> {
         let mut asked: HashSet<String> = keys.iter().cloned().collect();
-        let (mut rows, merged) = self.ids_of(found, keys).await?;
-        let received = rows.len();
+        let (mut rows, missing) = self.ids_of(found, keys).await?;
         // A row that came under another key is none of those that were asked for.
         rows.retain(|row| asked.remove(&row.key) | asked.remove(&row.id));
-        let others = received - rows.len();
-        let missing = asked.len().saturating_sub(merged + others) as u64;
         self.scope
             .stats
             .missing
@@ -55,25 +54,25 @@ impl Reader {
         self.carried(found, bulk, listing, VecDeque::new(), Some(sweep)).await
     }
 
-    /// Ids and keys of rows that are known by either, and how many of them are old keys of others.
-    async fn ids_of(&self, found: &Found<'_>, keys: Vec<String>) -> Result<(Vec<IdAndKey>, usize)> {
+    /// Ids and keys of rows that are known by either, and how many are missing.
+    async fn ids_of(&self, found: &Found<'_>, keys: Vec<String>) -> Result<(Vec<IdAndKey>, u64)> {
         let most = self.scope.site.client.max_concurrency();
         let batches = stream::unfold((keys.into_iter(), false), |(mut keys, tries)| async move {
             let batch: Vec<String> = keys.by_ref().take(self.batch_of(found, &Needs::default(), tries)).collect();
             (!batch.is_empty()).then_some((batch, (keys, true)))
         });
         let mut pages = batches.map(|batch| self.ids_of_batch(found, batch)).buffered(most).boxed();
-        let (mut rows, mut merged) = (Vec::new(), 0);
-        while let Some((mut page, old)) = pages.try_next().await? {
+        let (mut rows, mut missing) = (Vec::new(), 0);
+        while let Some((mut page, without)) = pages.try_next().await? {
             rows.append(&mut page);
-            merged += old;
+            missing += without as u64;
         }
-        Ok((rows, merged))
+        Ok((rows, missing))
     }
 
     async fn ids_of_batch(&self, found: &Found<'_>, keys: Vec<String>) -> Result<(Vec<IdAndKey>, usize)> {
         let mut waiting = VecDeque::from([keys]);
-        let (mut rows, mut merged) = (Vec::new(), 0);
+        let (mut rows, mut missing) = (Vec::new(), 0);
         while let Some(keys) = waiting.pop_front() {
             let is_large = keys.len() > found.words.batch;
             let response = match arrived(self.send_batch(found, &Needs::default(), &keys)).await {
@@ -88,20 +87,14 @@ impl Reader {
                 self.scope.site.note_large_batch(true);
             }
             self.scope.stats.add(&response);
-            let mut page: IdPage = serde_json::from_slice(&response.body).map_err(|error| broken(&error))?;
-            let came: HashSet<&str> = page
-                .issues
-                .iter()
-                .flat_map(|row| [row.key.as_str(), row.id.as_str()])
-                .collect();
-            let unseen: Vec<&String> = keys.iter().filter(|key| !came.contains(key.as_str())).collect();
-            let received = page.issues.len();
-            merged += self
-                .note_renamed(found, &keys, &unseen, received, || names(&response))
-                .await?;
-            rows.append(&mut page.issues);
+            let page: IdPage = serde_json::from_slice(&response.body).map_err(|error| broken(&error))?;
+            let (mut page, nulls) = page.rows();
+            self.note_nulls(nulls);
+            let batch: Vec<Wanted> = keys.into_iter().map(Wanted::from).collect();
+            missing += batch.len() - self.call_roll(found, &batch, page.clone()).await?;
+            rows.append(&mut page);
         }
-        Ok((rows, merged))
+        Ok((rows, missing))
     }
 
     /// Reads what hangs on rows, those `waiting` and those that a sweep brings, a page of each batch after the other.
@@ -157,7 +150,10 @@ impl Reader {
                     let Some((mut batch, _)) = queue.pop_front() else { continue };
                     let response = response?;
                     self.scope.stats.add(&response);
-                    let page = batch.page(&response.body, bulk, table)?;
+                    let (body, broken) = repaired(&response.body);
+                    self.note_broken(broken);
+                    let page = batch.page(&body, bulk, table)?;
+                    self.note_nulls(page.nulls);
                     self.scope.stats.duplicates.fetch_add(page.repeated as u64, std::sync::atomic::Ordering::Relaxed);
                     let body = page.in_words_of(&found.search.root, table, &batch.keys);
                     if let Some(token) = page.next {
@@ -197,6 +193,8 @@ struct Carried<'a> {
     next: Option<String>,
     /// What had come in an earlier page.
     repeated: usize,
+    /// What is null in place of an object.
+    nulls: u64,
 }
 
 impl Batch {
@@ -210,7 +208,9 @@ impl Batch {
             let value = members.get(name).copied();
             value.ok_or_else(|| broken(&format!("`{name}` is missing")))
         };
-        let text = |value: &'a RawValue| -> Result<String> { serde_json::from_str(value.get()).map_err(|error| broken(&error)) };
+        let text = |value: &'a RawValue, name: &str| -> Result<String> {
+            field::scalar(value.get()).ok_or_else(|| broken(&format!("`{name}` is neither text nor number")))
+        };
         let objects = |value: &'a RawValue| -> Result<Vec<&'a RawValue>> {
             serde_json::from_str(value.get()).map_err(|error| broken(&error))
         };
@@ -221,19 +221,29 @@ impl Batch {
             of: BTreeMap::new(),
             next: None,
             repeated: 0,
+            nulls: 0,
         };
+        let is_null = |value: &RawValue| value.get() == "null";
         let (mut received, mut fresh) = (0, 0);
         for parent in objects(member(&answer, &bulk.parents)?)? {
+            if is_null(parent) {
+                page.nulls += 1;
+                continue;
+            }
             let parent = members(parent)?;
-            let id = text(member(&parent, &bulk.parent)?)?;
+            let id = text(member(&parent, &bulk.parent)?, &bulk.parent)?;
             if !self.keys.contains_key(&id) {
                 return Err(broken(&format!("`{}` {id} was not asked about", bulk.parent)));
             }
             let rows = page.of.entry(id.clone()).or_default();
             for row in objects(member(&parent, &bulk.rows)?)? {
+                if is_null(row) {
+                    page.nulls += 1;
+                    continue;
+                }
                 received += 1;
-                let own = member(&members(row)?, &bulk.id)?;
-                if self.seen.insert(&format!("{id}\u{1f}{}", own.get())) {
+                let own = text(member(&members(row)?, &bulk.id)?, &bulk.id)?;
+                if self.seen.insert(&format!("{id}\u{1f}{own}")) {
                     fresh += 1;
                     rows.push(row);
                 }

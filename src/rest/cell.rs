@@ -110,6 +110,15 @@ impl Cell {
         if self.state == State::List { &self.list } else { &[] }
     }
 
+    /// Whether a text of it has this character.
+    pub(super) fn has(&self, character: char) -> bool {
+        match self.state {
+            State::Text => self.text.contains(character),
+            State::List => self.list.iter().flatten().any(|item| item.contains(character)),
+            _ => false,
+        }
+    }
+
     /// The value as the text that predicates and paths use; `None` for NULL and lists.
     pub(super) fn canonical(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self.state {

@@ -4,7 +4,7 @@
 //! names the column: guessing would be a wrong answer.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use serde_json::value::RawValue;
 use super::cell::{Builder, Cell, Odd};
 use super::clause::Test;
 use super::field;
+use super::repair::repaired;
 use super::seen::Seen;
 use super::shape::{Node, PageWord, Shape, Slot, entry};
 use crate::error::{Error, ErrorKind, Result};
@@ -43,6 +44,10 @@ pub(crate) struct PageInfo {
     pub(crate) fresh: usize,
     /// Elements that were seen before in the same pass over the list.
     pub(crate) repeated: usize,
+    /// Elements of any level that are null; those of the page count as elements.
+    pub(super) nulls: u64,
+    /// Characters that are none.
+    pub(super) broken: u64,
     /// What the elements are known by, in order; empty where nothing tells them apart, or where nobody wants to know.
     pub(super) identities: Vec<u64>,
     /// Objects whose embedded page was cut or missing.
@@ -59,6 +64,9 @@ pub(super) struct Cut {
     /// What the rows that came are known by, in order, where they come out; empty where they do not.
     pub(super) carried: Vec<String>,
 }
+
+/// What stands for a character that is none.
+const BROKEN: char = '\u{fffd}';
 
 /// Reads answers of one shape.
 #[derive(Debug)]
@@ -82,6 +90,12 @@ pub(crate) struct Decoder {
     /// Rows of the embedded page of each level: how many there are, and how many came.
     totals: Vec<Option<u64>>,
     came: Vec<u64>,
+    /// Whether the embedded page of each level contradicts itself, or does not begin with the first row.
+    torn: Vec<bool>,
+    /// What the rows of the embedded page of each level are known by.
+    known: Vec<HashSet<String>>,
+    /// Whether the open object of level 1 has what it was asked for.
+    carried: bool,
     seen: Seen,
     /// Rows that a cut embedded page must have to come out, in place of being read again; none does where there is no number.
     keeps: Option<u64>,
@@ -175,6 +189,9 @@ impl Decoder {
             whole: vec![false; levels],
             totals: vec![None; levels],
             came: vec![0; levels],
+            torn: vec![false; levels],
+            known: vec![HashSet::new(); levels],
+            carried: false,
             seen: Seen::default(),
             keeps: None,
             tells: false,
@@ -292,7 +309,9 @@ impl Decoder {
         for level in 0..self.shape.levels.len() {
             self.clear_level(level);
         }
-        let mut input = serde_json::Deserializer::from_slice(body);
+        let (body, broken) = repaired(body);
+        self.page.broken = broken;
+        let mut input = serde_json::Deserializer::from_slice(&body);
         // The tree is lent out while the state changes.
         let root = std::mem::take(&mut self.shape.root);
         let outcome = NodeSeed {
@@ -353,6 +372,11 @@ impl Decoder {
             self.whole[level + 1] = !self.shape.paged[level + 1];
             self.totals[level + 1] = None;
             self.came[level + 1] = 0;
+            self.torn[level + 1] = false;
+            self.known[level + 1].clear();
+        }
+        if level == 1 {
+            self.carried = false;
         }
         if let (Some(slot), Some(label)) = (self.shape.label, label) {
             self.cells[slot].set_text(label);
@@ -363,17 +387,28 @@ impl Decoder {
         let start = self.starts[level];
         if level == 1 {
             self.page.received += 1;
-            if !self.first_sight() {
+            let is_first = self.first_sight()?;
+            if self.shape.carries && !self.carried {
+                return Err(format!("the answer has {} without the fields that were asked for", self.key));
+            }
+            if !is_first {
                 self.pending.truncate(start);
                 return Ok(());
             }
             self.page.fresh += 1;
         }
         let depth = self.shape.depth();
-        if level < depth
-            && let Some(total) = self.totals[level + 1]
-        {
-            self.whole[level + 1] = self.came[level + 1] >= total;
+        if level > 1 && self.is_repeated(level) {
+            // Where one comes twice, another may be missing.
+            self.torn[level] = true;
+            self.pending.truncate(start);
+            return Ok(());
+        }
+        if level < depth {
+            if let Some(total) = self.totals[level + 1] {
+                self.whole[level + 1] = self.came[level + 1] == total;
+            }
+            self.whole[level + 1] &= !(self.torn[level + 1] && self.shape.paged[level + 1]);
         }
         if level == depth {
             if depth == 1 && self.shape.levels[0].is_empty() {
@@ -430,10 +465,34 @@ impl Decoder {
         }
     }
 
+    /// An element is null: it takes a place, and that is all.
+    fn null_row(&mut self, level: usize) {
+        self.page.nulls += 1;
+        self.came[level] += 1;
+        if level == 1 {
+            self.page.received += 1;
+            self.page.fresh += 1;
+        }
+    }
+
+    /// Whether the element of an embedded page that just ended has come before in it.
+    fn is_repeated(&mut self, level: usize) -> bool {
+        let slots = &self.shape.apart[level];
+        if slots.is_empty() || slots.iter().any(|&slot| self.cells[slot].is_null()) {
+            return false;
+        }
+        let mut identity = String::new();
+        write_identity(&mut identity, slots, &self.cells);
+        !self.known[level].insert(identity)
+    }
+
     /// Whether the element of level 1 that just ended was not seen before.
-    fn first_sight(&mut self) -> bool {
+    fn first_sight(&mut self) -> Result<bool, String> {
         if self.shape.identity.is_empty() {
-            return true;
+            return Ok(true);
+        }
+        if let Some(&slot) = self.shape.identity.iter().find(|&&slot| self.cells[slot].is_null()) {
+            return Err(without_key(&self.shape.slots[slot]));
         }
         write_identity(&mut self.key, &self.shape.identity, &self.cells);
         let first = self.seen.insert(&self.key);
@@ -442,7 +501,7 @@ impl Decoder {
         if self.tells {
             self.page.identities.push(self.seen.number(&self.key));
         }
-        first
+        Ok(first)
     }
 
     fn flush(&mut self, start: usize) -> Result<(), String> {
@@ -495,7 +554,8 @@ impl Decoder {
         let of_key = self.output.iter().filter(|&&slot| self.shape.slots[slot].key);
         let key: Vec<_> = of_key.filter_map(|&slot| cells[slot].canonical()).collect();
         for (slot, cell) in self.shape.slots.iter().zip(cells) {
-            if let Some((_, what)) = cell.misfit() {
+            let broken = (self.page.broken > 0 && cell.has(BROKEN)).then_some("a text with a character that is none");
+            if let Some(what) = cell.misfit().map(|(_, what)| what).or(broken) {
                 self.page.odd.push(Misfit {
                     key: key.join(", "),
                     column: slot.name.clone(),
@@ -512,20 +572,21 @@ impl Decoder {
         for (builder, &slot) in self.builders.iter_mut().zip(&self.output) {
             let cell = &cells[slot];
             if self.shape.slots[slot].key && cell.is_null() {
-                return Err(format!(
-                    "a row has no {}, which is part of its key",
-                    self.shape.slots[slot].name
-                ));
+                return Err(without_key(&self.shape.slots[slot]));
             }
             builder.append(cell);
         }
-        if !self.page.misfits.is_empty() {
+        if !self.page.misfits.is_empty() || self.page.broken > 0 {
             self.note_odd(cells);
         }
         self.rows += 1;
         self.budget -= 1;
         Ok(())
     }
+}
+
+fn without_key(slot: &Slot) -> String {
+    format!("a row has no {}, which is part of its key", slot.name)
 }
 
 /// Reads the value at a node of the shape.
@@ -548,7 +609,7 @@ impl<'de> DeserializeSeed<'de> for NodeSeed<'_> {
         {
             return input.deserialize_any(ObjectVisitor { node, state });
         }
-        let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none();
+        let plain = node.children.is_empty() && node.rows.is_none() && node.page.is_none() && node.carries.is_none();
         let direct =
             |slot: &Slot| slot.kind != Kind::Json && matches!(slot.codec, None | Some(Codec::UrlTail | Codec::LowerCase));
         match &node.leaves[..] {
@@ -583,8 +644,10 @@ fn read_leaves(leaves: &[(usize, usize)], raw: &RawValue, state: &mut Decoder) -
             codec,
             lenient,
             name,
+            key,
             ..
         } = &state.shape.slots[slot];
+        let is_moment = *kind == Kind::Timestamp && !key;
         let better = preference <= state.cells[slot].preference;
         if *kind == Kind::Json {
             if raw.get() != "null" && better {
@@ -614,7 +677,8 @@ fn read_leaves(leaves: &[(usize, usize)], raw: &RawValue, state: &mut Decoder) -
                 }
                 cell.clear();
                 let name = name.clone();
-                if *lenient {
+                // As for a moment that is no date: see `LeafVisitor::mismatch`.
+                if *lenient || is_moment {
                     state.misfit(slot, &short(raw.get()));
                 } else {
                     let what = format!("column {name}: the answer has something else than the API promises");
@@ -642,6 +706,10 @@ impl ObjectVisitor<'_> {
                 (level, last) => self.state.whole[level] = last == Some(true),
             },
             (Some((_, PageWord::Address)), Word::Text(link)) => self.state.page.address = Some(link.to_owned()),
+            (Some((level, PageWord::Next)), Word::Text(link)) if level > 1 => self.state.torn[level] |= !link.is_empty(),
+            (Some((level, PageWord::Start)), word) => {
+                self.state.torn[level] |= word.count() != Some(0) && !matches!(word, Word::Null)
+            }
             (Some((1, PageWord::Next)), Word::Text(link)) => self.state.page.next = Some(link.to_owned()),
             (Some((1, PageWord::Next)), Word::Number(Some(token))) => self.state.page.next = Some(token.to_string()),
             (Some((_, PageWord::Total)), Word::Number(None)) => {}
@@ -747,6 +815,7 @@ impl Word<'_> {
     fn truth(self) -> Option<bool> {
         match self {
             Self::Boolean(value) => Some(value),
+            Self::Number(Some(number @ (0 | 1))) => Some(number == 1),
             Self::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
             Self::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
             _ => None,
@@ -785,10 +854,12 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
         if let Some((level, label)) = &node.rows {
             state.begin_row(*level, label.as_deref());
         }
-        let mut next = 0;
+        let (mut next, mut is_known, mut is_empty) = (0, false, true);
         while let Some(child) = map.next_key_seed(KeySeed { node, next })? {
+            is_empty = false;
             match child {
                 Some(index) => {
+                    is_known = true;
                     next = index + 1;
                     map.next_value_seed(NodeSeed {
                         node: &node.children[index].1,
@@ -800,8 +871,15 @@ impl<'de> Visitor<'de> for ObjectVisitor<'_> {
                 }
             }
         }
+        if let Some(is_full) = node.carries {
+            state.carried = !(is_full && is_empty);
+        }
         if let Some((level, _)) = &node.rows {
-            state.end_row(*level).map_err(|what| {
+            let known = match *level == 1 && state.shape.strict && !is_known {
+                true => Err("the answer has an object with nothing of what a row has".to_owned()),
+                false => Ok(()),
+            };
+            known.and_then(|()| state.end_row(*level)).map_err(|what| {
                 state.problem.get_or_insert(what);
                 serde::de::Error::custom("unusable row")
             })?;
@@ -867,16 +945,43 @@ impl<'de> DeserializeSeed<'de> for ElementSeed<'_> {
     fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<(), D::Error> {
         let Self { node, state } = self;
         let (Some((level, label)), false) = (&node.rows, node.leaves.is_empty()) else {
-            return input.deserialize_map(ObjectVisitor { node, state });
+            return input.deserialize_any(ElementVisitor(ObjectVisitor { node, state }));
         };
         // The element itself is a value.
         let raw = <&RawValue as serde::Deserialize>::deserialize(input)?;
+        if raw.get() == "null" {
+            state.null_row(*level);
+            return Ok(());
+        }
         state.begin_row(*level, label.as_deref());
         read_leaves(&node.leaves, raw, state).map_err(serde::de::Error::custom)?;
         state.end_row(*level).map_err(|what| {
             state.problem.get_or_insert(what);
             serde::de::Error::custom("unusable row")
         })
+    }
+}
+
+/// An element of an array of rows that is an object, or null.
+struct ElementVisitor<'a>(ObjectVisitor<'a>);
+
+impl<'de> Visitor<'de> for ElementVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        self.0.visit_map(map)
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        let Self(ObjectVisitor { node, state }) = self;
+        if let Some((level, _)) = &node.rows {
+            state.null_row(*level);
+        }
+        Ok(())
     }
 }
 
@@ -954,7 +1059,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// A number that is whole and exact.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
-fn whole(value: f64) -> Option<i64> {
+pub(super) fn whole(value: f64) -> Option<i64> {
     (value.fract() == 0.0 && value.abs() < EXACT).then_some(value as i64)
 }
 
@@ -993,9 +1098,10 @@ impl<'de> Visitor<'de> for LeafVisitor<'_> {
                 Some(number) => cell.set_integer(number),
                 None => return self.mismatch(&quoted(value)),
             },
-            Kind::Double => match value.parse() {
-                Ok(number) => cell.set_float(number),
-                Err(_) => return self.mismatch(&quoted(value)),
+            // Words for what JSON has no number for are no numbers.
+            Kind::Double => match value.parse::<f64>() {
+                Ok(number) if number.is_finite() => cell.set_float(number),
+                _ => return self.mismatch(&quoted(value)),
             },
             Kind::Timestamp => match epoch_millis(value) {
                 Some(millis) => cell.set_integer(millis),

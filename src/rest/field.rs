@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use super::adf;
 use super::cell::{Cell, Odd};
-use super::decode::{count, epoch_millis};
+use super::decode::{self, count, epoch_millis};
 use crate::schema::{Codec, Kind, SlaPart};
 
 /// Fills a cell by a codec; false when the value is not of the form that the codec reads. Parts of it that are not are noted in the cell.
@@ -63,6 +63,7 @@ pub(super) fn read(cell: &mut Cell, kind: Kind, codec: &Codec, json: &str) -> bo
 #[serde(untagged)]
 enum Moment<'a> {
     Number(i64),
+    Float(f64),
     #[serde(borrow)]
     Text(Cow<'a, str>),
 }
@@ -73,7 +74,12 @@ fn moment(moment: Moment<'_>) -> Option<i64> {
     match moment {
         Moment::Number(seconds) if (0..SECONDS).contains(&seconds) => Some(seconds * 1_000),
         Moment::Number(millis) => Some(millis),
-        Moment::Text(text) => epoch_millis(&text),
+        // Digits are a number, however they are spelled.
+        Moment::Float(number) => self::moment(Moment::Number(decode::whole(number)?)),
+        Moment::Text(text) => match text.trim().parse() {
+            Ok(number) => self::moment(Moment::Number(number)),
+            Err(_) => epoch_millis(&text),
+        },
     }
 }
 
@@ -276,7 +282,11 @@ fn whole<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
 /// A truth value, however it is spelled.
 pub(super) fn truth<'de, D: Deserializer<'de>>(input: D) -> Result<Option<bool>, D::Error> {
     let json = <&RawValue>::deserialize(input)?.get();
-    Ok(json.trim_matches('"').to_ascii_lowercase().parse().ok())
+    Ok(match json.trim_matches('"').to_ascii_lowercase().as_str() {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    })
 }
 
 impl Date {
@@ -327,6 +337,8 @@ mod tests {
             ("1492071629000", Some(1_492_071_629_000)),
             // As the documentation of the API has it.
             ("1492071629", Some(1_492_071_629_000)),
+            (r#""1492071629000""#, Some(1_492_071_629_000)),
+            ("1492071629000.0", Some(1_492_071_629_000)),
             (r#""soon""#, None),
         ] {
             assert_eq!(serde_json::from_str(json).ok().and_then(moment), millis, "{json}");

@@ -1,5 +1,11 @@
 //! Where the next page of a list begins: decided by what the site says, never by how full a page is.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde_json::value::RawValue;
+
 use super::decode::PageInfo;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Client;
@@ -14,6 +20,20 @@ pub(super) enum Next {
     Start(usize),
     /// The page that these query parameters ask for.
     Query(Vec<(String, String)>),
+}
+
+/// A number that stands for the rows of an answer as they were sent, where nothing else tells one page from another.
+pub(super) fn digest(body: &[u8], rows: &[String]) -> Option<u64> {
+    let mut at: &RawValue = serde_json::from_slice(body).ok()?;
+    for member in rows {
+        at = serde_json::from_str::<HashMap<Cow<'_, str>, &RawValue>>(at.get())
+            .ok()?
+            .get(member.as_str())
+            .copied()?;
+    }
+    let mut hasher = DefaultHasher::new();
+    at.get().hash(&mut hasher);
+    Some(hasher.finish())
 }
 
 /// Decides what comes after the page that began at `start`.

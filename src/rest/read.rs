@@ -4,7 +4,7 @@
 //! aborted, with every request in flight, when the stream is dropped.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -16,13 +16,16 @@ use tokio_util::task::AbortOnDropHandle;
 use super::cell::Odd;
 use super::decode::{Check, Cut, Decoder, PageInfo};
 use super::deployment;
+use super::login;
 use super::moved::{Firsts, are_of_several_projects};
 use super::moving::{self, Moving, Order, Step, Window};
 use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
+use super::search::{Needs, Way};
 use super::shape::{self, Shape};
 use super::site::Site;
+use super::sweep::names;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{OpenEnd, Request, Response, Statement, Terms};
 use crate::schema::{Moves, Origin, PageStyle, Table};
@@ -34,8 +37,11 @@ pub(crate) type Batches = BoxStream<'static, Result<RecordBatch>>;
 const AHEAD: usize = 2;
 /// Rows that are worth a batch; the first batch goes out with whatever the first answer has.
 const BATCH_ROWS: usize = 512;
-/// Pages without a row, one after the other: rows hidden from the caller may fill pages, but not so many.
-const MAX_EMPTY_PAGES: usize = 1_000;
+/// Pages without a row, one after the other, after which a list counts as endless: rows hidden from the caller may fill pages, but not so
+/// many.
+const MOST_EMPTY: usize = 100;
+/// The same of a list of one parent, which is short.
+const MOST_EMPTY_BELOW: usize = 20;
 /// A list with more pages than this never ends.
 const MAX_PAGES: usize = 200_000;
 
@@ -130,6 +136,9 @@ fn open_beyond(scope: Scope, read: Read, beyond: Beyond) -> Batches {
                 beyond,
                 sender,
                 unknown: Mutex::default(),
+                absent: AtomicU64::new(0),
+                heard: AtomicBool::new(false),
+                rows_came: AtomicBool::new(false),
             }
             .run(),
         ));
@@ -163,6 +172,11 @@ pub(super) struct Reader {
     sender: mpsc::Sender<RecordBatch>,
     /// Parents that were asked about and that the site does not know; a first one shows whether it does.
     unknown: Mutex<BTreeSet<String>>,
+    /// Rows that were asked for by key and that the site does not know.
+    absent: AtomicU64,
+    /// Whether anything was answered, and whether a row was.
+    heard: AtomicBool,
+    rows_came: AtomicBool,
 }
 
 /// The consumer has gone or needs no more rows: an early, orderly end.
@@ -189,13 +203,39 @@ impl Reader {
             Path::Search(search) => self.search(search).await,
         };
         self.note_unknown();
+        self.note_missing(&read.table, self.absent.load(Relaxed));
         match outcome {
+            Ok(()) if self.is_list_of_site() && self.heard.load(Relaxed) && !self.rows_came.load(Relaxed) => {
+                login::check_once(&self.scope).await
+            }
             Ok(()) | Err(Stop::Enough) => Ok(()),
             Err(Stop::Failed(error)) => {
                 let Scope { site, statement, .. } = &self.scope;
                 Err(deployment::explain(error, site, &read.table, statement).await)
             }
         }
+    }
+
+    /// Whether what is read is a list of the site itself, which has rows for most accounts, and not what hangs on one row of it.
+    fn is_list_of_site(&self) -> bool {
+        let of_site = |table: &Table, calls: &[Call]| {
+            calls.iter().all(|call| {
+                matches!(call.endpoint, EndpointRef::List(_)) && call.endpoint.of(table).placeholders().next().is_none()
+            })
+        };
+        match &self.read.path {
+            Path::Calls(calls) => of_site(&self.read.table, calls),
+            Path::Embedded(embedded) => of_site(&embedded.root, &embedded.calls),
+            Path::Search(search) => !matches!(search.way(&self.read, &search.needs(&self.read)), Way::Keys(_)),
+            // The rows of the parents are read by another reader.
+            Path::Fan(_) | Path::Empty | Path::Unbound(..) => false,
+        }
+    }
+
+    /// Notes how many rows an answer had.
+    pub(super) fn note_heard(&self, rows: usize) {
+        self.heard.store(true, Relaxed);
+        self.rows_came.fetch_or(rows > 0, Relaxed);
     }
 
     /// A decoder for the answers of an endpoint of the read's own table.
@@ -443,6 +483,7 @@ impl Reader {
         }
         deployment::check(&self.scope.site, table, &self.scope.statement).await?;
         if matches!(call.endpoint, EndpointRef::Get(_)) {
+            self.absent.fetch_add(u64::from(!table.optional), Relaxed);
             return Ok(true);
         }
         let Some(parent) = table.parent.as_ref().filter(|_| self.has_several(table, fan)) else {
@@ -460,8 +501,10 @@ impl Reader {
 
     /// Whether the parent was not named alone, so that others may have rows. Several calls may be about one parent.
     fn has_several(&self, table: &Table, fan: Option<&Fan>) -> bool {
-        let Path::Calls(calls) = &self.read.path else {
-            return fan.is_some() || self.read.gathered;
+        let calls = match &self.read.path {
+            Path::Calls(calls) => calls,
+            Path::Embedded(embedded) => &embedded.calls,
+            _ => return fan.is_some() || self.read.gathered,
         };
         let columns: Vec<usize> = match (&table.parent, calls.first()) {
             (Some(parent), _) => parent.columns.iter().map(|&(here, _)| here).collect(),
@@ -482,7 +525,7 @@ impl Reader {
     }
 
     /// Whether the site does not know the parent of what a call asks for.
-    async fn lacks_parent(&self, source: &Table, table: &Table, call: &Call) -> Result<bool> {
+    async fn lacks_parent(&self, source: &Arc<Table>, table: &Table, call: &Call) -> Result<bool> {
         let columns = table.parent.iter().flat_map(|parent| &parent.columns);
         let values: BTreeMap<usize, String> = columns
             .filter_map(|(here, there)| call.values.get(here).map(|value| (*there, value.clone())))
@@ -490,7 +533,7 @@ impl Reader {
         let Some(get) =
             (0..source.gets.len()).find(|&get| source.gets[get].placeholders().all(|column| values.contains_key(&column)))
         else {
-            return Ok(false);
+            return self.is_unlisted(source, &values).await;
         };
         let look = Call {
             endpoint: EndpointRef::Get(get),
@@ -504,6 +547,52 @@ impl Reader {
                 Ok(false)
             }
             Err(error) => Ok(error.kind() == ErrorKind::NotFound),
+        }
+    }
+
+    /// Whether the site has no row with these values, where no endpoint gives one by them.
+    async fn is_unlisted(&self, table: &Arc<Table>, values: &BTreeMap<usize, String>) -> Result<bool> {
+        if let Some(search) = &table.search {
+            let Some(name) = values.get(&search.key).or_else(|| values.get(&search.id)) else {
+                return Ok(false);
+            };
+            let body = serde_json::json!({"issueIdsOrKeys": [name], "fields": Needs::default().words()});
+            let response = arrived(self.post(table, &search.bulk, &body)).await?;
+            self.scope.stats.add(&response);
+            return Ok(names(&response).is_empty());
+        }
+        let mut known = Known::default();
+        values
+            .iter()
+            .for_each(|(&column, value)| known.restrict(column, [value.clone()]));
+        let columns: Vec<usize> = values.keys().copied().collect();
+        let question = Question {
+            table,
+            columns: &columns,
+            known: &known,
+            parent_known: None,
+            filter: None,
+            limit: Some(1),
+        };
+        let mut rows = open(self.scope.clone(), plan(&question, self.scope.site.context())?);
+        while let Some(batch) = rows.next().await {
+            match batch {
+                Ok(batch) if batch.num_rows() == 0 => {}
+                // What cannot be read is no proof.
+                Ok(_) | Err(_) => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says how many of the rows that were asked for by id or key the site does not have.
+    pub(super) fn note_missing(&self, table: &Table, missing: u64) {
+        if missing > 0 {
+            let text = format!(
+                "{}: {{}} of the rows asked for by id or key do not exist, or the account may not see them",
+                table.name
+            );
+            self.scope.statement.warn(text, missing);
         }
     }
 
@@ -531,8 +620,26 @@ impl Reader {
         Ok(self.scope.start(request(&self.scope.site, table, call, wants, Some(span))?))
     }
 
+    /// Says how many rows are null.
+    pub(super) fn note_nulls(&self, nulls: u64) {
+        if nulls > 0 {
+            let text = format!("{}: {{}} rows of the answer are null, and left out", self.read.table.name);
+            self.scope.statement.warn(text, nulls);
+        }
+    }
+
+    /// Says how many characters could not be read.
+    pub(super) fn note_broken(&self, broken: u64) {
+        if broken > 0 {
+            let text = format!("{}: {{}} characters of the answer are none, and U+FFFD", self.read.table.name);
+            self.scope.statement.warn(text, broken);
+        }
+    }
+
     /// Says which values could not be read.
     pub(super) fn note_misfits(&self, page: &mut PageInfo) {
+        self.note_nulls(page.nulls);
+        self.note_broken(page.broken);
         for ((column, odd), count) in std::mem::take(&mut page.misfits) {
             self.scope.stats.misfits.fetch_add(count, Relaxed);
             let table = &self.read.table.name;
@@ -559,6 +666,7 @@ impl Reader {
     /// Takes the rows out of an answer.
     fn absorb(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo> {
         let mut page = listing.decoder.read(&response.body)?;
+        self.note_heard(page.received);
         self.note_misfits(&mut page);
         listing.cut.append(&mut page.cut);
         self.scope
@@ -616,7 +724,9 @@ impl Reader {
         // The list of one parent is short as a rule: pages are asked for in advance only as it proves long, half as many as have come. A
         // list of the site is long as a rule, unless it was read before and is known to end. A bare array says nothing about what follows.
         let bare = table.page.style == PageStyle::Array;
-        let short = bare || call.endpoint.of(&table).placeholders().next().is_some();
+        let of_parent = call.endpoint.of(&table).placeholders().next().is_some();
+        let short = bare || of_parent;
+        let most_empty = if of_parent { MOST_EMPTY_BELOW } else { MOST_EMPTY };
         // Whether the last page was shorter than the others: the one after it will be empty as a rule.
         let mut ends = false;
         let mut widest = client.max_concurrency();
@@ -664,7 +774,7 @@ impl Reader {
                         queue.clear();
                         ahead = start;
                     }
-                    let window = match (ends, short) {
+                    let window = match (ends || empty > 0, short) {
                         (true, _) => 1,
                         (false, true) => (count / 2).clamp(1, widest),
                         (false, false) => widest,
@@ -693,13 +803,8 @@ impl Reader {
             }
             let page = self.decode(listing, &response).await?;
             empty = if page.received == 0 { empty + 1 } else { 0 };
-            if empty > MAX_EMPTY_PAGES {
-                return Err(Error::new(
-                    ErrorKind::Decode,
-                    format!("the site sent {MAX_EMPTY_PAGES} empty pages in a row without calling one the last"),
-                )
-                .hint("the rows would not be known to be complete, so the statement fails; narrow the WHERE clause")
-                .into());
+            if empty > most_empty {
+                return Err(endless(&table, call, most_empty).into());
             }
             let window = self.window(listing, call, start, page)?;
             ends = false;
@@ -763,7 +868,7 @@ impl Reader {
     async fn linked_pages(&self, listing: &mut Listing, call: &Call, mut page: PageInfo) -> Result<(), Stop> {
         let client = &self.scope.site.client;
         let table = listing.table.clone();
-        let mut visited = HashSet::new();
+        let (mut visited, mut digests, mut empty) = (HashSet::new(), HashSet::new(), 0);
         let wants = Wants::default();
         while let Next::Query(query) = pages::next(client, &table, 0, &page)? {
             if !visited.insert(query.clone()) || visited.len() > MAX_PAGES {
@@ -780,6 +885,15 @@ impl Reader {
             let response = arrived(in_flight).await?;
             self.scope.stats.add(&response);
             page = self.absorb(listing, &response)?;
+            empty = if page.received == 0 { empty + 1 } else { 0 };
+            if empty > MOST_EMPTY_BELOW {
+                return Err(endless(&table, call, MOST_EMPTY_BELOW).into());
+            }
+            // Where nothing tells rows apart, pages are.
+            let is_bare = !listing.decoder.has_identity() && page.received > 0;
+            if is_bare && !pages::digest(&response.body, &table.page.rows).is_none_or(|digest| digests.insert(digest)) {
+                return Err(repeats(&table, call, visited.len() * page.received, usize::MAX).into());
+            }
         }
         Ok(())
     }
@@ -1050,7 +1164,7 @@ fn of_call(table: &Table, call: &Call) -> String {
 fn of_whom(error: Error, table: &Table, call: &Call, is_one_of_several: bool) -> Error {
     let status = error.request_context().and_then(|request| request.status);
     let whom = of_call(table, call);
-    if whom.is_empty() || !matches!(status, Some(403 | 404)) {
+    if whom.is_empty() || !matches!(status, Some(403 | 404 | 500)) {
         return error;
     }
     let first = call.endpoint.of(table).placeholders().next();
@@ -1075,6 +1189,16 @@ pub(super) fn some_of<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String
         0 => few,
         more => format!("{few} and {more} more"),
     }
+}
+
+fn endless(table: &Table, call: &Call, pages: usize) -> Error {
+    let of = of_call(table, call);
+    Error::new(
+        ErrorKind::Decode,
+        format!("the site sent {pages} empty pages of the list{of} in a row without calling one the last"),
+    )
+    .hint("the rows would not be known to be complete, so the statement fails; narrow the WHERE clause")
+    .table(&table.name)
 }
 
 fn restless(table: &Table, call: &Call) -> Error {

@@ -91,12 +91,17 @@ impl Search {
         if self.chain.is_empty() {
             let looked_at = read.needed().filter(|column| !answered.contains(column));
             looked_at.chain(read.columns.iter().copied()).for_each(&mut take);
-            return needs;
+        } else {
+            self.root_known.columns().for_each(&mut take);
+            for embed in self.chain.iter().filter_map(|table| table.embed.as_ref()) {
+                needs.fields.extend(embed.field.clone());
+                needs.expand.extend(embed.expand.clone());
+            }
         }
-        self.root_known.columns().for_each(&mut take);
-        for embed in self.chain.iter().filter_map(|table| table.embed.as_ref()) {
-            needs.fields.extend(embed.field.clone());
-            needs.expand.extend(embed.expand.clone());
+        let is_open = !needs.all && !needs.fields.is_empty() && !search.always.iter().any(|field| needs.fields.contains(field));
+        // One field more must not make the batches smaller.
+        if is_open && needs.fields.len() != search.narrow_fields {
+            needs.fields.extend(search.always.first().cloned());
         }
         needs
     }

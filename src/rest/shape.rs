@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub(super) page: Option<(usize, PageWord)>,
     /// Something else than an object here is no value, and counted.
     pub(super) lenient: bool,
+    /// The object here has what a row of level 1 was asked for: a row without it is cut. Where this is true, it has something in any case.
+    pub(super) carries: Option<bool>,
 }
 
 /// More children than this are looked up in a table.
@@ -75,6 +77,8 @@ pub(super) enum PageWord {
     Last,
     Next,
     Total,
+    /// The place of its first row.
+    Start,
     /// The address by which the site names it.
     Address,
 }
@@ -94,6 +98,12 @@ pub(crate) struct Shape {
     pub(super) identity: Vec<usize>,
     /// Slots that tell the rows of an embedded page apart.
     pub(super) inner: Vec<usize>,
+    /// Slots that tell the elements of an embedded page apart, by its level.
+    pub(super) apart: Vec<Vec<usize>>,
+    /// Whether a node carries what rows were asked for.
+    pub(super) carries: bool,
+    /// An object of level 1 without any of the members that are looked for is no row.
+    pub(super) strict: bool,
     /// An object of level 1 without rows inside is one row all the same.
     pub(super) at_least_one: bool,
     /// Slot of each column, by (table in the chain, column): 0 is the root.
@@ -125,6 +135,9 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
         label: None,
         identity: Vec::new(),
         inner: Vec::new(),
+        apart: Vec::new(),
+        carries: false,
+        strict: false,
         at_least_one: false,
         slot_of: BTreeMap::new(),
     };
@@ -158,11 +171,12 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
         prefixes.push(Vec::new());
         shape.root.rows = Some((1, None));
     }
-    if root.page.style != PageStyle::Single {
-        for &column in &root.identity {
-            shape.add(chain, &mut prefixes, 0, column);
-        }
-        shape.identity = root.identity.iter().filter_map(|&column| shape.slot(0, column)).collect();
+    for &column in &root.identity {
+        shape.add(chain, &mut prefixes, 0, column);
+    }
+    shape.identity = root.identity.iter().filter_map(|&column| shape.slot(0, column)).collect();
+    if root.identity.is_empty() {
+        shape.know_members(root, &prefixes.concat());
     }
     for (position, table) in chain.iter().enumerate() {
         if position > 0
@@ -179,6 +193,14 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
                 match &table.page.total {
                     Some(total) => node_at(&mut shape.root, &joined(total)).page = Some((level, PageWord::Total)),
                     None => node_at(&mut shape.root, &joined(&table.page.last)).page = Some((level, PageWord::Last)),
+                }
+                for (path, word) in [
+                    (table.page.next.clone(), PageWord::Next),
+                    (vec![table.page.start.clone()], PageWord::Start),
+                ] {
+                    let node = node_at(&mut shape.root, &joined(&path));
+                    node.page = Some((level, word));
+                    node.lenient = true;
                 }
             }
             prefixes.push([embed.at.clone(), embed.rows.clone()].concat());
@@ -201,6 +223,15 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
             .map(|&column| shape.add(chain, &mut prefixes, last, column))
             .collect();
     }
+    shape.apart = vec![Vec::new(); shape.levels.len()];
+    for (position, table) in chain.iter().enumerate().skip(1) {
+        for &column in &table.identity {
+            let slot = shape.add(chain, &mut prefixes, position, column);
+            if shape.slots[slot].level == position + 1 {
+                shape.apart[position + 1].push(slot);
+            }
+        }
+    }
     for &column in root_columns {
         shape.add(chain, &mut prefixes, 0, column);
     }
@@ -212,6 +243,33 @@ pub(super) fn compile(chain: &[Arc<Table>], columns: &[usize], root_columns: &[u
 }
 
 impl Shape {
+    /// Says where the objects of level 1, at `rows`, have what they are asked for. An object may have none of it only where it is not full.
+    pub(super) fn require(&mut self, rows: &[String], path: &[String], is_full: bool) {
+        node_at(&mut self.root, &[rows, path].concat()).carries = Some(is_full);
+        self.carries = true;
+        self.root.index();
+    }
+
+    /// Takes an object for a row whatever it has: what answers a write may tell less.
+    pub(super) fn take_any(&mut self) {
+        self.identity.clear();
+        self.strict = false;
+    }
+
+    /// Looks for the members of the objects of level 1, where no key of their own tells that they are rows.
+    fn know_members(&mut self, root: &Table, rows: &[String]) {
+        for column in &root.columns {
+            let Origin::Json { paths, level: 1, .. } = &column.origin else {
+                continue;
+            };
+            for member in paths.iter().filter_map(|path| path.first()) {
+                // Whatever stands there does no harm.
+                node_at(&mut self.root, &[rows, &[member.clone()]].concat()).lenient = true;
+                self.strict = true;
+            }
+        }
+    }
+
     /// Adds the slot of a column, and the places its value comes from.
     fn add(&mut self, chain: &[Arc<Table>], prefixes: &mut Vec<JsonPath>, position: usize, column: usize) -> usize {
         if let Some(slot) = self.slot(position, column) {

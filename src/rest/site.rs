@@ -70,6 +70,8 @@ pub(crate) struct Site {
     pub(super) deployment: Deployment,
     /// Whether the site takes batches larger than it takes for certain; unknown until it was asked for one.
     large_batches: OnceLock<bool>,
+    /// Whether the site has said once who asks.
+    known: OnceLock<()>,
 }
 
 impl Site {
@@ -96,6 +98,7 @@ impl Site {
             metadata: Metadata::default(),
             deployment: Deployment::default(),
             large_batches: OnceLock::new(),
+            known: OnceLock::new(),
         }
     }
 
@@ -144,6 +147,16 @@ impl Site {
             None if !tries => large,
             Some(false) | None => large.min(small),
         }
+    }
+
+    /// Whether the site has said who asks.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.get().is_some()
+    }
+
+    /// Remembers that the site has said who asks.
+    pub(super) fn note_known(&self) {
+        let _ = self.known.set(());
     }
 
     /// Remembers whether the site takes large batches.

@@ -18,6 +18,7 @@ use super::login;
 use super::plan::{Known, Question, plan};
 use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open, some_of};
 use super::request::Wants;
+use super::roll::Wanted;
 use super::search::{FEW_PAGES, Needs, Search, Way, clauses};
 use super::seen::Seen;
 use super::shape;
@@ -41,14 +42,24 @@ const FEW_CUT: usize = 2;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct IdPage {
-    pub(super) issues: Vec<IdAndKey>,
+    issues: Vec<Option<IdAndKey>>,
     #[serde(default, deserialize_with = "field::word")]
     next_page_token: Option<String>,
     #[serde(default, deserialize_with = "field::truth")]
     is_last: Option<bool>,
 }
 
-#[derive(Deserialize)]
+impl IdPage {
+    /// Its rows, and how many are null.
+    pub(super) fn rows(self) -> (Vec<IdAndKey>, u64) {
+        let received = self.issues.len();
+        let rows: Vec<IdAndKey> = self.issues.into_iter().flatten().collect();
+        let nulls = received - rows.len();
+        (rows, nulls as u64)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct IdAndKey {
     #[serde(deserialize_with = "field::id")]
     pub(super) id: String,
@@ -78,11 +89,11 @@ impl Tokens {
                 .table(&table.name))
         };
         let token = match (last, token.filter(|token| !token.is_empty())) {
-            (Some(true), None) => return Ok(None),
+            // The last page has no token, and a gateway may have taken the other word away.
+            (Some(true) | None, None) => return Ok(None),
             // A token after the last page is a contradiction: the page that it asks for tells, and an empty one proves the end.
             (Some(true), _) if received == 0 => return Ok(None),
             (Some(false), None) => return broken("a page of the search is not the last, but has no token of the next"),
-            (None, None) => return broken("the site says neither that a page is the last nor where the next one is"),
             (_, Some(token)) => token,
         };
         if received > 0 && fresh == 0 {
@@ -164,7 +175,7 @@ impl Reader {
         self.emit(&mut listing, true).await?;
         if !unknown.is_empty() && !listing.sent && !sent {
             // A stranger knows none of the values either.
-            login::check(&self.scope).await?;
+            login::check(&self.scope, "the site says that it does not know the values").await?;
         }
         self.follow_found(&search, words, &mut listing).await
     }
@@ -179,17 +190,12 @@ impl Reader {
         let by_key = Found::by_key(search, words, &needs);
         let missing = match bulk {
             Some(bulk) => self.carried_by(&by_key, bulk, &mut listing, keys).await?,
-            None => self.batches(&by_key, &mut listing, keys.into(), None).await?,
+            None => {
+                let keys = keys.into_iter().map(Wanted::from).collect();
+                self.batches(&by_key, &mut listing, keys, None).await?
+            }
         };
-        if missing > 0 {
-            self.scope.statement.warn(
-                format!(
-                    "{}: {{}} of the rows asked for by id or key do not exist, or the account may not see them",
-                    search.root.name
-                ),
-                missing,
-            );
-        }
+        self.note_missing(&search.root, missing);
         self.emit(&mut listing, true).await?;
         self.follow_found(search, words, &mut listing).await
     }
@@ -232,7 +238,15 @@ impl Reader {
         let has = |column: usize| !bare || words.is_some_and(|words| [words.id, words.key].contains(&column));
         let in_rows = |column: &usize| matches!(search.root.columns[*column].origin, Origin::Json { .. }) && has(*column);
         let root_columns: Vec<usize> = search.root_known.columns().filter(in_rows).collect();
-        let shape = shape::compile(&chain, &columns, &root_columns, true);
+        let mut shape = shape::compile(&chain, &columns, &root_columns, true);
+        if let Some(words) = words.filter(|_| !bare) {
+            let needs = search.needs(read);
+            if needs.all || !needs.fields.is_empty() {
+                // A field that only some rows have may be all that was asked for.
+                let is_full = needs.all || words.always.iter().any(|field| needs.fields.contains(field));
+                shape.require(&search.root.page.rows, &words.fields, is_full);
+            }
+        }
         let answered = search.answered(read);
         let unanswered = |column: usize| shape.slot(last, column).filter(|_| !answered.contains(&column));
         let mut all = checks(&read.checks, unanswered);
@@ -457,12 +471,16 @@ impl Reader {
         &self,
         found: &Found<'_>,
         listing: &mut Listing,
-        mut waiting: VecDeque<String>,
+        mut waiting: VecDeque<Wanted>,
         mut sweep: Option<Sweep>,
     ) -> Result<u64, Stop> {
         let site = &self.scope.site;
         let most = site.client.max_concurrency();
-        let mut queue: VecDeque<(Vec<String>, InFlight)> = VecDeque::new();
+        let mut queue: VecDeque<(Vec<Wanted>, InFlight)> = VecDeque::new();
+        let send = |batch: &[Wanted]| {
+            let names: Vec<String> = batch.iter().map(|row| row.asked.clone()).collect();
+            self.send_batch(found, found.needs, &names)
+        };
         let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), 0);
         let mut end = Some(self.scope.statement.open_end());
         // Batches come in order, the rows of one do not: where the order matters, the first rows are sure to be there only when a batch ends.
@@ -473,9 +491,9 @@ impl Reader {
         if enough > 0 {
             listing.decoder.allow_all();
         }
-        let is_large = |batch: &[String]| batch.len() > found.words.batch;
+        let is_large = |batch: &[Wanted]| batch.len() > found.words.batch;
         loop {
-            let size = |queue: &VecDeque<(Vec<String>, InFlight)>| {
+            let size = |queue: &VecDeque<(Vec<Wanted>, InFlight)>| {
                 let tries = queue.iter().any(|(batch, _)| is_large(batch));
                 self.batch_of(found, found.needs, tries)
             };
@@ -486,8 +504,8 @@ impl Reader {
                     .expect(waiting.len().div_ceil(size(&queue).max(1)) as u64);
             }
             while queue.len() < most && (waiting.len() >= size(&queue) || sweep.is_none() && !waiting.is_empty()) {
-                let batch: Vec<String> = waiting.drain(..size(&queue).min(waiting.len())).collect();
-                let in_flight = self.send_batch(found, found.needs, &batch);
+                let batch: Vec<Wanted> = waiting.drain(..size(&queue).min(waiting.len())).collect();
+                let in_flight = send(&batch);
                 queue.push_back((batch, in_flight));
             }
             if queue.is_empty() && sweep.is_none() {
@@ -499,7 +517,7 @@ impl Reader {
                 response = arriving(&mut sweep), if sweep.is_some() && room => {
                     let (rows, next) = self.take_ids(found, response, &mut tokens, &mut seen)?;
                     // The first page has brought some rows already.
-                    waiting.extend(rows.into_iter().filter(|row| !listing.decoder.has_seen(&row.key)).map(|row| row.id));
+                    waiting.extend(rows.into_iter().filter(|row| !listing.decoder.has_seen(&row.key)).map(Wanted::from));
                     sweep = next;
                 }
                 response = front(&mut queue), if !queue.is_empty() => {
@@ -509,7 +527,7 @@ impl Reader {
                             // The site does not take so many at a time: as many as it takes for certain come in the place of the whole.
                             site.note_large_batch(false);
                             for part in batch.rchunks(found.words.batch) {
-                                let in_flight = self.send_batch(found, found.needs, part);
+                                let in_flight = send(part);
                                 queue.push_front((part.to_vec(), in_flight));
                             }
                             continue;
@@ -519,13 +537,13 @@ impl Reader {
                             // come in the place of the whole, since batches come in order.
                             let (left, right) = batch.split_at(batch.len() / 2);
                             for half in [right, left] {
-                                let in_flight = self.send_batch(found, found.needs, half);
+                                let in_flight = send(half);
                                 queue.push_front((half.to_vec(), in_flight));
                             }
                             continue;
                         }
                         Err(error) => {
-                            let whom = format!("{} {}", found.search.root.name, some_of(batch.iter().map(String::as_str)));
+                            let whom = format!("{} {}", found.search.root.name, some_of(batch.iter().map(|row| row.asked.as_str())));
                             let error = if is_failed(&error) { error.about(&whom) } else { error };
                             return Err(error.into());
                         }
@@ -535,9 +553,12 @@ impl Reader {
                         site.note_large_batch(true);
                     }
                     let page = self.take_page(listing, &response)?;
-                    let unseen: Vec<&String> = batch.iter().filter(|row| !listing.decoder.has_seen(row)).collect();
-                    let merged = self.note_renamed(found, &batch, &unseen, page.received, || names(&response)).await?;
-                    missing += (batch.len() as u64).saturating_sub((page.received + merged) as u64);
+                    // The keys tell as a rule; the ids are looked at only where they do not.
+                    let is_whole = page.received == batch.len() && batch.iter().all(|row| listing.decoder.has_seen(row.key()));
+                    if !is_whole {
+                        let came = self.call_roll(found, &batch, names(&response)).await?;
+                        missing += (batch.len() - came) as u64;
+                    }
                     self.emit(listing, false).await?;
                     if listing.decoder.budget() <= enough {
                         self.emit(listing, true).await?;
@@ -560,23 +581,27 @@ impl Reader {
     ) -> Result<(Vec<IdAndKey>, Option<Sweep>)> {
         let response = response.map_err(|error| with_jql(error, &found.jql))?;
         self.scope.stats.add(&response);
-        let mut page: IdPage = serde_json::from_slice(&response.body).map_err(|error| {
+        let page: IdPage = serde_json::from_slice(&response.body).map_err(|error| {
             Error::new(
                 ErrorKind::Decode,
                 format!("the answer of the search is not what the API promises: {error}"),
             )
             .hint("sys.requests shows the request")
         })?;
-        let received = page.issues.len();
-        page.issues.retain(|row| seen.insert(&row.id));
-        let fresh = page.issues.len();
+        let (last, token) = (page.is_last, page.next_page_token.clone());
+        let (mut rows, nulls) = page.rows();
+        self.note_nulls(nulls);
+        let received = rows.len();
+        self.note_heard(received);
+        rows.retain(|row| seen.insert(&row.id));
+        let fresh = rows.len();
         self.scope.stats.duplicates.fetch_add((received - fresh) as u64, Relaxed);
-        page.issues.retain(|row| self.matters(found, row));
-        let token = tokens.next(&found.search.root, page.is_last, page.next_page_token, received, fresh)?;
+        rows.retain(|row| self.matters(found, row));
+        let token = tokens.next(&found.search.root, last, token, received, fresh)?;
         let next = token
             .map(|token| self.send_search(found, true, found.words.light, Some(&token)))
             .transpose()?;
-        Ok((page.issues, next.map(Sweep::sent)))
+        Ok((rows, next.map(Sweep::sent)))
     }
 
     /// Whether a row can be one that is wanted, as far as its id and key tell: others are not asked for.
@@ -605,6 +630,7 @@ impl Reader {
     /// Reads the rows of an answer; they wait to go out.
     pub(super) fn take_rows(&self, listing: &mut Listing, body: &[u8]) -> Result<PageInfo> {
         let mut page = listing.decoder.read(body)?;
+        self.note_heard(page.received);
         listing.cut.append(&mut page.cut);
         self.scope
             .stats
@@ -653,10 +679,8 @@ impl Reader {
             let page: IdPage = serde_json::from_slice(&response.body).map_err(|error| {
                 Error::new(ErrorKind::Decode, format!("the answer is not what it should be: {error}")).table(&search.root.name)
             })?;
-            let ids = page
-                .issues
-                .into_iter()
-                .filter_map(|issue| Some((issue.key, issue.id.parse().ok()?)));
+            let ids = page.rows().0.into_iter();
+            let ids = ids.filter_map(|issue| Some((issue.key, issue.id.parse().ok()?)));
             let ids: Vec<(String, i64)> = ids.collect();
             site.touched().learn(&unknown, &ids);
         }
@@ -906,7 +930,7 @@ fn keys_of_cut(listing: &Listing) -> Option<Vec<String>> {
 
 /// The ids and keys of the rows of an answer.
 pub(super) fn names(response: &Response) -> Vec<IdAndKey> {
-    serde_json::from_slice::<IdPage>(&response.body).map_or_else(|_| Vec::new(), |page| page.issues)
+    serde_json::from_slice::<IdPage>(&response.body).map_or_else(|_| Vec::new(), |page| page.rows().0)
 }
 
 fn list(words: &std::collections::BTreeSet<String>) -> Option<serde_json::Value> {
@@ -977,6 +1001,7 @@ mod tests {
     fn the_site_says_where_a_search_ends() {
         let some = |token: &str| Some(token.to_owned());
         assert_eq!(follow(&[(Some(true), None, 3, 3)]).unwrap(), [None]);
+        assert_eq!(follow(&[(None, None, 3, 3)]).unwrap(), [None]);
         assert_eq!(follow(&[(Some(true), Some("left over"), 0, 0)]).unwrap(), [None]);
         assert_eq!(
             follow(&[(Some(true), Some("a"), 3, 3), (Some(true), Some("b"), 0, 0)]).unwrap(),
@@ -988,8 +1013,7 @@ mod tests {
         );
         let empty = vec![(Some(false), Some("a"), 0, 0); 2];
         for (pages, fragment) in [
-            (&[(None, None, 3, 3)][..], "neither that a page is the last"),
-            (&[(Some(false), None, 3, 3)], "has no token"),
+            (&[(Some(false), None, 3, 3)][..], "has no token"),
             (&[(Some(false), Some(""), 3, 3)], "has no token"),
             (
                 &[(Some(false), Some("a"), 3, 3), (Some(false), Some("a"), 3, 3)],

@@ -344,6 +344,7 @@ impl Compiler<'_> {
             identity,
             search,
             unless,
+            optional: file.read.optional,
             custom,
             insert: None,
             updates: Vec::new(),

@@ -70,6 +70,9 @@ pub(super) struct ReadFile {
     /// A row of the parent with this value in that column has no rows here: column = value.
     #[serde(default)]
     pub unless: IndexMap<String, String>,
+    /// A `get` that answers 404 misses nothing: the parent is there without it.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// A list endpoint: the call alone, or with the filters it does not take.

@@ -181,6 +181,8 @@ pub(crate) struct Table {
     pub(crate) search: Option<Search>,
     /// Columns of the parent and the values with which it has no rows here.
     pub(crate) unless: Vec<(usize, String)>,
+    /// Whether a row that is asked for by its key may be none without anything missing: a parent has it or not.
+    pub(crate) optional: bool,
     /// Columns that depend on the site, until they are resolved.
     pub(crate) custom: Option<Custom>,
     /// What writes a row.

@@ -235,6 +235,7 @@ impl Procedure {
             unique: false,
             search: None,
             unless: Vec::new(),
+            optional: false,
             custom: None,
             insert: None,
             updates: Vec::new(),

@@ -23,6 +23,8 @@ pub(super) struct SearchFile {
     pub bound: String,
     /// Path of the object in a row whose members are the fields that are asked for.
     pub fields: String,
+    /// Fields that every row has: one of them is asked for with each row, so that a row without any is known to be cut.
+    pub always: Vec<String>,
     /// Rows of a page with fields, and with ids and keys alone.
     pub rows: usize,
     /// Rows of a page with ids and keys alone.
@@ -127,6 +129,7 @@ pub(crate) struct Search {
     pub(crate) key: usize,
     pub(crate) bound: String,
     pub(crate) fields: JsonPath,
+    pub(crate) always: Vec<String>,
     pub(crate) rows: usize,
     pub(crate) light: usize,
     pub(crate) batch: usize,
@@ -160,6 +163,7 @@ impl SearchFile {
             key: find(&self.key)?,
             bound: self.bound.clone(),
             fields: super::compile::json_path(&self.fields),
+            always: self.always.clone(),
             rows: some("rows", self.rows)?,
             light: some("light", self.light)?,
             batch: some("batch", self.batch)?,
