@@ -134,7 +134,6 @@ async fn a_body_that_is_not_what_the_api_promises_is_an_error_that_names_the_col
         (deep, "id"),
         // Beyond 64 bits a number would lose digits.
         (r#"{"id":123456789012345678901234567890}"#.to_owned(), "id"),
-        ("{\"id\":\"\\ud800\"}".to_owned(), "not the JSON"),
         ("{\"id\":\"7\"".to_owned(), "not the JSON"),
         ("7".to_owned(), ""),
     ] {

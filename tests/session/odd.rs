@@ -219,7 +219,7 @@ async fn what_is_found_by_name_is_found_once_and_possible() {
 const FIELDS: &str = r#"[{"id":"customfield_1","name":"Story points","schema":{"type":"number","customId":1}}]"#;
 
 /// A site with two issues, the first of which has a text where a number should be.
-fn issues(line: &str, _: &str) -> Vec<u8> {
+fn issues(line: &str, body: &str) -> Vec<u8> {
     let issue =
         |id: u8, points: &str| format!(r#"{{"id":"{id}","key":"A-{id}","fields":{{"summary":"s","customfield_1":{points}}}}}"#);
     let both = format!("{},{}", issue(1, r#""4,5""#), issue(2, "2"));
@@ -227,7 +227,12 @@ fn issues(line: &str, _: &str) -> Vec<u8> {
         line if line.contains("/field") => json(FIELDS),
         line if line.starts_with("PUT") || line.starts_with("DELETE") => status("204 No Content", ""),
         line if line.ends_with("/rest/api/3/issue") => status("201 Created", r#"{"id":"9","key":"A-9"}"#),
-        line if line.contains("bulkfetch") => json(format!(r#"{{"issues":[{both}],"issueErrors":[]}}"#)),
+        line if line.contains("bulkfetch") => {
+            let asked = |id: &u8| body.contains(&format!("\"A-{id}\"")) || body.contains(&format!("\"{id}\""));
+            let points = |id: u8| if id == 1 { r#""4,5""# } else { "2" };
+            let came: Vec<String> = [1, 2].into_iter().filter(asked).map(|id| issue(id, points(id))).collect();
+            json(format!(r#"{{"issues":[{}],"issueErrors":[]}}"#, came.join(",")))
+        }
         _ => json(format!(r#"{{"issues":[{both}],"isLast":true}}"#)),
     }
 }
@@ -324,10 +329,10 @@ async fn an_odd_field_of_the_site_costs_itself() {
     assert_eq!(told, ["the list of fields: 2 entries have no id, and make no column"]);
 
     // A list that may not be read stands in nobody's way who needs it not.
-    let (session, _) = talking("", |line, _| match line {
+    let (session, _) = talking("", |line, body| match line {
         line if line.contains("/field") => status("403 Forbidden", "{}"),
         line if line.starts_with("PUT") => status("204 No Content", ""),
-        _ => issues(line, ""),
+        _ => issues(line, body),
     })
     .await;
     assert_eq!(
