@@ -47,11 +47,27 @@ impl AnalyzerRule for WholeNumbers {
 /// The plan of a write with the casts to its columns as they were: a fraction is no value of a whole number's column, and refused there.
 fn for_writes(plan: LogicalPlan) -> LogicalPlan {
     let LogicalPlan::Dml(mut write) = plan else { return plan };
-    if let LogicalPlan::Projection(mut columns) = write.input.as_ref().clone() {
-        columns.expr = columns.expr.into_iter().map(unrounded).collect();
-        write.input = Arc::new(LogicalPlan::Projection(columns));
-    }
+    write.input = Arc::new(as_given(write.input.as_ref().clone()));
     LogicalPlan::Dml(write)
+}
+
+/// The rows of a write: its columns, and the VALUES below them, which are cast where they stand.
+fn as_given(rows: LogicalPlan) -> LogicalPlan {
+    match rows {
+        LogicalPlan::Projection(mut columns) => {
+            columns.expr = columns.expr.into_iter().map(unrounded).collect();
+            if matches!(columns.input.as_ref(), LogicalPlan::Values(_)) {
+                columns.input = Arc::new(as_given(columns.input.as_ref().clone()));
+            }
+            LogicalPlan::Projection(columns)
+        }
+        LogicalPlan::Values(mut values) => {
+            let rows = values.values.into_iter();
+            values.values = rows.map(|row| row.into_iter().map(unrounded).collect()).collect();
+            LogicalPlan::Values(values)
+        }
+        other => other,
+    }
 }
 
 fn unrounded(column: Expr) -> Expr {
