@@ -178,8 +178,8 @@ fn rows_of<'a>(body: &'a mut Value, name: &str) -> impl Iterator<Item = &'a mut 
 }
 
 /// Of three rows or more the last is the first again.
-fn twice(rows: &mut Vec<Value>) {
-    if let [first, _, .., last] = &mut rows[..] {
+fn twice(rows: &mut [Value]) {
+    if let [first, _, .., last] = rows {
         last.clone_from(first);
     }
 }

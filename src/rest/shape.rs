@@ -264,7 +264,7 @@ impl Shape {
             };
             for member in paths.iter().filter_map(|path| path.first()) {
                 // Whatever stands there does no harm.
-                node_at(&mut self.root, &[rows, &[member.clone()]].concat()).lenient = true;
+                node_at(&mut self.root, &[rows, std::slice::from_ref(member)].concat()).lenient = true;
                 self.strict = true;
             }
         }

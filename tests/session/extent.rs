@@ -113,8 +113,11 @@ async fn errors_of_the_engine_are_errors_of_the_statement() {
     let (_site, session) = demo("").await;
     for (sql, says) in [
         ("SELECT true BETWEEN 1 AND 2", "Failed to coerce types Boolean and Int64"),
-        ("SELECT 1 IN (SELECT 1)", "IN with a subquery is a condition of WHERE"),
-        ("SELECT EXISTS (SELECT 1)", "EXISTS is a condition of WHERE"),
+        (
+            "SELECT 1 AS a ORDER BY 1 IN (SELECT 1)",
+            "IN with a subquery is a condition of WHERE",
+        ),
+        ("SELECT 1 AS a ORDER BY EXISTS (SELECT 1)", "EXISTS is a condition of WHERE"),
     ] {
         let error = rows(&session, sql).await.unwrap_err();
         assert!(error.to_string().contains(says), "{sql}: {error}");
