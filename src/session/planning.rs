@@ -175,16 +175,16 @@ fn reworded(message: &str) -> Option<Error> {
         let hint = "select one; for (a, b) IN (SELECT x, y …), write EXISTS (SELECT 1 FROM … WHERE x = a AND y = b)";
         return Some(Error::new(ErrorKind::Unsupported, what).hint(hint));
     }
+    let condition = |what: &str| {
+        let message = format!("{what} is a condition of WHERE or HAVING, or a value of SELECT");
+        Some(Error::new(ErrorKind::Unsupported, message).hint("as a value, write (SELECT count(*) FROM … WHERE …) > 0"))
+    };
+    if message.contains("In/Exist/SetComparison subquery can only be used in") {
+        return condition("IN or EXISTS with a subquery");
+    }
     for (node, what) in [("InSubquery(", "IN with a subquery"), ("Exists(", "EXISTS")] {
         if message.contains("does not support logical expression") && message.contains(node) {
-            let hint = "as a value, write (SELECT count(*) FROM … WHERE …) > 0";
-            return Some(
-                Error::new(
-                    ErrorKind::Unsupported,
-                    format!("{what} is a condition of WHERE or HAVING, or a value of SELECT"),
-                )
-                .hint(hint),
-            );
+            return condition(what);
         }
     }
     (message.contains("does not support logical expression")

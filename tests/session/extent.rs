@@ -113,11 +113,15 @@ async fn errors_of_the_engine_are_errors_of_the_statement() {
     let (_site, session) = demo("").await;
     for (sql, says) in [
         ("SELECT true BETWEEN 1 AND 2", "Failed to coerce types Boolean and Int64"),
+        ("SELECT max(1 IN (SELECT 1))", "IN with a subquery is a condition of WHERE"),
         (
-            "SELECT 1 AS a ORDER BY 1 IN (SELECT 1)",
-            "IN with a subquery is a condition of WHERE",
+            "SELECT count(*) FILTER (WHERE EXISTS (SELECT 1))",
+            "EXISTS is a condition of WHERE",
         ),
-        ("SELECT 1 AS a ORDER BY EXISTS (SELECT 1)", "EXISTS is a condition of WHERE"),
+        (
+            "SELECT 1 AS a ORDER BY EXISTS (SELECT 1)",
+            "EXISTS with a subquery is a condition",
+        ),
     ] {
         let error = rows(&session, sql).await.unwrap_err();
         assert!(error.to_string().contains(says), "{sql}: {error}");
