@@ -94,7 +94,10 @@ class Maker:
 
     def join(self, made, scope):
         # The merged column of USING has no table to name it by: the next table may have its name too.
-        scope = Scope(each for each in scope if "." in each.sql)
+        named = Scope(each for each in scope if "." in each.sql)
+        if not named:
+            return made, scope
+        scope = named
         if self.chance(0.05):
             other, theirs = self.table(self.random.choice([name for name in self.names if self.site.sizes[name] <= 4]))
             return node("source", made, " CROSS JOIN ", other), Scope([*scope, *theirs])
