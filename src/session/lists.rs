@@ -15,7 +15,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::common::{ScalarValue, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::{Case, Cast, InList, ScalarFunction};
+use datafusion::logical_expr::expr::{Case, Cast, InList, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
@@ -54,9 +54,9 @@ fn apart(expression: Expr, of_rows: bool) -> Result<Transformed<Expr>> {
     read(&expression, false, of_rows, &mut merged)?;
     let mut seen: Vec<Expr> = Vec::new();
     expression.transform_up(|expression| match expression {
-        Expr::InList(list) if merged.contains(&list.expr) => {
-            let before = seen.iter().filter(|seen| **seen == *list.expr).count();
-            seen.push(list.expr.as_ref().clone());
+        Expr::InList(list) if merged.contains(bare(&list.expr)) => {
+            let before = seen.iter().filter(|seen| *seen == bare(&list.expr)).count();
+            seen.push(bare(&list.expr).clone());
             if before == 0 {
                 return Ok(Transformed::no(Expr::InList(list)));
             }
@@ -72,6 +72,14 @@ fn apart(expression: Expr, of_rows: bool) -> Result<Transformed<Expr>> {
         }
         other => Ok(Transformed::no(other)),
     })
+}
+
+/// What is compared, without the casts around it, which the engine takes away where it can.
+fn bare(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Cast(Cast { expr, .. }) | Expr::TryCast(TryCast { expr, .. }) => bare(expr),
+        other => other,
+    }
 }
 
 /// Whether a list is written out, so that the engine would look into it.
@@ -107,7 +115,7 @@ fn read<'a>(expression: &'a Expr, negated: bool, of_rows: bool, merged: &mut Vec
             Ok(one)
         }
         Expr::InList(list) => Ok(vec![Compared {
-            expression: &list.expr,
+            expression: bare(&list.expr),
             negated: negated != list.negated,
             is_plain: list.list.iter().all(is_value) && !list.expr.is_volatile(),
         }]),

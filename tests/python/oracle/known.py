@@ -19,5 +19,6 @@ REFUSALS = {
     "Cannot access field at argument 1: type List": "a table whose name is that of an inner column cannot be named in a sub-select",
     "HTTP 404": "a key that the site does not know is an error where a statement names it alone; where a join brings it, a warning",
     "does not fit": "a write is not computed from a value that does not fit its column; a SELECT shows NULL and warns",
+    "may be a column of several tables": "a column that USING merges behind a semi-join is not found by its bare name",
     "Ambiguous reference to unqualified field": "a column that USING merges behind another join is not found by its bare name",
 }
