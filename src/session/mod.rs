@@ -56,7 +56,6 @@ mod totals;
 mod unnest;
 mod unnested;
 mod views;
-mod whole;
 mod wildcard;
 mod written;
 

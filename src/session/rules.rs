@@ -27,7 +27,6 @@ use super::sums;
 use super::to_char;
 use super::totals::ConditionsOnTotals;
 use super::unnested::ForgetKeys;
-use super::whole::WholeNumbers;
 use crate::table::{CarryParentFilters, ComparedInputs, PushOrderedLimit};
 
 pub(super) type PhysicalRules = Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>>;
@@ -49,10 +48,9 @@ pub(super) fn functions(context: &SessionContext) {
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 14] = [
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 13] = [
         Arc::new(MomentsInTheirUnit),
         Arc::new(WholeFractions),
-        Arc::new(WholeNumbers),
         Arc::new(CorrelatedTotals),
         Arc::new(IntervalsByLength),
         Arc::new(OneValue),
