@@ -27,6 +27,7 @@ use datafusion::logical_expr::{
 use datafusion::optimizer::AnalyzerRule;
 
 use super::overflow::strict;
+use super::ticks::per_second;
 use crate::error::{Error, ErrorKind};
 use crate::table::to_datafusion;
 
@@ -216,15 +217,6 @@ fn no_series() -> DataFusionError {
     let message = "a series of moments is computed in nanoseconds, which hold the years 1677 to 2262 only";
     let hint = "a series of dates takes every year: range(DATE '1600-01-01', DATE '1601-01-01', interval '1 day')";
     to_datafusion(Error::new(ErrorKind::Statement, message).hint(hint))
-}
-
-fn per_second(unit: TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
-    }
 }
 
 /// Whether a moment, or the year that it is in, may be out of what nanoseconds hold.

@@ -5,19 +5,19 @@
 //! is then equal. So where the constant has digits that the column cannot have, or where they are not known yet, the cast goes through a
 //! function that the engine does not look into. All other comparisons reach the site as before.
 
-use datafusion::arrow::datatypes::{DataType, TimeUnit};
+use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Cast, InList};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, ExprSchemable, LogicalPlan};
 use datafusion::optimizer::AnalyzerRule;
 
 use super::lengths::is_comparison;
+use super::rewrite::everywhere;
 use super::subquery::or_null;
+use super::ticks::per_second;
 
 /// The rule; it must come after the coercion of types.
 #[derive(Debug)]
@@ -29,16 +29,7 @@ impl AnalyzerRule for WholeFractions {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|plan| {
-            let schema = merge_schema(&plan.inputs());
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expression| {
-                let name = names.save(&expression);
-                let kept = expression.transform_up(|expression| Ok(compared(expression, &schema)))?;
-                Ok(kept.update_data(|expression| name.restore(expression)))
-            })
-        })
-        .data()
+        everywhere(plan, |expression, schema| Ok(compared(expression, schema)))
     }
 }
 
@@ -80,8 +71,8 @@ fn is_cut(expression: &Expr, constants: &[&Expr], schema: &DFSchema) -> bool {
         return false;
     };
     let coarse = match own {
-        DataType::Date32 | DataType::Date64 => 86_400 * per_second(finer),
-        DataType::Timestamp(own, _) if per_second(&own) < per_second(finer) => per_second(finer) / per_second(&own),
+        DataType::Date32 | DataType::Date64 => 86_400 * per_second(*finer),
+        DataType::Timestamp(own, _) if per_second(own) < per_second(*finer) => per_second(*finer) / per_second(own),
         _ => return false,
     };
     let is_constant = |other: &&&Expr| other.column_refs().is_empty() && !other.contains_outer();
@@ -109,14 +100,5 @@ fn value(constant: &Expr) -> Option<ScalarValue> {
         Expr::Literal(value, _) => Some(value.clone()),
         Expr::Cast(Cast { expr, field }) => value(expr)?.cast_to(field.data_type()).ok(),
         _ => None,
-    }
-}
-
-fn per_second(unit: &TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
     }
 }

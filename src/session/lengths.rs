@@ -32,6 +32,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
+use super::rewrite::expressions;
 use crate::error::{Error, ErrorKind};
 use crate::table::to_datafusion;
 
@@ -51,11 +52,8 @@ impl AnalyzerRule for IntervalsByLength {
 
 fn node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
-    let plan = plan.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let changed = expression.transform_up(|expression| compared(expression, &schema))?;
-        Ok(changed.update_data(|expression| name.restore(expression)))
+    let plan = expressions(plan, |expression, schema| {
+        expression.transform_up(|expression| compared(expression, schema))
     })?;
     let changed = plan.transformed;
     let plan = match plan.data {
@@ -72,6 +70,7 @@ fn node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
         }
         LogicalPlan::Aggregate(mut aggregate) => {
             // The sets of ROLLUP and the like are lists of expressions, each with a name.
+            let names = NamePreserver::new_for_projection();
             let groups = aggregate.group_expr.into_iter().map(|group| {
                 let group = group.transform_down(|group| {
                     if matches!(group, Expr::GroupingSet(_)) {

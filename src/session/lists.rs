@@ -16,13 +16,13 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, Tr
 use datafusion::common::{ScalarValue, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{Case, Cast, InList, ScalarFunction, TryCast};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, LogicalPlan, Operator, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
     Signature, Volatility, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::rewrite::expressions;
 use super::subquery::or_null;
 
 /// The rule.
@@ -37,12 +37,7 @@ impl AnalyzerRule for ListsApart {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
         plan.transform_up_with_subqueries(|plan| {
             let of_rows = matches!(plan, LogicalPlan::Filter(_) | LogicalPlan::Join(_));
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expression| {
-                let name = names.save(&expression);
-                let read = apart(expression, of_rows)?;
-                Ok(read.update_data(|expression| name.restore(expression)))
-            })
+            expressions(plan, |expression, _| apart(expression, of_rows))
         })
         .data()
     }

@@ -16,15 +16,15 @@ use datafusion::common::{DFSchema, ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::functions::datetime;
 use datafusion::logical_expr::expr::{Cast, TryCast};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Values, Volatility,
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::optimizer::analyzer::type_coercion::{TypeCoercion, TypeCoercionRewriter, coerce_union_schema};
+
+use super::rewrite::expressions;
 
 /// The analyzer rule; it must come after the engine's own coercion of types.
 #[derive(Debug)]
@@ -48,24 +48,20 @@ fn node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     if let LogicalPlan::Values(values) = plan {
         return rows(values).map(|rows| rows.update_data(LogicalPlan::Values));
     }
-    let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
-    let settled = plan.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let settled = expression.transform_up(|expression| match expression {
+    let settled = expressions(plan, |expression, schema| {
+        expression.transform_up(|expression| match expression {
             Expr::Cast(Cast { expr, field }) => {
-                let (expr, settled, changed) = cast(*expr, field, &schema);
+                let (expr, settled, changed) = cast(*expr, field, schema);
                 let cast = Expr::Cast(Cast::new_from_field(Box::new(expr), settled));
                 Ok(Transformed::new_transformed(cast, changed))
             }
             Expr::TryCast(TryCast { expr, field }) => {
-                let (expr, settled, changed) = cast(*expr, field, &schema);
+                let (expr, settled, changed) = cast(*expr, field, schema);
                 let cast = Expr::TryCast(TryCast::new_from_field(Box::new(expr), settled));
                 Ok(Transformed::new_transformed(cast, changed))
             }
             other => Ok(Transformed::no(other)),
-        })?;
-        Ok(settled.update_data(|expression| name.restore(expression)))
+        })
     })?;
     settled.map_data(|plan| match plan {
         LogicalPlan::Union(mut union) => {

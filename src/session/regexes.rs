@@ -6,14 +6,14 @@
 //! what it comes to may be known only after this rule.
 
 use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::ScalarFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, binary_expr, lit};
 use datafusion::optimizer::AnalyzerRule;
+
+use super::rewrite::everywhere;
 
 /// What the engine knows by its text.
 const ANY: &str = ".*";
@@ -31,16 +31,7 @@ impl AnalyzerRule for AnyText {
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|plan| {
-            let schema = merge_schema(&plan.inputs());
-            let names = NamePreserver::new(&plan);
-            plan.map_expressions(|expression| {
-                let name = names.save(&expression);
-                let read = expression.transform_up(|expression| matched(expression, &schema))?;
-                Ok(read.update_data(|expression| name.restore(expression)))
-            })
-        })
-        .data()
+        everywhere(plan, matched)
     }
 }
 

@@ -10,12 +10,12 @@ use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::error::Result;
 use datafusion::functions_window::nth_value::nth_value_udwf;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{
     Expr, LogicalPlan, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::rewrite::expressions;
 use crate::error::{Error, ErrorKind};
 use crate::table::to_datafusion;
 
@@ -33,12 +33,7 @@ impl AnalyzerRule for LeadOfValues {
             let LogicalPlan::Window(_) = plan else {
                 return Ok(Transformed::no(plan));
             };
-            let names = NamePreserver::new_for_projection();
-            plan.map_expressions(|expression| {
-                let name = names.save(&expression);
-                let read = expression.transform_up(counted)?;
-                Ok(read.update_data(|expression| name.restore(expression)))
-            })
+            expressions(plan, |expression, _| expression.transform_up(counted))
         })
         .data()
     }

@@ -12,6 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::session::exit::quoted;
+use crate::session::ticks::per_second;
 
 const SECONDS_OF_DAY: i64 = 86_400;
 /// The last seconds that have a date in every zone: years go from -262142 to 262141.
@@ -79,22 +80,13 @@ fn range(kind: &DataType) -> Option<(i64, i64)> {
     let date = |per_second: i64| (FIRST.saturating_mul(per_second), LAST.saturating_mul(per_second));
     let limits = match kind {
         DataType::Date32 => (FIRST / SECONDS_OF_DAY, LAST / SECONDS_OF_DAY),
-        DataType::Timestamp(unit, _) => date(per_second(unit)),
-        DataType::Time32(unit) | DataType::Time64(unit) => (0, SECONDS_OF_DAY * per_second(unit) - 1),
+        DataType::Timestamp(unit, _) => date(per_second(*unit)),
+        DataType::Time32(unit) | DataType::Time64(unit) => (0, SECONDS_OF_DAY * per_second(*unit) - 1),
         DataType::Duration(TimeUnit::Second) => (TimeDelta::MIN.num_seconds(), TimeDelta::MAX.num_seconds()),
         DataType::Duration(TimeUnit::Millisecond) => (TimeDelta::MIN.num_milliseconds(), TimeDelta::MAX.num_milliseconds()),
         _ => return None,
     };
     Some(limits)
-}
-
-fn per_second(unit: &TimeUnit) -> i64 {
-    match unit {
-        TimeUnit::Second => 1,
-        TimeUnit::Millisecond => 1_000,
-        TimeUnit::Microsecond => 1_000_000,
-        TimeUnit::Nanosecond => 1_000_000_000,
-    }
 }
 
 /// The values of a column as texts.
@@ -146,7 +138,7 @@ impl ArrayFormatterFactory for Moments {
         let [milliseconds, microseconds, nanoseconds] = by_digits;
         let moments = MomentArray {
             numbers: cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
-            per_second: per_second(unit),
+            per_second: per_second(*unit),
             milliseconds: milliseconds?,
             microseconds: microseconds?,
             nanoseconds: nanoseconds?,
