@@ -83,7 +83,7 @@ fn node(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 }
 
 /// Whether a clock may show another time than that of UTC.
-fn is_elsewhere(zone: &str) -> bool {
+pub(super) fn is_elsewhere(zone: &str) -> bool {
     !matches!(zone, "UTC" | "Z" | "+00:00" | "GMT" | "Etc/UTC")
 }
 

@@ -12,7 +12,11 @@ pub(super) fn expressions(
     plan: LogicalPlan,
     mut change: impl FnMut(Expr, &DFSchema) -> Result<Transformed<Expr>>,
 ) -> Result<Transformed<LogicalPlan>> {
-    let schema = merge_schema(&plan.inputs());
+    let schema = match &plan {
+        // It has no input: its filters are about all columns of the table.
+        LogicalPlan::TableScan(scan) => DFSchema::try_from_qualified_schema(scan.table_name.clone(), &scan.source.schema())?,
+        plan => merge_schema(&plan.inputs()),
+    };
     let names = NamePreserver::new(&plan);
     plan.map_expressions(|expression| {
         if let Expr::Column(_) = expression {

@@ -48,9 +48,8 @@ pub(super) fn functions(context: &SessionContext) {
 
 /// Adds the rules of the analyzer, once.
 pub(super) fn analyze(analyzer: &mut Analyzer) {
-    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 13] = [
+    let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 11] = [
         Arc::new(MomentsInTheirUnit),
-        Arc::new(WholeFractions),
         Arc::new(CorrelatedTotals),
         Arc::new(IntervalsByLength),
         Arc::new(OneValue),
@@ -61,7 +60,6 @@ pub(super) fn analyze(analyzer: &mut Analyzer) {
         Arc::new(NoOverflow),
         Arc::new(LeadOfValues),
         Arc::new(AnyText),
-        Arc::new(ListsApart),
     ];
     for ours in ours {
         if analyzer.rules.iter().all(|rule| rule.name() != ours.name()) {
@@ -70,19 +68,26 @@ pub(super) fn analyze(analyzer: &mut Analyzer) {
     }
 }
 
-/// Adds the rules of the optimizer, once: most behind all that are there.
+/// Adds the rules of the optimizer, once: one behind all that are there, the others before each rule that would mistake what they mend.
 pub(super) fn optimize(optimizer: &mut Optimizer) {
-    let ours: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(ComparedInputs);
-    optimizer
-        .rules
-        .retain(|rule| rule.name() != ours.name() && rule.name() != ForgetKeys::NAME);
-    optimizer.rules.push(ours);
-    for name in ForgetKeys::BEFORE {
-        if let Some(place) = optimizer.rules.iter().position(|rule| rule.name() == name) {
-            optimizer.rules.insert(place, Arc::new(ForgetKeys));
-        }
+    let last: Arc<dyn OptimizerRule + Send + Sync> = Arc::new(ComparedInputs);
+    let before: [(Arc<dyn OptimizerRule + Send + Sync>, &[&str]); 3] = [
+        (Arc::new(ForgetKeys), &ForgetKeys::BEFORE),
+        (Arc::new(WholeFractions), &[SIMPLIFY]),
+        (Arc::new(ListsApart), &[SIMPLIFY]),
+    ];
+    let is_ours = |name: &str| name == last.name() || before.iter().any(|(rule, _)| rule.name() == name);
+    let theirs = std::mem::take(&mut optimizer.rules);
+    for rule in theirs.into_iter().filter(|rule| !is_ours(rule.name())) {
+        let mending = before.iter().filter(|(_, mistaken)| mistaken.contains(&rule.name()));
+        optimizer.rules.extend(mending.map(|(ours, _)| ours.clone()));
+        optimizer.rules.push(rule);
     }
+    optimizer.rules.push(last);
 }
+
+/// The rule of the engine that computes constants, takes casts away and makes one list of two.
+const SIMPLIFY: &str = "simplify_expressions";
 
 /// These rules for physical plans with ours among them, once; the name of one that ours need and that is missing.
 pub(super) fn physical(rules: &[Arc<dyn PhysicalOptimizerRule + Send + Sync>]) -> Result<PhysicalRules, &'static str> {
