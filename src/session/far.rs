@@ -9,7 +9,9 @@ use std::sync::{Arc, LazyLock};
 
 use chrono::{Datelike, Months, NaiveDate, NaiveDateTime, NaiveTime, Offset, TimeDelta, TimeZone, Timelike};
 use datafusion::arrow::array::timezone::Tz;
-use datafusion::arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, IntervalMonthDayNanoArray};
+use datafusion::arrow::array::{ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, IntervalMonthDayNanoArray};
+use datafusion::arrow::compute::kernels::zip::zip;
+use datafusion::arrow::compute::nullif;
 use datafusion::arrow::datatypes::{DataType, FieldRef, Int64Type, IntervalMonthDayNano, TimeUnit};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
@@ -127,29 +129,7 @@ impl ScalarUDFImpl for Far {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         match (self.what, &args.args[..]) {
-            (What::Trunc, [ColumnarValue::Scalar(part), moments]) => {
-                let (DataType::Timestamp(unit, zone), Some(Some(part))) = (moments.data_type(), part.try_as_str()) else {
-                    return self.engine.invoke_with_args(args);
-                };
-                let values = moments.to_array(1)?;
-                let ticks = strict(&values, &DataType::Int64)?;
-                let ticks = ticks.as_primitive::<Int64Type>();
-                let Some(part) = Part::read(part).filter(|_| ticks.iter().flatten().any(|ticks| is_far(ticks, unit))) else {
-                    return self.engine.invoke_with_args(args);
-                };
-                let zone: Option<Tz> = zone.as_ref().map(|zone| zone.parse()).transpose()?;
-                let truncated: Int64Array = ticks
-                    .iter()
-                    .map(|ticks| {
-                        let cut = |ticks| {
-                            part.truncated(ticks, unit, zone)
-                                .ok_or_else(|| beyond(&args.arg_fields[1], ticks))
-                        };
-                        ticks.map(cut).transpose()
-                    })
-                    .collect::<Result<_>>()?;
-                given(Arc::new(truncated), args.return_field.data_type(), moments)
-            }
+            (What::Trunc, [ColumnarValue::Scalar(_), _]) => self.truncated(args),
             (What::Part, [ColumnarValue::Scalar(part), durations]) if matches!(durations.data_type(), DataType::Duration(_)) => {
                 let is_epoch = matches!(part.try_as_str(), Some(Some(part)) if part.eq_ignore_ascii_case("epoch"));
                 let (values, field, durations) = (durations.to_array(1)?, args.arg_fields[1].clone(), durations.clone());
@@ -182,6 +162,43 @@ impl ScalarUDFImpl for Far {
             }
             _ => self.engine.invoke_with_args(args),
         }
+    }
+}
+
+impl Far {
+    /// Moments cut to a part of the calendar: by the engine, but for those that are far.
+    fn truncated(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [ColumnarValue::Scalar(part), moments] = &args.args[..] else {
+            return self.engine.invoke_with_args(args);
+        };
+        let (DataType::Timestamp(unit, zone), Some(Some(part))) = (moments.data_type(), part.try_as_str()) else {
+            return self.engine.invoke_with_args(args);
+        };
+        let (asked, values) = (moments.clone(), moments.to_array(1)?);
+        let ticks = strict(&values, &DataType::Int64)?;
+        let ticks = ticks.as_primitive::<Int64Type>();
+        let are_far: BooleanArray = ticks
+            .iter()
+            .map(|ticks| Some(ticks.is_some_and(|ticks| is_far(ticks, unit))))
+            .collect();
+        let Some(part) = Part::read(part).filter(|_| are_far.true_count() > 0) else {
+            return self.engine.invoke_with_args(args);
+        };
+        let zone: Option<Tz> = zone.as_ref().map(|zone| zone.parse()).transpose()?;
+        let cut = |ticks| {
+            part.truncated(ticks, unit, zone)
+                .ok_or_else(|| beyond(&args.arg_fields[1], ticks))
+        };
+        let far: Int64Array = ticks
+            .iter()
+            .map(|ticks| ticks.filter(|ticks| is_far(*ticks, unit)).map(cut).transpose())
+            .collect::<Result<_>>()?;
+        let result = args.return_field.data_type().clone();
+        let far = strict(&(Arc::new(far) as ArrayRef), &result)?;
+        args.args[1] = ColumnarValue::Array(nullif(&values, &are_far)?);
+        args.number_rows = values.len();
+        let near = self.engine.invoke_with_args(args)?.into_array(values.len())?;
+        given(zip(&are_far, &far, &near)?, &result, &asked)
     }
 }
 
@@ -268,10 +285,19 @@ impl Part {
         let local = self.begin(utc.checked_add_signed(TimeDelta::seconds(ahead.into()))?)?;
         let utc = match zone {
             None => local,
+            // Within an hour, the clock goes on as it does.
+            Some(_) if self.is_within_a_day() => local.checked_sub_signed(TimeDelta::seconds(ahead.into()))?,
             Some(zone) => zone.from_local_datetime(&local).earliest()?.naive_utc(),
         };
         let seconds = utc.and_utc().timestamp().checked_mul(a_second)?;
         seconds.checked_add(i64::from(utc.nanosecond()) * a_second / 1_000_000_000)
+    }
+
+    fn is_within_a_day(self) -> bool {
+        matches!(
+            self,
+            Self::Hour | Self::Minute | Self::Second | Self::Millisecond | Self::Microsecond
+        )
     }
 
     fn begin(self, moment: NaiveDateTime) -> Option<NaiveDateTime> {

@@ -25,7 +25,7 @@ use super::merged::Merged;
 use super::named::plain;
 use super::placeholder::parameters;
 use super::planning::planning;
-use super::spelling::Spelling;
+use super::spelling::{Clauses, Expressions};
 use super::unnest::Unnested;
 use super::wildcard::Wildcards;
 use super::written::below_insert;
@@ -100,7 +100,7 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>, explained: b
             values: vec![Expr::value(Value::SingleQuotedString("UTC".into()))],
         };
     }
-    if let ControlFlow::Break(error) = inner.visit(&mut Spelling) {
+    if let ControlFlow::Break(error) = inner.visit(&mut Clauses) {
         return Err(error);
     }
     if let ControlFlow::Break(error) = inner.visit(&mut Chains) {
@@ -120,10 +120,13 @@ fn check_inner(inner: &mut Statement, mut wildcards: Wildcards<'_>, explained: b
     if let ControlFlow::Break(error) = inner.visit(&mut Merged) {
         return Err(error);
     }
-    below_insert(inner)?;
+    below_insert(inner);
     let ControlFlow::Continue(()) = inner.visit(&mut wildcards);
     let mut headings = Headings::new(explained);
     let ControlFlow::Continue(()) = inner.visit(&mut headings);
+    if let ControlFlow::Break(error) = inner.visit(&mut Expressions) {
+        return Err(error);
+    }
     parameters(inner)
 }
 

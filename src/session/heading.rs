@@ -16,9 +16,10 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr as LogicalExpr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::sql::sqlparser::ast::{
-    Expr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Visit, VisitMut, Visitor, VisitorMut,
+    Expr, Ident, ObjectNamePart, OrderByKind, Query, Select, SelectItem, SetExpr, Visit, VisitMut, Visitor, VisitorMut,
 };
 
+use super::named::plain;
 use crate::error::{Error, ErrorKind, Result};
 use crate::table::from_datafusion;
 
@@ -69,11 +70,9 @@ impl VisitorMut for Headings {
             return ControlFlow::Continue(());
         };
         let before = select.projection.clone();
-        let keys = match query.order_by.as_ref().map(|order| &order.kind) {
-            Some(OrderByKind::Expressions(keys)) => keys.iter().filter_map(|key| path(&key.expr)).collect(),
-            _ => Vec::new(),
-        };
-        self.name(select, &keys);
+        let mut sorted = Found::default();
+        let ControlFlow::Continue(()) = query.order_by.visit(&mut sorted);
+        self.name(select, &sorted.0);
         let Some(OrderByKind::Expressions(order)) = query.order_by.as_mut().map(|order| &mut order.kind) else {
             return ControlFlow::Continue(());
         };
@@ -125,7 +124,7 @@ impl Headings {
         let keys: Vec<Option<String>> = select.projection.iter().map(key).collect();
         let count = |key: &str| keys.iter().flatten().filter(|other| *other == key).count();
         let looked_up = looked_up(select);
-        let mut plain: Vec<Vec<String>> = Vec::new();
+        let mut columns: Vec<Vec<String>> = Vec::new();
         let mut seen: HashSet<&str> = HashSet::new();
         let mut given: HashSet<String> = HashSet::new();
         for (number, (item, key)) in select.projection.iter_mut().zip(&keys).enumerate() {
@@ -137,8 +136,8 @@ impl Headings {
                     let mut marks = again;
                     if let Some(path) = path(expression) {
                         // `a.id` and `b.id` are two names, but not to those who name the columns of this query.
-                        let taken = again && (plain.is_empty() || plain.iter().any(|known| may_be(known, &path)));
-                        plain.push(path);
+                        let taken = again && (columns.is_empty() || columns.iter().any(|known| may_be(known, &path)));
+                        columns.push(path);
                         let is_double = place == Place::Below && count(key) > 1;
                         if !taken && !has_wildcard && !is_double {
                             continue;
@@ -148,7 +147,9 @@ impl Headings {
                         continue;
                     }
                     let heading = heading(expression);
-                    marks |= has_wildcard || given.contains(&heading) || plain.iter().any(|path| path.last() == Some(&heading));
+                    // Of two columns that another query may name, neither is meant.
+                    marks |= place == Place::Below && count(key) > 1 && is_word;
+                    marks |= has_wildcard || given.contains(&heading) || columns.iter().any(|path| path.last() == Some(&heading));
                     if is_word && !marks {
                         let is_meant = |path: &Vec<String>| path.last() == Some(&heading);
                         marks = place != Place::Below || looked_up.iter().chain(sorted).any(is_meant);
@@ -161,8 +162,10 @@ impl Headings {
                         alias: Ident::with_quote('"', name),
                     };
                 }
-                SelectItem::ExprWithAlias { alias, .. } if again && !alias.value.contains(MARK) => {
-                    *alias = Ident::with_quote('"', marked(&text(alias), number));
+                SelectItem::ExprWithAlias { alias, .. }
+                    if (again || place == Place::Below && count(key) > 1) && !alias.value.contains(MARK) =>
+                {
+                    *alias = Ident::with_quote('"', marked(&plain(alias), number));
                 }
                 _ => {}
             }
@@ -195,7 +198,7 @@ impl Visitor for Found {
 /// What two columns have in common that the engine gives one name; a name that was given is one like others.
 fn key(item: &SelectItem) -> Option<String> {
     match item {
-        SelectItem::ExprWithAlias { alias, .. } => Some(text(alias)),
+        SelectItem::ExprWithAlias { alias, .. } => Some(plain(alias)),
         // Of a struct, it is several columns, which take no name.
         SelectItem::UnnamedExpr(Expr::Function(function)) if function.name.to_string().eq_ignore_ascii_case("unnest") => None,
         SelectItem::UnnamedExpr(expression) => {
@@ -242,8 +245,8 @@ fn is_plain(expression: &Expr) -> bool {
 /// The name of a column, part by part.
 fn path(expression: &Expr) -> Option<Vec<String>> {
     match expression {
-        Expr::Identifier(name) => Some(vec![text(name)]),
-        Expr::CompoundIdentifier(names) => Some(names.iter().map(text).collect()),
+        Expr::Identifier(name) => Some(vec![plain(name)]),
+        Expr::CompoundIdentifier(names) => Some(names.iter().map(plain).collect()),
         _ => None,
     }
 }
@@ -302,7 +305,7 @@ fn of_query(body: &SetExpr) -> Option<String> {
     match body {
         SetExpr::Select(select) => match select.projection.first()? {
             SelectItem::UnnamedExpr(expression) => Some(heading(expression)),
-            SelectItem::ExprWithAlias { alias, .. } => Some(text(alias)),
+            SelectItem::ExprWithAlias { alias, .. } => Some(plain(alias)),
             _ => None,
         },
         SetExpr::Query(query) => of_query(&query.body),
@@ -328,7 +331,7 @@ impl VisitorMut for Fold {
             Expr::CompoundIdentifier(names) => names.iter_mut().for_each(fold),
             Expr::Function(function) => {
                 for part in &mut function.name.0 {
-                    if let datafusion::sql::sqlparser::ast::ObjectNamePart::Identifier(name) = part {
+                    if let ObjectNamePart::Identifier(name) = part {
                         fold(name);
                     }
                 }
@@ -336,14 +339,6 @@ impl VisitorMut for Fold {
             _ => {}
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// A name as it is looked up: in lower case unless it is quoted.
-fn text(name: &Ident) -> String {
-    match name.quote_style {
-        Some(_) => name.value.clone(),
-        None => name.value.to_lowercase(),
     }
 }
 
@@ -466,6 +461,14 @@ mod tests {
             (
                 "SELECT 1 AS x FROM (SELECT a::date FROM t ORDER BY a LIMIT 1) q",
                 r##"SELECT 1 AS x FROM (SELECT a::DATE AS "a#0" FROM t ORDER BY a LIMIT 1) q"##,
+            ),
+            (
+                "SELECT 1 AS x FROM (SELECT a::date FROM t ORDER BY f(a) LIMIT 1) q",
+                r##"SELECT 1 AS x FROM (SELECT a::DATE AS "a#0" FROM t ORDER BY f(a) LIMIT 1) q"##,
+            ),
+            (
+                "SELECT 1 AS x FROM (SELECT t.a::date, b AS a FROM t) q",
+                r##"SELECT 1 AS x FROM (SELECT t.a::DATE AS "a#0", b AS "a#1" FROM t) q"##,
             ),
             (
                 "SELECT 1 AS x FROM (SELECT a::date FROM t GROUP BY a) q",

@@ -3,7 +3,7 @@
 //! # Design
 //! The engine (DataFusion 55) takes the left one of the two for the merged column. Of a row that only the right side has, that is NULL, so such
 //! joins are refused. And it does not find the merged column in WHERE, nor anywhere where a second join merges columns, where it is written out
-//! as one of the two.
+//! as one of the two; not so where a table that comes later may have a column of that name too: then it is for the statement to say which.
 
 use std::ops::ControlFlow;
 
@@ -29,9 +29,9 @@ impl VisitorMut for Merged {
                 let hint = "write ON a.k = b.k in place of USING or NATURAL, and coalesce(a.k, b.k) for the merged column";
                 return ControlFlow::Break(Error::new(ErrorKind::Unsupported, what).hint(hint));
             }
-            let (of, is_late) = merged(table);
-            names.of.extend(of);
-            in_select |= is_late;
+            if select.from.len() == 1 {
+                (names.of, in_select) = merged(table);
+            }
         }
         if let Some(selection) = &mut select.selection
             && !names.of.is_empty()
@@ -76,14 +76,10 @@ fn outer(operator: &JoinOperator) -> Option<&'static str> {
 fn merged(table: &TableWithJoins) -> (Vec<(String, Ident)>, bool) {
     let (mut found, mut is_late): (Vec<(String, Ident)>, bool) = (Vec::new(), false);
     for (place, join) in table.joins.iter().enumerate() {
-        let (constraint, keeps_right) = match &join.join_operator {
-            JoinOperator::Join(constraint) | JoinOperator::Inner(constraint) => (constraint, true),
-            JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint) => (constraint, false),
-            _ => continue,
-        };
-        let JoinConstraint::Using(columns) = constraint else {
+        let keeps_right = matches!(join.join_operator, JoinOperator::Join(_) | JoinOperator::Inner(_));
+        if using(join).next().is_none() {
             continue;
-        };
+        }
         is_late |= place > 0;
         // Which of several tables to the left has the column is not known; of an inner join, the right one has the same value.
         let of = match (place, keeps_right) {
@@ -92,13 +88,33 @@ fn merged(table: &TableWithJoins) -> (Vec<(String, Ident)>, bool) {
             (_, false) => None,
         };
         let Some(of) = of else { continue };
-        for column in columns.iter().filter_map(|column| column.0.last()?.as_ident()).map(plain) {
+        for column in using(join) {
             if found.iter().all(|(known, _)| *known != column) {
                 found.push((column, of.clone()));
             }
         }
     }
+    found.retain(|(column, _)| !may_come_again(table, column));
     (found, is_late)
+}
+
+/// Whether a join behind the one that merges the column may bring another of its name.
+fn may_come_again(table: &TableWithJoins, column: &str) -> bool {
+    let merges = |join: &Join| using(join).any(|merged| merged == column);
+    let mut behind = table.joins.iter().skip_while(|join| !merges(join));
+    behind.any(|join| !merges(join))
+}
+
+/// Columns that a join merges by USING.
+fn using(join: &Join) -> impl Iterator<Item = String> {
+    let columns = match &join.join_operator {
+        JoinOperator::Join(JoinConstraint::Using(columns))
+        | JoinOperator::Inner(JoinConstraint::Using(columns))
+        | JoinOperator::Left(JoinConstraint::Using(columns))
+        | JoinOperator::LeftOuter(JoinConstraint::Using(columns)) => columns.as_slice(),
+        _ => &[],
+    };
+    columns.iter().filter_map(|column| column.0.last()?.as_ident()).map(plain)
 }
 
 fn name(relation: &TableFactor) -> Option<Ident> {

@@ -59,6 +59,13 @@ fn checked(expression: Expr, schema: &DFSchema) -> Transformed<Expr> {
             });
             Transformed::yes(function.call(vec![*left, *right]))
         }
+        Expr::Negative(value) => match value.get_type(schema).map(|kind| ScalarValue::new_zero(&kind)) {
+            Ok(Ok(zero)) if zero.data_type().is_signed_integer() => {
+                let zero = Box::new(Expr::Literal(zero, None));
+                checked(Expr::BinaryExpr(BinaryExpr::new(zero, Operator::Minus, value)), schema)
+            }
+            _ => Transformed::no(Expr::Negative(value)),
+        },
         other => Transformed::no(other),
     }
 }

@@ -11,10 +11,10 @@ use datafusion::sql::sqlparser::ast::{
 use super::similar;
 use crate::error::{Error, ErrorKind};
 
-/// Rewrites a statement, before its wildcards are.
-pub(super) struct Spelling;
+/// Rewrites the clauses of a statement, before its wildcards are.
+pub(super) struct Clauses;
 
-impl VisitorMut for Spelling {
+impl VisitorMut for Clauses {
     type Break = Error;
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Error> {
@@ -43,6 +43,23 @@ impl VisitorMut for Spelling {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
+        match factor {
+            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => refused(
+                "the site draws no samples",
+                "read some rows: LIMIT 100, or WHERE random() < 0.1",
+            ),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+/// Rewrites expressions, after the columns are called as these were written.
+pub(super) struct Expressions;
+
+impl VisitorMut for Expressions {
+    type Break = Error;
+
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Error> {
         // A number that is cast to a decimal is never a double on the way, which has 15 digits.
         if let Expr::Cast { expr, data_type, .. } = expression
@@ -57,16 +74,6 @@ impl VisitorMut for Spelling {
             Err(error) => return ControlFlow::Break(error),
         }
         ControlFlow::Continue(())
-    }
-
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Error> {
-        match factor {
-            TableFactor::Table { sample: Some(_), .. } | TableFactor::Derived { sample: Some(_), .. } => refused(
-                "the site draws no samples",
-                "read some rows: LIMIT 100, or WHERE random() < 0.1",
-            ),
-            _ => ControlFlow::Continue(()),
-        }
     }
 }
 
@@ -85,7 +92,8 @@ fn number(expression: &Expr) -> Option<String> {
     }
 }
 
-/// `x = ANY (ARRAY[1, NULL])` is `x IN (1, NULL)`: unlike `array_has`, which the engine makes of it, that is NULL where it may be either.
+/// `x = ANY (ARRAY[1, NULL])` is `x IN (1, NULL)`, and of a list that is not written out *not unlike all of them*: unlike `array_has`, which
+/// the engine makes of it, these are NULL where they may be either.
 fn written_out(expression: &mut Expr) {
     let (left, right, negated) = match expression {
         Expr::AnyOp {
@@ -105,14 +113,29 @@ fn written_out(expression: &mut Expr) {
     while let Expr::Nested(nested) = array {
         array = nested.as_mut();
     }
-    if let Expr::Array(Array { elem, .. }) = array
-        && !elem.is_empty()
-    {
-        *expression = Expr::InList {
-            expr: left.clone(),
-            list: std::mem::take(elem),
-            negated,
-        };
+    let left = left.clone();
+    match array {
+        Expr::Array(Array { elem, .. }) if !elem.is_empty() => {
+            let list = std::mem::take(elem);
+            *expression = Expr::InList {
+                expr: left,
+                list,
+                negated,
+            };
+        }
+        Expr::Subquery(_) => {}
+        _ if negated => {}
+        list => {
+            let all = Expr::AllOp {
+                left,
+                compare_op: BinaryOperator::NotEq,
+                right: Box::new(list.clone()),
+            };
+            *expression = Expr::UnaryOp {
+                op: UnaryOperator::Not,
+                expr: Box::new(Expr::Nested(Box::new(all))),
+            };
+        }
     }
 }
 

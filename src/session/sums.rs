@@ -35,7 +35,7 @@ fn wide(result: &DataType) -> Option<DataType> {
     match result {
         DataType::Int64 | DataType::UInt64 | DataType::Duration(_) => Some(WIDE),
         DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) => Some(DataType::Decimal128(38, *scale)),
-        DataType::Decimal128(38, scale) => Some(DataType::Decimal256(76, *scale)),
+        DataType::Decimal128(38, scale) | DataType::Decimal256(_, scale) => Some(DataType::Decimal256(76, *scale)),
         _ => None,
     }
 }
@@ -85,11 +85,13 @@ impl Sum {
     /// What adds up; `None` where the engine's own does it well.
     fn own(args: &AccumulatorArgs<'_>) -> Option<Box<dyn Accumulator>> {
         let result = args.return_type();
-        let (wide, is_interval) = (wide(result), matches!(result, DataType::Interval(_)));
+        // Nothing is wider than the widest decimal: each sum is checked.
+        let is_checked = matches!(result, DataType::Interval(_) | DataType::Decimal256(..));
+        let wide = wide(result);
         let kind = wide.clone().unwrap_or_else(|| result.clone());
         let total: Box<dyn Accumulator> = match args.is_distinct {
-            true if wide.is_some() || is_interval => Box::new(Distinct::new(kind)),
-            false if is_interval => Box::new(Total::new(kind)),
+            true if wide.is_some() || is_checked => Box::new(Distinct::new(kind)),
+            false if is_checked => Box::new(Total::new(kind)),
             _ => return None,
         };
         Some(within(total, wide, result))
@@ -401,9 +403,12 @@ impl Accumulator for Distinct {
 struct Average(Arc<AggregateUDF>);
 
 impl Average {
+    fn is_own(result: &DataType, is_distinct: bool) -> bool {
+        matches!(result, DataType::Duration(_)) && !is_distinct
+    }
+
     fn own(args: &AccumulatorArgs<'_>) -> Option<Box<dyn Accumulator>> {
-        let is_ours = matches!(args.return_type(), DataType::Duration(_)) && !args.is_distinct;
-        is_ours.then(|| {
+        Self::is_own(args.return_type(), args.is_distinct).then(|| {
             Box::new(Mean {
                 sum: 0,
                 count: 0,
@@ -435,9 +440,8 @@ impl AggregateUDFImpl for Average {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let is_ours = matches!(args.return_type(), DataType::Duration(_)) && !args.is_distinct;
         let name = args.name.to_owned();
-        match is_ours {
+        match Self::is_own(args.return_type(), args.is_distinct) {
             true => Ok(vec![
                 Arc::new(Field::new(format!("{name}[count]"), DataType::UInt64, true)),
                 Arc::new(Field::new(format!("{name}[sum]"), WIDE, true)),
