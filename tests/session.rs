@@ -16,6 +16,8 @@ use tokio::net::TcpListener;
 mod advance;
 #[path = "session/contrary.rs"]
 mod contrary;
+#[path = "session/doubtful.rs"]
+mod doubtful;
 #[path = "session/extent.rs"]
 mod extent;
 #[path = "session/extremes.rs"]
