@@ -18,7 +18,7 @@ use super::repair::{Repaired, repaired};
 use super::roll::Wanted;
 use super::search::Needs;
 use super::seen::Seen;
-use super::sweep::{Follows, Found, IDS_AHEAD, IdAndKey, IdPage, Sweep, Tokens, arriving, ask, front, is_refused};
+use super::sweep::{Follows, Found, IDS_AHEAD, IdAndKey, IdPage, Sweep, Tokens, arriving, ask, front};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{EmbedBulk, Origin, Table};
 
@@ -76,12 +76,11 @@ impl Reader {
         while let Some(keys) = waiting.pop_front() {
             let is_large = keys.len() > found.words.batch;
             let response = match arrived(self.send_batch(found, &Needs::default(), &keys)).await {
-                Err(error) if is_refused(&error) && is_large => {
-                    self.scope.site.note_large_batch(false);
-                    waiting.extend(keys.chunks(found.words.batch).map(<[String]>::to_vec));
+                Ok(response) => response,
+                Err(error) => {
+                    waiting.extend(self.parts_of(found, error, &keys, |key| key)?);
                     continue;
                 }
-                other => other?,
             };
             if is_large {
                 self.scope.site.note_large_batch(true);

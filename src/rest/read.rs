@@ -923,74 +923,15 @@ impl Reader {
 
     /// Reads the rows out of the parent's list, then those that it did not carry whole.
     async fn embedded(&self, embedded: &Embedded) -> Result<(), Stop> {
-        let read = &self.read;
-        let mut chain = vec![embedded.root.clone()];
-        chain.extend(embedded.chain.iter().cloned());
-        let last = chain.len() - 1;
-        let table = &chain[last];
-        let bound: Vec<usize> = table
-            .parent
-            .iter()
-            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
-            .collect();
-        let columns: Vec<usize> = read
-            .columns
-            .iter()
-            .copied()
-            .chain(read.checks.columns())
-            .chain(embedded.known.columns())
-            .chain(bound.iter().copied())
-            .collect();
-        let root_columns: Vec<usize> = embedded.root_known.columns().collect();
-        let shape = shape::compile(&chain, &columns, &root_columns, true);
-        let slot = |column: usize| shape.slot(last, column);
-        let mut all_checks = checks(&embedded.known, slot);
-        all_checks.extend(checks(&embedded.root_known, |column| shape.slot(0, column)));
-        let output = read.columns.iter().filter_map(|&column| slot(column)).collect();
-        let follow: Vec<usize> = bound.iter().filter_map(|&column| slot(column)).collect();
-        let wanted_keys = bound
-            .iter()
-            .zip(&follow)
-            .find(|(column, _)| embedded.known.get(**column).is_some())
-            .map(|(&column, &slot)| (column, slot));
-        let echoed = echoed(&embedded.root, &shape);
-        let mut decoder = Decoder::new(
-            shape,
-            super::arrow_schema(table, &read.columns),
-            output,
-            all_checks,
-            follow,
-            read.limit,
-        );
-        decoder.tell_identities();
-        if goes_on_where_cut(table, &bound, &embedded.known) {
-            // Where a page of the list would bring what came and more, going on saves nothing.
-            decoder.keep_cut(self.scope.site.page_rows(table).div_ceil(2) as u64);
-        }
-        let wants = embedded_wants(read, embedded);
-        let root = embedded.root.clone();
-        let apart = embedded
-            .calls
-            .iter()
-            .any(|call| call.endpoint.of(&root).placeholders().next().is_some());
-        let mut listing = Listing {
-            table: root,
-            wants,
-            decoder,
-            echoed,
-            apart,
-            sent: false,
-            cut: Vec::new(),
-            firsts: None,
-        };
+        let table = embedded.chain.last().unwrap_or(&embedded.root);
+        let bound = columns_of_parent(table);
+        let (mut listing, key) = self.embedded_listing(embedded, table, &bound);
         self.scope.afford(embedded.calls.len() as u64)?;
         let calls = stream::iter(embedded.calls.iter().cloned().map(Ok)).boxed();
         self.run_calls(calls, &mut listing, None).await?;
 
         let mut follow_up = cut(&embedded.known, &bound, &mut listing);
-        if let Some((column, slot)) = wanted_keys
-            && listing.decoder.is_identity(slot)
-        {
+        if let Some(column) = key {
             let unlisted = self.unlisted_parents(table, column, embedded, &listing).await;
             follow_up.extend(unlisted.into_iter().map(|key| {
                 let mut known = embedded.known.clone();
@@ -999,6 +940,48 @@ impl Reader {
             }));
         }
         self.follow(table, follow_up, listing.decoder.budget()).await
+    }
+
+    /// A decoder for the answers of the parent's list; and the column with the keys of the parents that are asked for, where these tell them
+    /// apart. `bound` are the columns of the table that have values of its parent.
+    fn embedded_listing(&self, embedded: &Embedded, table: &Arc<Table>, bound: &[usize]) -> (Listing, Option<usize>) {
+        let read = &self.read;
+        let mut chain = vec![embedded.root.clone()];
+        chain.extend(embedded.chain.iter().cloned());
+        let last = chain.len() - 1;
+        let columns = read.columns.iter().copied().chain(read.checks.columns());
+        let columns = columns.chain(embedded.known.columns()).chain(bound.iter().copied());
+        let root_columns: Vec<usize> = embedded.root_known.columns().collect();
+        let shape = shape::compile(&chain, &columns.collect::<Vec<_>>(), &root_columns, true);
+        let slot = |column: usize| shape.slot(last, column);
+        let mut all_checks = checks(&embedded.known, slot);
+        all_checks.extend(checks(&embedded.root_known, |column| shape.slot(0, column)));
+        let output = read.columns.iter().filter_map(|&column| slot(column)).collect();
+        let follow = bound.iter().filter_map(|&column| slot(column)).collect();
+        let key = bound.iter().copied().find(|column| embedded.known.get(*column).is_some());
+        let key = key.and_then(|column| Some((column, slot(column)?)));
+        let echoed = echoed(&embedded.root, &shape);
+        let schema = super::arrow_schema(table, &read.columns);
+        let mut decoder = Decoder::new(shape, schema, output, all_checks, follow, read.limit);
+        decoder.tell_identities();
+        if goes_on_where_cut(table, bound, &embedded.known) {
+            // Where a page of the list would bring what came and more, going on saves nothing.
+            decoder.keep_cut(self.scope.site.page_rows(table).div_ceil(2) as u64);
+        }
+        let key = key.filter(|(_, slot)| decoder.is_identity(*slot)).map(|(column, _)| column);
+        let root = &embedded.root;
+        let mut endpoints = embedded.calls.iter().map(|call| call.endpoint.of(root));
+        let listing = Listing {
+            table: root.clone(),
+            wants: embedded_wants(read, embedded),
+            decoder,
+            echoed,
+            apart: endpoints.any(|endpoint| endpoint.placeholders().next().is_some()),
+            sent: false,
+            cut: Vec::new(),
+            firsts: None,
+        };
+        (listing, key)
     }
 
     /// Parents that were asked for by key and did not come by in the list: the site may have them all the same.
@@ -1024,12 +1007,7 @@ impl Reader {
 
     /// Reads what a search did not carry whole, from its own endpoint.
     pub(super) async fn follow_cut(&self, table: &Arc<Table>, known: &Known, listing: &mut Listing) -> Result<(), Stop> {
-        let bound: Vec<usize> = table
-            .parent
-            .iter()
-            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
-            .collect();
-        let rest = cut(known, &bound, listing);
+        let rest = cut(known, &columns_of_parent(table), listing);
         self.follow(table, rest, listing.decoder.budget()).await
     }
 
@@ -1158,6 +1136,14 @@ impl Listing {
             .bind(values)
             .map_err(|what| Error::new(ErrorKind::Statement, what))
     }
+}
+
+/// The columns of a table that have values of its parent.
+pub(super) fn columns_of_parent(table: &Table) -> Vec<usize> {
+    let parents = table.parent.iter();
+    parents
+        .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
+        .collect()
 }
 
 /// What an embedded pass did not carry whole: whose rows, and what is known of them.

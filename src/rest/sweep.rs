@@ -16,7 +16,7 @@ use super::field;
 use super::jql::{Condition, Unknown, among, clause_of, jql, literal};
 use super::login;
 use super::plan::{Known, Question, plan};
-use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open, some_of};
+use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, columns_of_parent, open, some_of};
 use super::repair::{Repaired, repaired};
 use super::request::Wants;
 use super::roll::Wanted;
@@ -239,12 +239,7 @@ impl Reader {
         chain.extend(search.chain.iter().cloned());
         let last = chain.len() - 1;
         let table = chain[last].clone();
-        let bound: Vec<usize> = table
-            .parent
-            .iter()
-            .filter(|_| last > 0)
-            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
-            .collect();
+        let bound = if last > 0 { columns_of_parent(&table) } else { Vec::new() };
         let columns: Vec<usize> = read
             .needed()
             .chain(search.known.columns())
@@ -550,29 +545,13 @@ impl Reader {
                 response = front(&mut queue), if !queue.is_empty() => {
                     let Some((batch, _)) = queue.pop_front() else { continue };
                     let response = match response {
-                        Err(error) if is_refused(&error) && is_large(&batch) => {
-                            // The site does not take so many at a time: as many as it takes for certain come in the place of the whole.
-                            site.note_large_batch(false);
-                            for part in batch.rchunks(found.words.batch) {
-                                let in_flight = send(part);
-                                queue.push_front((part.to_vec(), in_flight));
-                            }
-                            continue;
-                        }
-                        Err(error) if is_failed(&error) && batch.len() > 1 => {
-                            // One of them may be what the site fails on: the others can be read, and that one be named. The halves
-                            // come in the place of the whole, since batches come in order.
-                            let (left, right) = batch.split_at(batch.len() / 2);
-                            for half in [right, left] {
-                                let in_flight = send(half);
-                                queue.push_front((half.to_vec(), in_flight));
-                            }
-                            continue;
-                        }
                         Err(error) => {
-                            let whom = format!("{} {}", found.search.root.name, some_of(batch.iter().map(|row| row.asked.as_str())));
-                            let error = if is_failed(&error) { error.about(&whom) } else { error };
-                            return Err(error.into());
+                            // They come in the place of the whole, since batches come in order.
+                            for part in self.parts_of(found, error, &batch, |row| &row.asked)?.into_iter().rev() {
+                                let in_flight = send(&part);
+                                queue.push_front((part, in_flight));
+                            }
+                            continue;
                         }
                         Ok(response) => response,
                     };
@@ -596,6 +575,34 @@ impl Reader {
         }
         self.scope.stats.missing.fetch_add(missing, Relaxed);
         Ok(missing)
+    }
+
+    /// The parts in which a batch is sent again that the site did not answer, in order: as many rows at a time as it takes for certain, where
+    /// it refused more; halves, where it failed on it, since one of them may be what it fails on: the others can be read, and that one be
+    /// named.
+    ///
+    /// # Errors
+    /// There is nothing to be divided.
+    pub(super) fn parts_of<T: Clone>(
+        &self,
+        found: &Found<'_>,
+        error: Error,
+        batch: &[T],
+        name: impl Fn(&T) -> &String,
+    ) -> Result<Vec<Vec<T>>> {
+        if is_refused(&error) && batch.len() > found.words.batch {
+            self.scope.site.note_large_batch(false);
+            return Ok(batch.chunks(found.words.batch).map(<[T]>::to_vec).collect());
+        }
+        if !is_failed(&error) {
+            return Err(error);
+        }
+        if batch.len() > 1 {
+            let (left, right) = batch.split_at(batch.len() / 2);
+            return Ok(vec![left.to_vec(), right.to_vec()]);
+        }
+        let names = some_of(batch.iter().map(|row| name(row).as_str()));
+        Err(error.about(&format!("{} {names}", found.search.root.name)))
     }
 
     /// Takes the rows out of a page of ids that were not seen before, and asks for the next page.
@@ -939,7 +946,7 @@ async fn task(in_flight: &mut InFlight) -> Result<Response> {
         .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
 }
 
-pub(super) fn is_refused(error: &Error) -> bool {
+fn is_refused(error: &Error) -> bool {
     error.request_context().is_some_and(|request| request.status == Some(400))
 }
 

@@ -39,10 +39,7 @@ async fn a_search_that_does_not_say_where_it_ends_is_whole_only_if_its_count_say
         (format!(r#"{{"issues":[{row}]}}"#), Some(1)),
         (r#"{"issues":[],"total":0}"#.to_owned(), Some(0)),
     ] {
-        for sql in [
-            "SELECT issue_key FROM issues",
-            "SELECT summary FROM issues WHERE project_key = 'A'",
-        ] {
+        for sql in ["SELECT issue_key FROM issues", "SELECT summary FROM issues LIMIT 300"] {
             let answer = body.clone();
             let (session, _) = talking("", move |line, _| match line {
                 line if line.contains("/field") => json("[]"),
@@ -170,7 +167,7 @@ async fn of_keys_whose_lists_are_alike_the_old_one_is_left_out() {
     for keys in [["A-1", "A-2", "B-7"], ["C-1", "C-2", "B-7"]] {
         let old = keys[1];
         let (session, asked) = talking("", move |line, _| match line {
-            line if line.ends_with("/comment?limit=100") => page(&[r#"{"id":"5","body":"b","public":true}"#]),
+            line if line.contains("/comment?") => page(&[r#"{"id":"5","body":"b","public":true}"#]),
             line => {
                 let key = line
                     .rsplit('/')
