@@ -18,6 +18,8 @@ mod advance;
 mod contrary;
 #[path = "session/engine.rs"]
 mod engine;
+#[path = "session/doubtful.rs"]
+mod doubtful;
 #[path = "session/extent.rs"]
 mod extent;
 #[path = "session/extremes.rs"]

@@ -50,7 +50,7 @@ kinds! {
     ForbiddenParent "forbidden-parent" "What belongs to ITSM-6, or to organization 2, is for others.";
     StrangerUnsaid "expired-login-unsaid" "The login has expired: lists have no rows, and only whoever asks who they are is refused.";
     BrokenParent "broken-parent" "The site fails on what belongs to ITSM-6, or to organization 2.";
-    BareIssue "bare-issue" "ITSM-1 comes without its fields.";
+    BareIssue "bare-issue" "ITSM-1 comes without its fields: searches leave them out, batches have none in them.";
     OtherIssue "other-issue" "The last issue of a batch is another one than was asked for.";
     RowTwice "row-twice" "Of the rows that come together the last is the first again: in batches, bare lists and pages inside of rows.";
     EarlyLast "early-last" "Pages of the platform have two rows and say that they are the last, whatever their total.";
@@ -70,7 +70,7 @@ kinds! {
     Nameless "nameless-refusal" "A search that is refused does not say because of what.";
     FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
     OddFields "odd-fields" "The list of fields has an entry that is null, one without an id, one twice, and fields without a name or a type.";
-    Moved "moved" "The issues of ITSM were those of OLD once, and are found by their old keys as well.";
+    Moved "moved" "The issues of ITSM were those of OLD once, and those of HR of CORP, and are found by their old keys as well.";
     RefusedAsDone "refusal-as-success" "A write is not done, and answered 200 with the words of a refusal.";
     PublicComments "public-comments" "Comments can be seen by customers, whatever was asked.";
     Blocked "blocked" "The conditions of no transition are met.";

@@ -13,8 +13,8 @@ use super::person::{Person, people};
 use super::ticket::{self, Attachment, Ticket};
 use super::upload::Temporary;
 
-/// Where the issues of the first desk come from, on a site that has moved them.
-const OLD_PROJECT: &str = "OLD";
+/// Where the issues of the first desks come from, on a site that has moved them: one sorts behind its desk, one before.
+const OLD_PROJECTS: [&str; 2] = ["OLD", "CORP"];
 
 /// Everything there is.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(super) struct State {
     pub(super) public_comments: bool,
     /// Whether no transition can be taken.
     pub(super) blocked: bool,
-    /// Whether the issues of the first desk were those of [`OLD_PROJECT`] once.
+    /// Whether the issues of the first desks were those of [`OLD_PROJECTS`] once.
     pub(super) moved: bool,
     /// The desks as they were when chance made the requests: what is added later must not change them.
     first_desks: Vec<Desk>,
@@ -167,8 +167,10 @@ impl State {
         }
         let index = match key.rsplit_once('-') {
             Some((project, number)) => {
-                let is_old = self.moved && project.eq_ignore_ascii_case(OLD_PROJECT);
-                let project = if is_old { self.desks[0].key } else { project };
+                let desk = OLD_PROJECTS
+                    .iter()
+                    .position(|old| self.moved && project.eq_ignore_ascii_case(old));
+                let project = desk.map_or(project, |desk| self.desks[desk].key);
                 let desk = self.desks.iter().position(|desk| desk.key.eq_ignore_ascii_case(project))?;
                 ticket::index_of(desk, number.parse().ok()?)?
             }

@@ -60,13 +60,17 @@ fn object_words(object: &Map<String, Value>) -> Vec<String> {
     }
     let mut words: Vec<String> = Vec::new();
     if let Some(Value::Array(messages)) = object.get("errorMessages") {
-        words.extend(messages.iter().filter_map(Value::as_str).map(str::to_owned));
+        let messages = messages.iter().filter_map(Value::as_str);
+        words.extend(messages.filter(|text| !text.trim().is_empty()).map(str::to_owned));
     }
     match object.get("errors") {
-        Some(Value::Object(fields)) => words.extend(fields.iter().map(|(field, text)| match text {
-            Value::String(text) => format!("{field}: {text}"),
-            other => format!("{field}: {other}"),
-        })),
+        Some(Value::Object(fields)) => {
+            let fields = fields.iter().filter(|(_, text)| !says_nothing(text));
+            words.extend(fields.map(|(field, text)| match text {
+                Value::String(text) => format!("{field}: {text}"),
+                other => format!("{field}: {other}"),
+            }));
+        }
         Some(Value::Array(errors)) => words.extend(errors.iter().filter_map(Value::as_object).flat_map(element_words)),
         _ => {}
     }
@@ -79,6 +83,17 @@ fn object_words(object: &Map<String, Value>) -> Vec<String> {
         }));
     }
     words
+}
+
+/// Whether a field has nothing to complain of: some sites name each of their fields.
+fn says_nothing(text: &Value) -> bool {
+    match text {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(texts) => texts.iter().all(says_nothing),
+        Value::Object(texts) => texts.values().all(says_nothing),
+        Value::Bool(true) | Value::Number(_) => false,
+    }
 }
 
 /// One element of an `errors` list: of a bulk operation or of the forms API.

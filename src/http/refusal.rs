@@ -187,11 +187,25 @@ fn redirect_error(answer: &Answer, options: &ClientOptions) -> Error {
 /// Whether an address is that of a login page.
 pub(super) fn is_login(target: &Url) -> bool {
     let host = target.host_str().unwrap_or_default();
-    let path = target.path().to_ascii_lowercase();
-    ["login", "signin", "sso", "saml", "auth"]
-        .iter()
-        .any(|word| path.contains(word))
-        || is_login_host(host)
+    // `/login.jsp` is one, `/authors/` is not.
+    const WORDS: &[&str] = &[
+        "login",
+        "signin",
+        "sso",
+        "saml",
+        "saml2",
+        "samlsso",
+        "auth",
+        "oauth2",
+        "authorize",
+        "adfs",
+        "cas",
+    ];
+    let is_word = |segment: &str| {
+        let word = segment.split('.').next().unwrap_or_default().to_ascii_lowercase();
+        WORDS.contains(&word.as_str())
+    };
+    target.path_segments().is_some_and(|mut segments| segments.any(is_word)) || is_login_host(host)
 }
 
 /// Whether a host does nothing but to log people in.
@@ -262,6 +276,23 @@ mod tests {
             body: body.into(),
             saved: 0,
             place: None,
+        }
+    }
+
+    #[test]
+    fn a_login_page_is_told_by_whole_words() {
+        for (address, expected) in [
+            ("https://a.example/login.jsp?os_destination=x", true),
+            ("https://a.example/jira/secure/SAML/acs", true),
+            ("https://idp.example/oauth2/v1/authorize", true),
+            ("https://idp.example/auth/realms/x", true),
+            ("https://id.atlassian.com/", true),
+            ("https://a.example/blog/authors/", false),
+            ("https://a.example/lesson", false),
+            ("https://a.example/rest/api/3/user/authored", false),
+            ("https://a.example/", false),
+        ] {
+            assert_eq!(is_login(&Url::parse(address).unwrap()), expected, "{address}");
         }
     }
 

@@ -20,8 +20,35 @@ use url::Url;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Largest answer: tokens and forms are small.
 const LARGEST: usize = 1 << 20;
-/// Fields of a form whose values grant something.
-const SECRET_FIELDS: [&str; 5] = ["refresh_token", "code", "code_verifier", "client_secret", "password"];
+/// Fields of forms that tell nothing. The value of any other may grant something, whatever a page calls it.
+const HARMLESS: &[&str] = &[
+    "grant_type",
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "audience",
+    "RelayState",
+    "username",
+    "os_username",
+    "os_destination",
+];
+/// Fields whose values grant something, however short they are.
+const SECRET: &[&str] = &["code", "password"];
+/// Shorter values of other fields are words of the page, `true` or `Log in`.
+const SHORTEST: usize = 8;
+/// What an answer grants, by its names for it.
+const GRANTED: &[&str] = &[
+    "access_token",
+    "refresh_token",
+    "id_token",
+    "sessionToken",
+    "token",
+    "oauth_token",
+    "oauth_token_secret",
+];
+/// The media type of a form.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// Most redirects of a browser.
 const REDIRECTS: usize = 10;
 
@@ -119,7 +146,9 @@ impl Wire {
             )
         };
         if let Some((kind, content)) = &request.body {
-            self.learn(content);
+            if *kind == FORM {
+                self.learn_form(content);
+            }
             wire.headers_mut()
                 .insert(reqwest::header::CONTENT_TYPE, HeaderValue::from_static(kind));
             *wire.body_mut() = Some(content.expose().to_owned().into());
@@ -143,12 +172,26 @@ impl Wire {
     }
 
     /// Remembers what a form carries in secret, which no option of the connection need hold: an answer may repeat it in its words.
-    fn learn(&self, form: &Secret) {
+    fn learn_form(&self, form: &Secret) {
         for (name, value) in url::form_urlencoded::parse(form.expose().as_bytes()) {
-            if SECRET_FIELDS.contains(&&*name) {
+            let is_word = value.len() < SHORTEST && !SECRET.contains(&&*name);
+            if !is_word && !HARMLESS.contains(&&*name) {
                 self.options.redactor.keep(&value);
             }
         }
+    }
+
+    /// Remembers what an answer grants, a form or an object of JSON, from the moment on that it is here.
+    fn learn_granted(&self, body: &[u8]) {
+        let redactor = &self.options.redactor;
+        if let Ok(object) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body) {
+            let granted = GRANTED.iter().filter_map(|name| object.get(*name)?.as_str());
+            granted.for_each(|value| redactor.keep(value));
+            return;
+        }
+        let fields = url::form_urlencoded::parse(body);
+        let granted = fields.filter(|(name, _)| GRANTED.contains(&&**name));
+        granted.for_each(|(_, value)| redactor.keep(&value));
     }
 
     async fn exchange(&self, wire: reqwest::Request, url: &Url) -> Result<WireAnswer> {
@@ -183,7 +226,10 @@ impl Wire {
         // A refusal may repeat in its words what it was asked with.
         let body = match status {
             400.. => self.options.redactor.redacted(&String::from_utf8_lossy(&body)).into(),
-            _ => body.freeze(),
+            _ => {
+                self.learn_granted(&body);
+                body.freeze()
+            }
         };
         Ok(WireAnswer { status, body })
     }
@@ -198,6 +244,29 @@ impl Wire {
     pub(crate) fn keep(&self, cookie: &str, url: &Url) {
         if let Some(jar) = &self.jar {
             jar.add_cookie_str(cookie, url);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sign_in_sends_and_gets_is_secret_from_then_on() {
+        let options = ClientOptions::site(Url::parse("https://a.example").unwrap());
+        let wire = Wire::new(&options).unwrap();
+        wire.learn_form(&"SAMLResponse=PHg%2Bc4n4ry&RelayState=ss:mem:relay&remember=true&code=c4n4".into());
+        wire.learn_granted(br#"{"status":"SUCCESS","sessionToken":"c4n4ry-session","expires_in":3600}"#);
+        wire.learn_granted(b"oauth_token=c4n4ry-t&oauth_token_secret=c4n4ry-s");
+        wire.learn_granted(b"<html>c4n4ry-page</html>");
+        let redactor = &wire.options.redactor;
+        for secret in ["PHg+c4n4ry", "PHg%2Bc4n4ry", "c4n4ry-session", "c4n4ry-t", "c4n4ry-s", "c4n4"] {
+            let text = redactor.redacted(&format!("the answer repeats {secret} here"));
+            assert_eq!(text, "the answer repeats *** here", "{secret}");
+        }
+        for word in ["ss:mem:relay", "true", "SUCCESS", "3600"] {
+            assert_eq!(redactor.redacted(word), word);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! off behind their beginning, and escaped as forms, URLs, JSON and HTML do it, twice over. And what stands behind a name that announces a
 //! secret, or before the host of an address, is taken out whatever it is.
 
+use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock};
 
 use base64::Engine as _;
@@ -80,8 +81,8 @@ struct Needle {
 #[derive(Default)]
 pub(crate) struct Redactor {
     secrets: Vec<Needle>,
-    /// What the newest requests proved themselves with, the oldest first.
-    proofs: RwLock<Vec<Secret>>,
+    /// What the newest requests proved themselves with, the oldest first, and what is looked for of each.
+    proofs: RwLock<VecDeque<(Secret, Vec<Needle>)>>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -113,7 +114,7 @@ impl Redactor {
                 }
             }
         }
-        sort(&mut needles);
+        each_once(&mut needles);
         Self {
             secrets: needles,
             proofs: RwLock::default(),
@@ -135,28 +136,33 @@ impl Redactor {
 
     /// Remembers a secret that no option of the connection holds; the last few of them.
     pub(crate) fn keep(&self, token: &str) {
-        let proofs = self.proofs.read().unwrap_or_else(PoisonError::into_inner);
-        if token.len() < SHORTEST || proofs.iter().any(|known| known.expose() == token) {
+        let is_known = |proofs: &VecDeque<(Secret, Vec<Needle>)>| proofs.iter().any(|(known, _)| known.expose() == token);
+        if token.len() < SHORTEST || is_known(&self.proofs.read().unwrap_or_else(PoisonError::into_inner)) {
             return;
         }
-        drop(proofs);
+        // Once for each proof, and not for each text that is looked through.
+        let mut needles = Vec::new();
+        forms(token.as_bytes(), 0, &mut needles);
+        each_once(&mut needles);
         let mut proofs = self.proofs.write().unwrap_or_else(PoisonError::into_inner);
-        if proofs.len() == PROOFS {
-            proofs.remove(0);
+        if is_known(&proofs) {
+            return;
         }
-        proofs.push(token.into());
+        if proofs.len() == PROOFS {
+            proofs.pop_front();
+        }
+        proofs.push_back((token.into(), needles));
     }
 
     /// `text` with `***` in the place of every secret.
     pub(crate) fn redacted(&self, text: &str) -> String {
-        let mut proofs = Vec::new();
-        for proof in self.proofs.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            forms(proof.expose().as_bytes(), 0, &mut proofs);
-        }
-        sort(&mut proofs);
-        let needles: Vec<&Needle> = self.secrets.iter().chain(&proofs).collect();
-        let mut text = without(text, &needles);
-        for name in NAMES {
+        let proofs = self.proofs.read().unwrap_or_else(PoisonError::into_inner);
+        let needles = self.secrets.iter().chain(proofs.iter().flat_map(|(_, needles)| needles));
+        let mut text = without(text, &needles.collect::<Vec<_>>());
+        drop(proofs);
+        let lower = text.to_ascii_lowercase();
+        // What stands behind a name is taken out, so that no name comes up that was not there before.
+        for name in NAMES.iter().filter(|name| lower.contains(name.trim_end_matches(":\""))) {
             text = behind(&text, name);
             // With a space, as people lay out JSON.
             if let Some(stem) = name.strip_suffix(":\"") {
@@ -172,8 +178,8 @@ impl Redactor {
     }
 }
 
-/// The longest first: a secret may be part of another.
-fn sort(needles: &mut Vec<Needle>) {
+/// Each once. The order means nothing: what is found is put together by its place in the text.
+fn each_once(needles: &mut Vec<Needle>) {
     needles.sort_by(|a, b| (b.bytes.len(), b.bytes.as_slice(), b.least).cmp(&(a.bytes.len(), a.bytes.as_slice(), a.least)));
     needles.dedup();
 }
@@ -213,8 +219,10 @@ fn forms(secret: &[u8], known: usize, needles: &mut Vec<Needle>) {
             secret.len()
         },
     );
-    for hex in [|byte: &u8| format!("{byte:02x}"), |byte: &u8| format!("{byte:02X}")] {
-        add(secret.iter().map(hex).collect::<String>().as_bytes(), 2 * telling);
+    for digits in [b"0123456789abcdef", b"0123456789ABCDEF"] {
+        let hex = secret.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let hex: Zeroizing<Vec<u8>> = Zeroizing::new(hex.map(|digit| digits[usize::from(digit)]).collect());
+        add(&hex, 2 * telling);
     }
     for skipped in 0..3 {
         let mut shifted = vec![0; skipped];

@@ -14,11 +14,11 @@ use serde_json::value::RawValue;
 
 use super::field;
 use super::read::{InFlight, Listing, Reader, Stop, arrived};
-use super::repair::repaired;
+use super::repair::{Repaired, repaired};
 use super::roll::Wanted;
 use super::search::Needs;
 use super::seen::Seen;
-use super::sweep::{Found, IDS_AHEAD, IdAndKey, IdPage, Sweep, Tokens, arriving, ask, front, is_refused};
+use super::sweep::{Follows, Found, IDS_AHEAD, IdAndKey, IdPage, Sweep, Tokens, arriving, ask, front};
 use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{EmbedBulk, Origin, Table};
 
@@ -76,12 +76,11 @@ impl Reader {
         while let Some(keys) = waiting.pop_front() {
             let is_large = keys.len() > found.words.batch;
             let response = match arrived(self.send_batch(found, &Needs::default(), &keys)).await {
-                Err(error) if is_refused(&error) && is_large => {
-                    self.scope.site.note_large_batch(false);
-                    waiting.extend(keys.chunks(found.words.batch).map(<[String]>::to_vec));
+                Ok(response) => response,
+                Err(error) => {
+                    waiting.extend(self.parts_of(found, error, &keys, |key| key)?);
                     continue;
                 }
-                other => other?,
             };
             if is_large {
                 self.scope.site.note_large_batch(true);
@@ -91,7 +90,7 @@ impl Reader {
             let (mut page, nulls) = page.rows();
             self.note_nulls(nulls);
             let batch: Vec<Wanted> = keys.into_iter().map(Wanted::from).collect();
-            missing += batch.len() - self.call_roll(found, &batch, page.clone()).await?;
+            missing += batch.len() - self.call_roll(found, &batch, &page)?;
             rows.append(&mut page);
         }
         Ok((rows, missing))
@@ -150,18 +149,18 @@ impl Reader {
                     let Some((mut batch, _)) = queue.pop_front() else { continue };
                     let response = response?;
                     self.scope.stats.add(&response);
-                    let (body, broken) = repaired(&response.body);
-                    self.note_broken(broken);
-                    let page = batch.page(&body, bulk, table)?;
+                    let body = repaired(&response.body);
+                    let page = batch.page(&body.json, bulk, table)?;
                     self.note_nulls(page.nulls);
                     self.scope.stats.duplicates.fetch_add(page.repeated as u64, std::sync::atomic::Ordering::Relaxed);
-                    let body = page.in_words_of(&found.search.root, table, &batch.keys);
+                    let words = page.in_words_of(&found.search.root, table, &batch.keys);
                     if let Some(token) = page.next {
                         let in_flight = send(&batch, Some(&token));
                         queue.push_front((batch, in_flight));
                     }
                     listing.decoder.restart();
-                    self.take_rows(&mut listing, body.as_bytes())?;
+                    let words = Repaired { json: words.into_bytes().into(), mark: body.mark };
+                    self.take_rows(&mut listing, &words)?;
                     self.emit(&mut listing, false).await?;
                 }
             }
@@ -256,8 +255,13 @@ impl Batch {
             Some(token) if token.get() == "null" => None,
             Some(token) => Some(field::scalar(token.get()).ok_or_else(|| broken(&"the token is neither text nor number"))?),
         };
-        let last = token.as_deref().is_none_or(str::is_empty);
-        page.next = self.tokens.next(table, Some(last), token, received, fresh)?;
+        let last = Some(token.as_deref().is_none_or(str::is_empty));
+        let follows = Follows {
+            last,
+            token,
+            ..Follows::default()
+        };
+        page.next = self.tokens.next(table, follows, received, fresh)?;
         Ok(page)
     }
 }

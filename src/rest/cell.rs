@@ -110,13 +110,22 @@ impl Cell {
         if self.state == State::List { &self.list } else { &[] }
     }
 
-    /// Whether a text of it has this character.
-    pub(super) fn has(&self, character: char) -> bool {
-        match self.state {
-            State::Text => self.text.contains(character),
-            State::List => self.list.iter().flatten().any(|item| item.contains(character)),
-            _ => false,
+    /// Puts another character in the place of each of these. The answer is how many there were.
+    pub(super) fn replace(&mut self, mark: char, character: char) -> usize {
+        let texts: Vec<&mut String> = match self.state {
+            State::Text => vec![&mut self.text],
+            State::List => self.list.iter_mut().flatten().collect(),
+            _ => Vec::new(),
+        };
+        let mut count = 0;
+        for text in texts {
+            let there = text.matches(mark).count();
+            if there > 0 {
+                *text = text.replace(mark, character.encode_utf8(&mut [0; 4]));
+            }
+            count += there;
         }
+        count
     }
 
     /// The value as the text that predicates and paths use; `None` for NULL and lists.

@@ -4,7 +4,7 @@
 //! names the column: guessing would be a wrong answer.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,9 +16,10 @@ use serde_json::value::RawValue;
 use super::cell::{Builder, Cell, Odd};
 use super::clause::Test;
 use super::field;
-use super::repair::repaired;
+use super::repair::{BROKEN, Repaired, repaired};
 use super::seen::Seen;
 use super::shape::{Node, PageWord, Shape, Slot, entry};
+use super::sweep::Follows;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::Misfit;
 use crate::schema::{Codec, Kind};
@@ -46,12 +47,26 @@ pub(crate) struct PageInfo {
     pub(crate) repeated: usize,
     /// Elements of any level that are null; those of the page count as elements.
     pub(super) nulls: u64,
-    /// Characters that are none.
+    /// Characters that are none, in values that came out.
     pub(super) broken: u64,
     /// What the elements are known by, in order; empty where nothing tells them apart, or where nobody wants to know.
     pub(super) identities: Vec<u64>,
+    /// Stands for all of its rows, where nothing tells them apart and a link leads from page to page.
+    pub(super) digest: Option<u64>,
     /// Objects whose embedded page was cut or missing.
     pub(super) cut: Vec<Cut>,
+}
+
+impl PageInfo {
+    /// What it says of the page that follows it in a search; it was to have so many rows at most.
+    pub(super) fn follows(&mut self, asked: usize) -> Follows {
+        Follows {
+            last: self.last,
+            token: self.next.take(),
+            total: self.total,
+            asked,
+        }
+    }
 }
 
 /// An object whose embedded page was cut or missing.
@@ -64,9 +79,6 @@ pub(super) struct Cut {
     /// What the rows that came are known by, in order, where they come out; empty where they do not.
     pub(super) carried: Vec<String>,
 }
-
-/// What stands for a character that is none.
-const BROKEN: char = '\u{fffd}';
 
 /// Reads answers of one shape.
 #[derive(Debug)]
@@ -97,6 +109,10 @@ pub(crate) struct Decoder {
     /// Whether the open object of level 1 has what it was asked for.
     carried: bool,
     seen: Seen,
+    /// Another slot that the elements of level 1 are known by, and its values that were seen.
+    alias: Option<(usize, Seen)>,
+    /// Elements of the page that have no value in what tells them apart, and how often each came.
+    nameless: HashMap<String, usize>,
     /// Rows that a cut embedded page must have to come out, in place of being read again; none does where there is no number.
     keeps: Option<u64>,
     /// Whether a page tells the identities of its elements.
@@ -105,6 +121,8 @@ pub(crate) struct Decoder {
     pass: Option<Seen>,
     key: String,
     page: PageInfo,
+    /// What stands in the answer for characters that are none.
+    mark: Option<char>,
     /// Whether the answer had a place for rows at all.
     found: bool,
     problem: Option<String>,
@@ -193,11 +211,14 @@ impl Decoder {
             known: vec![HashSet::new(); levels],
             carried: false,
             seen: Seen::default(),
+            alias: None,
+            nameless: HashMap::new(),
             keeps: None,
             tells: false,
             pass: None,
             key: String::new(),
             page: PageInfo::default(),
+            mark: None,
             found: false,
             problem: None,
         }
@@ -222,7 +243,15 @@ impl Decoder {
     /// Forgets which rows were seen: another list begins.
     pub(super) fn restart(&mut self) {
         self.seen.clear();
+        if let Some((_, seen)) = &mut self.alias {
+            seen.clear();
+        }
         self.pass = None;
+    }
+
+    /// Lets [`has_seen`](Self::has_seen) know elements of level 1 by the value of this slot as well.
+    pub(super) fn know_by(&mut self, slot: usize) {
+        self.alias = Some((slot, Seen::default()));
     }
 
     /// Goes on where another decoder of the same rows has ended: what it has seen was seen, and what it may no longer give is given.
@@ -262,7 +291,7 @@ impl Decoder {
 
     /// Whether an element of level 1 with this identity was seen.
     pub(super) fn has_seen(&self, identity: &str) -> bool {
-        self.seen.contains(identity)
+        self.seen.contains(identity) || self.alias.as_ref().is_some_and(|(_, seen)| seen.contains(identity))
     }
 
     /// Elements of the list so far.
@@ -302,16 +331,21 @@ impl Decoder {
 
     /// Reads one answer; the rows wait for [`take`](Self::take).
     pub(super) fn read(&mut self, body: &[u8]) -> Result<PageInfo> {
+        self.read_repaired(&repaired(body))
+    }
+
+    /// The same, of an answer that was repaired.
+    pub(super) fn read_repaired(&mut self, body: &Repaired<'_>) -> Result<PageInfo> {
         self.page = PageInfo::default();
+        self.mark = body.mark;
+        self.nameless.clear();
         self.pending.clear();
         self.found = false;
         self.problem = None;
         for level in 0..self.shape.levels.len() {
             self.clear_level(level);
         }
-        let (body, broken) = repaired(body);
-        self.page.broken = broken;
-        let mut input = serde_json::Deserializer::from_slice(&body);
+        let mut input = serde_json::Deserializer::from_slice(&body.json);
         // The tree is lent out while the state changes.
         let root = std::mem::take(&mut self.shape.root);
         let outcome = NodeSeed {
@@ -355,6 +389,14 @@ impl Decoder {
                     format!("the decoded columns do not fit together: {error}"),
                 )
             })
+    }
+
+    /// Takes back the rows that wait: they are none of those that were asked for.
+    pub(super) fn forget(&mut self) -> Result<()> {
+        let rows = self.rows;
+        self.take()?;
+        self.budget = self.budget.saturating_add(rows);
+        Ok(())
     }
 
     fn clear_level(&mut self, level: usize) {
@@ -491,10 +533,29 @@ impl Decoder {
         if self.shape.identity.is_empty() {
             return Ok(true);
         }
-        if let Some(&slot) = self.shape.identity.iter().find(|&&slot| self.cells[slot].is_null()) {
+        let is_null = |slot: &&usize| self.cells[**slot].is_null();
+        if let Some(&slot) = self
+            .shape
+            .identity
+            .iter()
+            .filter(|slot| self.shape.slots[**slot].key)
+            .find(is_null)
+        {
             return Err(without_key(&self.shape.slots[slot]));
         }
+        let is_nameless = self.shape.identity.iter().any(|slot| is_null(&slot));
         write_identity(&mut self.key, &self.shape.identity, &self.cells);
+        if is_nameless {
+            // What would tell it apart could not be read: those that look like it are counted, so that each comes out.
+            let count = self.nameless.entry(self.key.clone()).or_default();
+            *count += 1;
+            self.key.push_str(&format!("\u{1f}{count}"));
+        }
+        if let Some((slot, seen)) = &mut self.alias
+            && let Some(value) = self.cells[*slot].canonical()
+        {
+            seen.insert(&value);
+        }
         let first = self.seen.insert(&self.key);
         let first_in_pass = self.pass.as_mut().map_or(first, |pass| pass.insert(&self.key));
         self.page.repeated += usize::from(!first_in_pass);
@@ -549,12 +610,12 @@ impl Decoder {
         *self.page.misfits.entry((column, odd)).or_default() += count;
     }
 
-    /// Notes what a row that comes out has in place of values.
-    fn note_odd(&mut self, cells: &[Cell]) {
+    /// Notes what a row that comes out has in place of values; the texts of some slots are `broken`.
+    fn note_odd(&mut self, cells: &[Cell], broken: &[usize]) {
         let of_key = self.output.iter().filter(|&&slot| self.shape.slots[slot].key);
         let key: Vec<_> = of_key.filter_map(|&slot| cells[slot].canonical()).collect();
-        for (slot, cell) in self.shape.slots.iter().zip(cells) {
-            let broken = (self.page.broken > 0 && cell.has(BROKEN)).then_some("a text with a character that is none");
+        for (position, (slot, cell)) in self.shape.slots.iter().zip(cells).enumerate() {
+            let broken = broken.contains(&position).then_some("a text with a character that is none");
             if let Some(what) = cell.misfit().map(|(_, what)| what).or(broken) {
                 self.page.odd.push(Misfit {
                     key: key.join(", "),
@@ -566,6 +627,25 @@ impl Decoder {
     }
 
     fn emit(&mut self, cells: &[Cell]) -> Result<(), String> {
+        let Some(mark) = self.mark else {
+            return self.emit_whole(cells, &[]);
+        };
+        let (mut cells, mut broken, mut count) = (cells.to_vec(), Vec::new(), 0);
+        for (slot, cell) in cells.iter_mut().enumerate() {
+            let there = cell.replace(mark, BROKEN);
+            if there > 0 {
+                broken.push(slot);
+                count += if self.output.contains(&slot) { there as u64 } else { 0 };
+            }
+        }
+        let before = self.rows;
+        self.emit_whole(&cells, &broken)?;
+        self.page.broken += if self.rows > before { count } else { 0 };
+        Ok(())
+    }
+
+    /// Lets a row come out that passes the checks, the texts of some of whose slots were `broken`.
+    fn emit_whole(&mut self, cells: &[Cell], broken: &[usize]) -> Result<(), String> {
         if self.budget == 0 || !self.checks.iter().all(|check| check.passes(cells)) {
             return Ok(());
         }
@@ -576,8 +656,8 @@ impl Decoder {
             }
             builder.append(cell);
         }
-        if !self.page.misfits.is_empty() || self.page.broken > 0 {
-            self.note_odd(cells);
+        if !self.page.misfits.is_empty() || !broken.is_empty() {
+            self.note_odd(cells, broken);
         }
         self.rows += 1;
         self.budget -= 1;

@@ -108,7 +108,7 @@ impl Writer<'_> {
                 ))
             } else {
                 let unread = Error::new(ErrorKind::Decode, "it does not say what came of each row");
-                Fate::Unknown(self.doubt(response.status, &response.body, Some(&unread)))
+                Fate::Unknown(self.scope.doubt(response.status, &response.body, Some(&unread)))
             };
             return self.settle(&sent, fate);
         };
@@ -168,7 +168,7 @@ impl Writer<'_> {
                                 );
                                 self.scope.statement.warn(text, rows.len() as u64);
                             }
-                            Err(_) => return Fate::Unknown(self.doubt(response.status, &response.body, None)),
+                            Err(_) => return Fate::Unknown(self.scope.doubt(response.status, &response.body, None)),
                         }
                     }
                     last = Some((operation, response));
@@ -183,13 +183,6 @@ impl Writer<'_> {
             Some((operation, response)) if rows.len() == 1 => self.applied(operation, &given, response.status, &response.body),
             _ => Fate::Applied(None, Vec::new()),
         }
-    }
-
-    /// The error of an answer that does not say that the site took the row.
-    fn doubt(&self, status: u16, body: &Bytes, unread: Option<&Error>) -> Error {
-        let doubt = said::doubt(status, body, unread);
-        let words = self.scope.site.client.redacted(doubt.message());
-        Error::new(doubt.kind(), words).hint(doubt.hint_text().unwrap_or_default())
     }
 
     /// What an error means for the rows of its request.
@@ -224,8 +217,8 @@ impl Writer<'_> {
         let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
         let answer = match answer::read(table, &columns, body, false, false, echo) {
             Ok(Some(answer)) if said::shows_anything(&table.columns, &answer) => answer,
-            Ok(_) => return Fate::Unknown(self.doubt(status, body, None)),
-            Err(error) => return Fate::Unknown(self.doubt(status, body, Some(&error))),
+            Ok(_) => return Fate::Unknown(self.scope.doubt(status, body, None)),
+            Err(error) => return Fate::Unknown(self.scope.doubt(status, body, Some(&error))),
         };
         let sent = comparable
             .iter()
@@ -269,7 +262,7 @@ impl Writer<'_> {
         let echo = |column: usize| given[column].as_ref()?.text().map(std::borrow::Cow::into_owned);
         let (page, shown) = match answer::shown(table, column, &response.body, echo) {
             Ok(shown) => shown,
-            Err(error) => return Fate::Unknown(self.doubt(response.status, &response.body, Some(&error))),
+            Err(error) => return Fate::Unknown(self.scope.doubt(response.status, &response.body, Some(&error))),
         };
         let is_there = |row: &usize| {
             self.rows[*row].given[column]

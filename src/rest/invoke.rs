@@ -150,7 +150,7 @@ impl Run<'_> {
                     Ok(true) => {
                         self.warn("was done with an answer, where the site gives none; look whether it is as it should be")
                     }
-                    Err(_) => return Err(self.doubt(&response, None)),
+                    Err(_) => return Err(self.scope.doubt(response.status, &response.body, None)),
                 }
             }
             for (parameter, path) in &step.into {
@@ -361,7 +361,7 @@ impl Run<'_> {
                 batch
             }
             Ok(batch) => batch,
-            Err(error) if self.procedure.changes => return Err(self.doubt(&response, Some(&error))),
+            Err(error) if self.procedure.changes => return Err(self.scope.doubt(response.status, &response.body, Some(&error))),
             Err(error) => return Err(error),
         };
         let schema = result_schema(self.procedure, false);
@@ -376,13 +376,13 @@ impl Run<'_> {
         let columns = &self.procedure.result.columns;
         let Some(rows) = rows.filter(|rows| rows.num_rows() > 0) else {
             if complaint(&response.body).is_some() {
-                return Err(self.doubt(response, None));
+                return Err(self.scope.doubt(response.status, &response.body, None));
             }
             self.warn("was done, and the answer shows nothing of it; look at the site for what has come of it");
             return Ok(());
         };
         if !said::shows_anything(columns, rows) {
-            return Err(self.doubt(response, None));
+            return Err(self.scope.doubt(response.status, &response.body, None));
         }
         if let Some(words) = complaint(&response.body) {
             let words = self.scope.site.client.redacted(&words);
@@ -405,13 +405,6 @@ impl Run<'_> {
 
     fn warn(&self, what: &str) {
         self.scope.statement.warn(format!("{}: {what}", self.procedure.name), 1);
-    }
-
-    /// The error of an answer that does not say that the site did it.
-    fn doubt(&self, response: &Response, unread: Option<&Error>) -> Error {
-        let doubt = said::doubt(response.status, &response.body, unread);
-        let words = self.scope.site.client.redacted(doubt.message());
-        Error::new(doubt.kind(), words).hint(doubt.hint_text().unwrap_or_default())
     }
 
     fn row(&self, value: impl Fn(&str) -> Option<Value>) -> Result<RecordBatch> {

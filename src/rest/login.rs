@@ -33,7 +33,7 @@ pub(super) async fn check(scope: &Scope, why: &str) -> Result<()> {
 }
 
 /// The same where a list of the site is empty: once in a session, and only a site that does not know us is an error. Where it cannot be
-/// asked, nothing speaks against the list.
+/// asked, nothing speaks against the list, nor against the next one.
 ///
 /// # Errors
 /// It does not know us.
@@ -43,14 +43,16 @@ pub(super) async fn check_once(scope: &Scope) -> Result<()> {
         return Ok(());
     }
     match ask(scope).await {
-        Ok(response) if names_us(&response) => scope.site.note_known(),
+        Ok(response) if names_us(&response) => {}
         Ok(_) => return Err(unknown(WHY)),
         Err(error) if error.kind() == ErrorKind::Authentication => {
             let hint = format!("{WHY}, and the site does not know who is asking: it may have rows for whoever signs in");
             return Err(error.hint(hint));
         }
+        // A token without the scope for it, or a site that fails on it: asking for each empty list would change nothing.
         Err(_) => {}
     }
+    scope.site.note_known();
     Ok(())
 }
 

@@ -17,11 +17,12 @@ use super::cell::Odd;
 use super::decode::{Check, Cut, Decoder, PageInfo};
 use super::deployment;
 use super::login;
-use super::moved::{Firsts, are_of_several_projects};
+use super::moved::{Firsts, Now, Unseen, are_of_several_projects};
 use super::moving::{self, Moving, Order, Step, Window};
 use super::pages::{self, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
+use super::said;
 use super::search::{Needs, Way};
 use super::shape::{self, Shape};
 use super::site::Site;
@@ -37,11 +38,9 @@ pub(crate) type Batches = BoxStream<'static, Result<RecordBatch>>;
 const AHEAD: usize = 2;
 /// Rows that are worth a batch; the first batch goes out with whatever the first answer has.
 const BATCH_ROWS: usize = 512;
-/// Pages without a row, one after the other, after which a list counts as endless: rows hidden from the caller may fill pages, but not so
-/// many.
-const MOST_EMPTY: usize = 100;
-/// The same of a list of one parent, which is short.
-const MOST_EMPTY_BELOW: usize = 20;
+/// Pages without a row, one after the other, after which a list counts as endless: rows that are hidden from the caller may fill many pages,
+/// and a wrong error is worse than a late one.
+const MOST_EMPTY: usize = 1_000;
 /// A list with more pages than this never ends.
 const MAX_PAGES: usize = 200_000;
 
@@ -95,6 +94,13 @@ impl Scope {
         AbortOnDropHandle::new(tokio::spawn(async move { scope.ask(&request, Terms::default()).await }))
     }
 
+    /// The error of an answer that does not say that the site did it, without the secrets that the answer may repeat.
+    pub(super) fn doubt(&self, status: u16, body: &[u8], unread: Option<&Error>) -> Error {
+        let doubt = said::doubt(status, body, unread);
+        let words = self.site.client.redacted(doubt.message());
+        Error::new(doubt.kind(), words).hint(doubt.hint_text().unwrap_or_default())
+    }
+
     /// Where the number of requests is known, a statement that may not send them fails before it starts.
     pub(super) fn afford(&self, requests: u64) -> Result<()> {
         let statement = &self.statement;
@@ -122,6 +128,8 @@ struct Beyond {
     came: usize,
     /// What its first rows are known by, where they have come out already.
     carried: Vec<String>,
+    /// The parents that the site does not know, where another reader tells them.
+    unknown: Option<Arc<Mutex<BTreeSet<String>>>>,
 }
 
 /// Reads what is known in part.
@@ -133,9 +141,10 @@ fn open_beyond(scope: Scope, read: Read, beyond: Beyond) -> Batches {
             Reader {
                 scope,
                 read: Arc::new(read),
+                unknown: beyond.unknown.clone().unwrap_or_default(),
                 beyond,
                 sender,
-                unknown: Mutex::default(),
+                unseen: Mutex::default(),
                 absent: AtomicU64::new(0),
                 heard: AtomicBool::new(false),
                 rows_came: AtomicBool::new(false),
@@ -171,7 +180,9 @@ pub(super) struct Reader {
     beyond: Beyond,
     sender: mpsc::Sender<RecordBatch>,
     /// Parents that were asked about and that the site does not know; a first one shows whether it does.
-    unknown: Mutex<BTreeSet<String>>,
+    unknown: Arc<Mutex<BTreeSet<String>>>,
+    /// Rows that were asked for by key and did not come under it.
+    pub(super) unseen: Mutex<Unseen>,
     /// Rows that were asked for by key and that the site does not know.
     absent: AtomicU64,
     /// Whether anything was answered, and whether a row was.
@@ -202,7 +213,9 @@ impl Reader {
             Path::Embedded(embedded) => self.embedded(embedded).await,
             Path::Search(search) => self.search(search).await,
         };
-        self.note_unknown();
+        if self.beyond.unknown.is_none() {
+            self.note_unknown();
+        }
         self.note_missing(&read.table, self.absent.load(Relaxed));
         match outcome {
             Ok(()) if self.is_list_of_site() && self.heard.load(Relaxed) && !self.rows_came.load(Relaxed) => {
@@ -282,15 +295,17 @@ impl Reader {
             let mut listing = self.decoder(first.endpoint);
             listing.firsts = Firsts::of(&self.read.table, &calls);
             let stream = stream::iter(calls.iter().cloned().map(Ok)).boxed();
-            match (self.run_calls(stream, &mut listing, None).await?, &listing.firsts) {
-                (Some(old), Some(firsts)) => calls.retain(|call| !firsts.is_about(call, &old)),
-                _ => {
-                    return match self.read.unlisted {
-                        Some(get) => self.unlisted(get, listing).await,
-                        None => Ok(()),
-                    };
-                }
+            let outcome = self.run_calls(stream, &mut listing, None).await;
+            let firsts = listing.firsts.as_ref();
+            if let Some((firsts, old)) = firsts.and_then(|firsts| Some((firsts, firsts.to_leave_out()?))) {
+                calls.retain(|call| !firsts.is_about(call, old));
+                continue;
             }
+            outcome?;
+            return match self.read.unlisted {
+                Some(get) => self.unlisted(get, listing).await,
+                None => Ok(()),
+            };
         }
     }
 
@@ -316,7 +331,7 @@ impl Reader {
         let mut listing = self.decoder(get);
         listing.decoder.go_on(before);
         let calls = stream::iter(missing.into_iter().map(Ok)).boxed();
-        self.run_calls(calls, &mut listing, None).await.map(|_| ())
+        self.run_calls(calls, &mut listing, None).await
     }
 
     async fn fan(&self, table: &Table, fan: &Fan) -> Result<(), Stop> {
@@ -358,17 +373,16 @@ impl Reader {
             .as_ref()
             .filter(|_| fan.source.table.name != table.name)
             .map(|_| fan);
-        self.run_calls(calls, &mut listing, parent).await.map(|_| ())
+        self.run_calls(calls, &mut listing, parent).await
     }
 
-    /// Runs calls of one endpoint: their first pages side by side, further pages of one call at a time, in order. The answer is a key of
-    /// those that were asked for that is an old one: then no row has gone out, and those of that key are not wanted.
+    /// Runs calls of one endpoint: their first pages side by side, further pages of one call at a time, in order.
     async fn run_calls(
         &self,
         mut calls: BoxStream<'_, Result<Call>>,
         listing: &mut Listing,
         fan: Option<&Fan>,
-    ) -> Result<Option<String>, Stop> {
+    ) -> Result<(), Stop> {
         let most = self.scope.site.client.max_concurrency();
         // With a LIMIT the first call may be enough: go wide only when it is not.
         let mut window = if self.read.limit.is_some() { 1 } else { most };
@@ -403,9 +417,11 @@ impl Reader {
             let page = self.absorb(listing, &response)?;
             // Its body is done with, and the further pages need the room.
             drop(response);
-            if let Some(old) = self.moved(listing, &call, &page).await? {
-                return Ok(Some(old));
+            if self.is_of_another(listing, &call, &page) {
+                listing.decoder.forget()?;
+                continue;
             }
+            listing.note_first(&page);
             self.emit(listing, false).await?;
             match call.endpoint {
                 EndpointRef::List(_) => {
@@ -415,8 +431,7 @@ impl Reader {
                 EndpointRef::Get(_) => self.note_moved(listing, &call, &page),
             }
         }
-        self.emit(listing, true).await?;
-        Ok(None)
+        self.emit(listing, true).await
     }
 
     /// Asks for the first page of a call, and with it for the others that are known to be there.
@@ -494,9 +509,13 @@ impl Reader {
         if is_first && !self.lacks_parent(source, table, call).await? {
             return Ok(false);
         }
-        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        unknown.insert(of_call(table, call).trim_start_matches(" of ").to_owned());
+        self.note_unknown_parent(of_call(table, call).trim_start_matches(" of ").to_owned());
         Ok(true)
+    }
+
+    fn note_unknown_parent(&self, parent: String) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        unknown.insert(parent);
     }
 
     /// Whether the parent was not named alone, so that others may have rows. Several calls may be about one parent.
@@ -629,7 +648,7 @@ impl Reader {
     }
 
     /// Says how many characters could not be read.
-    pub(super) fn note_broken(&self, broken: u64) {
+    fn note_broken(&self, broken: u64) {
         if broken > 0 {
             let text = format!("{}: {{}} characters of the answer are none, and U+FFFD", self.read.table.name);
             self.scope.statement.warn(text, broken);
@@ -673,15 +692,21 @@ impl Reader {
             .stats
             .duplicates
             .fetch_add((page.received - page.fresh) as u64, Relaxed);
+        // Where nothing tells rows apart, pages are.
+        if listing.table.page.style == PageStyle::Link && !listing.decoder.has_identity() && page.received > 0 {
+            page.digest = pages::digest(&response.body, &listing.table.page.rows);
+        }
         Ok(page)
     }
 
     /// Hands over the rows, when they are worth it or must go.
     pub(super) async fn emit(&self, listing: &mut Listing, all: bool) -> Result<(), Stop> {
         let done = listing.decoder.budget() == 0;
-        let first = !listing.sent && !listing.firsts.as_ref().is_some_and(|firsts| firsts.several);
-        if (all || done || first || listing.decoder.waiting() >= BATCH_ROWS)
-            && let Some(batch) = listing.decoder.take()?
+        let firsts = listing.firsts.as_ref();
+        let first = !listing.sent && !firsts.is_some_and(Firsts::waits);
+        let waiting = listing.decoder.waiting() + firsts.map_or(0, Firsts::waiting);
+        if (all || done || first || waiting >= BATCH_ROWS)
+            && let Some(batch) = self.ready(listing).await?
         {
             listing.sent = true;
             self.scope.statement.add_rows(batch.num_rows() as u64);
@@ -726,7 +751,6 @@ impl Reader {
         let bare = table.page.style == PageStyle::Array;
         let of_parent = call.endpoint.of(&table).placeholders().next().is_some();
         let short = bare || of_parent;
-        let most_empty = if of_parent { MOST_EMPTY_BELOW } else { MOST_EMPTY };
         // Whether the last page was shorter than the others: the one after it will be empty as a rule.
         let mut ends = false;
         let mut widest = client.max_concurrency();
@@ -803,8 +827,8 @@ impl Reader {
             }
             let page = self.decode(listing, &response).await?;
             empty = if page.received == 0 { empty + 1 } else { 0 };
-            if empty > most_empty {
-                return Err(endless(&table, call, most_empty).into());
+            if empty > MOST_EMPTY {
+                return Err(endless(&table, call, MOST_EMPTY).into());
             }
             let window = self.window(listing, call, start, page)?;
             ends = false;
@@ -868,7 +892,8 @@ impl Reader {
     async fn linked_pages(&self, listing: &mut Listing, call: &Call, mut page: PageInfo) -> Result<(), Stop> {
         let client = &self.scope.site.client;
         let table = listing.table.clone();
-        let (mut visited, mut digests, mut empty) = (HashSet::new(), HashSet::new(), 0);
+        let (mut visited, mut empty) = (HashSet::new(), 0);
+        let mut digests: HashSet<u64> = page.digest.into_iter().collect();
         let wants = Wants::default();
         while let Next::Query(query) = pages::next(client, &table, 0, &page)? {
             if !visited.insert(query.clone()) || visited.len() > MAX_PAGES {
@@ -886,12 +911,10 @@ impl Reader {
             self.scope.stats.add(&response);
             page = self.absorb(listing, &response)?;
             empty = if page.received == 0 { empty + 1 } else { 0 };
-            if empty > MOST_EMPTY_BELOW {
-                return Err(endless(&table, call, MOST_EMPTY_BELOW).into());
+            if empty > MOST_EMPTY {
+                return Err(endless(&table, call, MOST_EMPTY).into());
             }
-            // Where nothing tells rows apart, pages are.
-            let is_bare = !listing.decoder.has_identity() && page.received > 0;
-            if is_bare && !pages::digest(&response.body, &table.page.rows).is_none_or(|digest| digests.insert(digest)) {
+            if !page.digest.is_none_or(|digest| digests.insert(digest)) {
                 return Err(repeats(&table, call, visited.len() * page.received, usize::MAX).into());
             }
         }
@@ -900,98 +923,91 @@ impl Reader {
 
     /// Reads the rows out of the parent's list, then those that it did not carry whole.
     async fn embedded(&self, embedded: &Embedded) -> Result<(), Stop> {
-        let read = &self.read;
-        let mut chain = vec![embedded.root.clone()];
-        chain.extend(embedded.chain.iter().cloned());
-        let last = chain.len() - 1;
-        let table = &chain[last];
-        let bound: Vec<usize> = table
-            .parent
-            .iter()
-            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
-            .collect();
-        let columns: Vec<usize> = read
-            .columns
-            .iter()
-            .copied()
-            .chain(read.checks.columns())
-            .chain(embedded.known.columns())
-            .chain(bound.iter().copied())
-            .collect();
-        let root_columns: Vec<usize> = embedded.root_known.columns().collect();
-        let shape = shape::compile(&chain, &columns, &root_columns, true);
-        let slot = |column: usize| shape.slot(last, column);
-        let mut all_checks = checks(&embedded.known, slot);
-        all_checks.extend(checks(&embedded.root_known, |column| shape.slot(0, column)));
-        let output = read.columns.iter().filter_map(|&column| slot(column)).collect();
-        let follow: Vec<usize> = bound.iter().filter_map(|&column| slot(column)).collect();
-        let wanted_keys = bound
-            .iter()
-            .zip(&follow)
-            .find(|(column, _)| embedded.known.get(**column).is_some())
-            .map(|(&column, &slot)| (column, slot));
-        let echoed = echoed(&embedded.root, &shape);
-        let mut decoder = Decoder::new(
-            shape,
-            super::arrow_schema(table, &read.columns),
-            output,
-            all_checks,
-            follow,
-            read.limit,
-        );
-        decoder.tell_identities();
-        if goes_on_where_cut(table, &bound, &embedded.known) {
-            // Where a page of the list would bring what came and more, going on saves nothing.
-            decoder.keep_cut(self.scope.site.page_rows(table).div_ceil(2) as u64);
-        }
-        let wants = embedded_wants(read, embedded);
-        let root = embedded.root.clone();
-        let apart = embedded
-            .calls
-            .iter()
-            .any(|call| call.endpoint.of(&root).placeholders().next().is_some());
-        let mut listing = Listing {
-            table: root,
-            wants,
-            decoder,
-            echoed,
-            apart,
-            sent: false,
-            cut: Vec::new(),
-            firsts: None,
-        };
+        let table = embedded.chain.last().unwrap_or(&embedded.root);
+        let bound = columns_of_parent(table);
+        let (mut listing, key) = self.embedded_listing(embedded, table, &bound);
         self.scope.afford(embedded.calls.len() as u64)?;
         let calls = stream::iter(embedded.calls.iter().cloned().map(Ok)).boxed();
         self.run_calls(calls, &mut listing, None).await?;
 
         let mut follow_up = cut(&embedded.known, &bound, &mut listing);
-        // Parents that were asked for by key but did not come by in the list.
-        if let Some((column, slot)) = wanted_keys
-            && listing.decoder.is_identity(slot)
-        {
-            let keys = embedded.known.get(column).into_iter().flat_map(|values| values.iter());
-            let several = are_of_several_projects(keys.clone().map(String::as_str));
-            for key in keys.filter(|key| !listing.decoder.has_seen(key)) {
-                // It may be an old key of another of these parents, whose rows have come.
-                if several && self.present_key(table, column, key).await?.is_some_and(|now| now != *key) {
-                    continue;
-                }
+        if let Some(column) = key {
+            let unlisted = self.unlisted_parents(table, column, embedded, &listing).await;
+            follow_up.extend(unlisted.into_iter().map(|key| {
                 let mut known = embedded.known.clone();
-                known.restrict(column, [key.clone()]);
-                follow_up.push((known, Beyond::default()));
-            }
+                known.restrict(column, [key]);
+                (known, Beyond::default())
+            }));
         }
         self.follow(table, follow_up, listing.decoder.budget()).await
     }
 
+    /// A decoder for the answers of the parent's list; and the column with the keys of the parents that are asked for, where these tell them
+    /// apart. `bound` are the columns of the table that have values of its parent.
+    fn embedded_listing(&self, embedded: &Embedded, table: &Arc<Table>, bound: &[usize]) -> (Listing, Option<usize>) {
+        let read = &self.read;
+        let mut chain = vec![embedded.root.clone()];
+        chain.extend(embedded.chain.iter().cloned());
+        let last = chain.len() - 1;
+        let columns = read.columns.iter().copied().chain(read.checks.columns());
+        let columns = columns.chain(embedded.known.columns()).chain(bound.iter().copied());
+        let root_columns: Vec<usize> = embedded.root_known.columns().collect();
+        let shape = shape::compile(&chain, &columns.collect::<Vec<_>>(), &root_columns, true);
+        let slot = |column: usize| shape.slot(last, column);
+        let mut all_checks = checks(&embedded.known, slot);
+        all_checks.extend(checks(&embedded.root_known, |column| shape.slot(0, column)));
+        let output = read.columns.iter().filter_map(|&column| slot(column)).collect();
+        let follow = bound.iter().filter_map(|&column| slot(column)).collect();
+        let key = bound.iter().copied().find(|column| embedded.known.get(*column).is_some());
+        let key = key.and_then(|column| Some((column, slot(column)?)));
+        let echoed = echoed(&embedded.root, &shape);
+        let schema = super::arrow_schema(table, &read.columns);
+        let mut decoder = Decoder::new(shape, schema, output, all_checks, follow, read.limit);
+        decoder.tell_identities();
+        if goes_on_where_cut(table, bound, &embedded.known) {
+            // Where a page of the list would bring what came and more, going on saves nothing.
+            decoder.keep_cut(self.scope.site.page_rows(table).div_ceil(2) as u64);
+        }
+        let key = key.filter(|(_, slot)| decoder.is_identity(*slot)).map(|(column, _)| column);
+        let root = &embedded.root;
+        let mut endpoints = embedded.calls.iter().map(|call| call.endpoint.of(root));
+        let listing = Listing {
+            table: root.clone(),
+            wants: embedded_wants(read, embedded),
+            decoder,
+            echoed,
+            apart: endpoints.any(|endpoint| endpoint.placeholders().next().is_some()),
+            sent: false,
+            cut: Vec::new(),
+            firsts: None,
+        };
+        (listing, key)
+    }
+
+    /// Parents that were asked for by key and did not come by in the list: the site may have them all the same.
+    async fn unlisted_parents(&self, table: &Table, column: usize, embedded: &Embedded, listing: &Listing) -> Vec<String> {
+        let Some(keys) = embedded.known.get(column) else {
+            return Vec::new();
+        };
+        let unlisted = keys.iter().filter(|key| !listing.decoder.has_seen(key)).cloned();
+        if !are_of_several_projects(keys.iter().map(String::as_str)) {
+            return unlisted.collect();
+        }
+        // One may be an old key of another of these parents, whose rows come under that.
+        let mut left = Vec::new();
+        for (key, now) in self.parents_now(table, column, unlisted.collect()).await {
+            match now {
+                Now::Key(now) if now != key && keys.contains(&now) => {}
+                Now::Nobody => self.note_unknown_parent(format!("{} {key}", table.columns[column].name)),
+                Now::Key(_) | Now::Unsaid => left.push(key),
+            }
+        }
+        left
+    }
+
     /// Reads what a search did not carry whole, from its own endpoint.
     pub(super) async fn follow_cut(&self, table: &Arc<Table>, known: &Known, listing: &mut Listing) -> Result<(), Stop> {
-        let bound: Vec<usize> = table
-            .parent
-            .iter()
-            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
-            .collect();
-        let rest = cut(known, &bound, listing);
+        let rest = cut(known, &columns_of_parent(table), listing);
         self.follow(table, rest, listing.decoder.budget()).await
     }
 
@@ -1023,7 +1039,10 @@ impl Reader {
                 limit: limit.map(|_| most_rows),
             };
             match plan(&question, self.scope.site.context()) {
-                Ok(read) => open_beyond(self.scope.clone(), Read { gathered, ..read }, beyond),
+                Ok(read) => {
+                    let unknown = Some(self.unknown.clone());
+                    open_beyond(self.scope.clone(), Read { gathered, ..read }, Beyond { unknown, ..beyond })
+                }
                 Err(error) => stream::iter([Err(error)]).boxed(),
             }
         };
@@ -1091,7 +1110,17 @@ pub(super) struct Listing {
 
 impl Listing {
     fn begin(&mut self, call: &Call) -> Result<()> {
+        if let Some(firsts) = &mut self.firsts {
+            firsts.begin(call, self.decoder.take()?);
+        }
         self.begin_values(&call.values)
+    }
+
+    /// Notes how the list of a call begins.
+    fn note_first(&mut self, page: &PageInfo) {
+        if let Some(firsts) = &mut self.firsts {
+            firsts.note_first(&page.identities);
+        }
     }
 
     /// Begins a list whose rows echo these values.
@@ -1109,6 +1138,14 @@ impl Listing {
     }
 }
 
+/// The columns of a table that have values of its parent.
+pub(super) fn columns_of_parent(table: &Table) -> Vec<usize> {
+    let parents = table.parent.iter();
+    parents
+        .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
+        .collect()
+}
+
 /// What an embedded pass did not carry whole: whose rows, and what is known of them.
 fn cut(known: &Known, bound: &[usize], listing: &mut Listing) -> Vec<(Known, Beyond)> {
     let of_row = |cut: Cut| {
@@ -1121,6 +1158,7 @@ fn cut(known: &Known, bound: &[usize], listing: &mut Listing) -> Vec<(Known, Bey
         let beyond = Beyond {
             came: usize::try_from(cut.came).unwrap_or_default(),
             carried: cut.carried,
+            unknown: None,
         };
         (known, beyond)
     };

@@ -7,8 +7,9 @@
 //! `moved.rs`. What is missing is counted, and never made up for by a row that comes twice.
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 
-use super::read::Reader;
+use super::read::{Reader, some_of};
 use super::sweep::{Found, IdAndKey};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -71,16 +72,16 @@ fn roll<'a>(asked: &'a [String], came: &'a [IdAndKey]) -> Roll<'a> {
 }
 
 impl Reader {
-    /// How many of the rows that were asked for an answer accounts for: the others are missing.
+    /// How many of the rows that were asked for an answer accounts for: the others are missing, or have other keys by now.
     ///
     /// # Errors
     /// It has rows that nobody asked for.
-    pub(super) async fn call_roll(&self, found: &Found<'_>, asked: &[Wanted], came: Vec<IdAndKey>) -> Result<usize> {
+    pub(super) fn call_roll(&self, found: &Found<'_>, asked: &[Wanted], came: &[IdAndKey]) -> Result<usize> {
         let names: Vec<String> = asked.iter().map(|wanted| wanted.asked.clone()).collect();
-        let Roll { rows, absent, stranger } = roll(&names, &came);
+        let Roll { rows, absent, stranger } = roll(&names, came);
         if let Some(stranger) = stranger {
             let keys = asked.iter().filter(|wanted| absent.contains(&&wanted.asked)).map(Wanted::key);
-            let missing = match super::read::some_of(keys.collect::<Vec<_>>().into_iter()) {
+            let missing = match some_of(keys.collect::<Vec<_>>().into_iter()) {
                 none if none.is_empty() => none,
                 some => format!(", and {some} did not come"),
             };
@@ -89,10 +90,9 @@ impl Reader {
                 .hint("the rows would not be those that were found, so the statement fails; sys.requests shows the request")
                 .table(&found.search.root.name));
         }
-        let merged = self
-            .note_renamed(found, &names, &absent, rows.len(), || rows.iter().copied().cloned().collect())
-            .await?;
-        Ok((rows.len() + merged).min(asked.len()))
+        let mut unseen = self.unseen.lock().unwrap_or_else(PoisonError::into_inner);
+        unseen.note(&names, &absent, &rows);
+        Ok(rows.len().min(asked.len()))
     }
 }
 

@@ -280,6 +280,18 @@ mod tests {
             (200, "null", Ok(true)),
             (200, "[]", Ok(true)),
             (200, r#"{"errorMessages":[],"errors":{}}"#, Ok(true)),
+            // Fields that have nothing to complain of.
+            (
+                200,
+                r#"{"errors":{"summary":null,"labels":[],"priority":"","x":false}}"#,
+                Ok(true),
+            ),
+            (200, r#"{"errorMessages":[""]}"#, Ok(true)),
+            (
+                200,
+                r#"{"errors":{"summary":null,"labels":["No."]}}"#,
+                Err("a refusal: labels: [\"No.\"]"),
+            ),
             (
                 200,
                 r#"{"errorMessages":["No."],"errors":{}}"#,

@@ -99,8 +99,8 @@ impl Search {
             }
         }
         let is_open = !needs.all && !needs.fields.is_empty() && !search.always.iter().any(|field| needs.fields.contains(field));
-        // One field more must not make the batches smaller.
-        if is_open && needs.fields.len() != search.narrow_fields {
+        // Also where one field more makes the batches smaller: without it a row that was cut would pass for one without values.
+        if is_open {
             needs.fields.extend(search.always.first().cloned());
         }
         needs

@@ -70,7 +70,7 @@ pub(crate) struct Site {
     pub(super) deployment: Deployment,
     /// Whether the site takes batches larger than it takes for certain; unknown until it was asked for one.
     large_batches: OnceLock<bool>,
-    /// Whether the site has said once who asks.
+    /// Whether the site has said once who asks, or cannot be asked.
     known: OnceLock<()>,
 }
 
@@ -149,12 +149,12 @@ impl Site {
         }
     }
 
-    /// Whether the site has said who asks.
+    /// Whether nothing more is to be asked about who asks.
     pub(super) fn is_known(&self) -> bool {
         self.known.get().is_some()
     }
 
-    /// Remembers that the site has said who asks.
+    /// Remembers that the site has said who asks, or cannot be asked.
     pub(super) fn note_known(&self) {
         let _ = self.known.set(());
     }

@@ -16,7 +16,8 @@ use super::field;
 use super::jql::{Condition, Unknown, among, clause_of, jql, literal};
 use super::login;
 use super::plan::{Known, Question, plan};
-use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, open, some_of};
+use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, columns_of_parent, open, some_of};
+use super::repair::{Repaired, repaired};
 use super::request::Wants;
 use super::roll::Wanted;
 use super::search::{FEW_PAGES, Needs, Search, Way, clauses};
@@ -47,6 +48,9 @@ pub(super) struct IdPage {
     next_page_token: Option<String>,
     #[serde(default, deserialize_with = "field::truth")]
     is_last: Option<bool>,
+    /// What searches of another age have in place of both.
+    #[serde(default, deserialize_with = "field::word")]
+    total: Option<String>,
 }
 
 impl IdPage {
@@ -66,31 +70,42 @@ pub(super) struct IdAndKey {
     pub(super) key: String,
 }
 
+/// What a page of a search says of what follows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Follows {
+    pub(super) last: Option<bool>,
+    pub(super) token: Option<String>,
+    /// How many rows all pages have together.
+    pub(super) total: Option<u64>,
+    /// How many the page was to have at most.
+    pub(super) asked: usize,
+}
+
 /// The tokens of a search so far: each may come once.
 #[derive(Default)]
 pub(super) struct Tokens {
     seen: HashSet<String>,
     empty: usize,
+    /// Rows that came, each once.
+    came: u64,
 }
 
 impl Tokens {
     /// The token of the next page, if there is one.
-    pub(super) fn next(
-        &mut self,
-        table: &Table,
-        last: Option<bool>,
-        token: Option<String>,
-        received: usize,
-        fresh: usize,
-    ) -> Result<Option<String>> {
+    pub(super) fn next(&mut self, table: &Table, follows: Follows, received: usize, fresh: usize) -> Result<Option<String>> {
+        self.came += fresh as u64;
+        let Follows { last, token, .. } = follows;
+        let has_room = received < follows.asked && follows.total.is_none_or(|total| total <= self.came);
         let broken = |what: &str| {
             Err(Error::new(ErrorKind::Decode, what)
                 .hint("the rows would not be complete, so the statement fails")
                 .table(&table.name))
         };
         let token = match (last, token.filter(|token| !token.is_empty())) {
-            // The last page has no token, and a gateway may have taken the other word away.
-            (Some(true) | None, None) => return Ok(None),
+            (Some(true), None) => return Ok(None),
+            // The last page has no token, and a gateway may have taken the other word away. It may have taken both.
+            (None, None) if has_room => return Ok(None),
+            (None, None) => return broken("a page of the search says neither that it is the last nor where the next one is"),
             // A token after the last page is a contradiction: the page that it asks for tells, and an empty one proves the end.
             (Some(true), _) if received == 0 => return Ok(None),
             (Some(false), None) => return broken("a page of the search is not the last, but has no token of the next"),
@@ -195,7 +210,9 @@ impl Reader {
                 self.batches(&by_key, &mut listing, keys, None).await?
             }
         };
-        self.note_missing(&search.root, missing);
+        let merged = self.note_renamed(&by_key).await as u64;
+        self.scope.stats.missing.fetch_sub(merged.min(missing), Relaxed);
+        self.note_missing(&search.root, missing.saturating_sub(merged));
         self.emit(&mut listing, true).await?;
         self.follow_found(search, words, &mut listing).await
     }
@@ -222,12 +239,7 @@ impl Reader {
         chain.extend(search.chain.iter().cloned());
         let last = chain.len() - 1;
         let table = chain[last].clone();
-        let bound: Vec<usize> = table
-            .parent
-            .iter()
-            .filter(|_| last > 0)
-            .flat_map(|parent| parent.columns.iter().map(|&(here, _)| here))
-            .collect();
+        let bound = if last > 0 { columns_of_parent(&table) } else { Vec::new() };
         let columns: Vec<usize> = read
             .needed()
             .chain(search.known.columns())
@@ -242,7 +254,7 @@ impl Reader {
         if let Some(words) = words.filter(|_| !bare) {
             let needs = search.needs(read);
             if needs.all || !needs.fields.is_empty() {
-                // A field that only some rows have may be all that was asked for.
+                // Where no field is one that every row has, a row may have none of them.
                 let is_full = needs.all || words.always.iter().any(|field| needs.fields.contains(field));
                 shape.require(&search.root.page.rows, &words.fields, is_full);
             }
@@ -270,10 +282,16 @@ impl Reader {
             .filter_map(|column| shape.slot(0, column).map(|slot| (column, slot)))
             .collect();
         let schema = super::arrow_schema(&table, &read.columns);
+        let by_id = words.filter(|words| search.root_known.get(words.id).is_some());
+        let by_id = by_id.and_then(|words| shape.slot(0, words.id));
+        let mut decoder = Decoder::new(shape, schema, output, all, follow, read.limit);
+        if let Some(slot) = by_id {
+            decoder.know_by(slot);
+        }
         Listing {
             table: search.root.clone(),
             wants: Wants::default(),
-            decoder: Decoder::new(shape, schema, output, all, follow, read.limit),
+            decoder,
             echoed,
             apart: true,
             sent: false,
@@ -363,9 +381,7 @@ impl Reader {
         unknown: &mut Unknown,
         listing: &mut Listing,
     ) -> Result<Option<BTreeSet<usize>>, Stop> {
-        let Found {
-            search, words, needs, ..
-        } = found;
+        let Found { search, needs, .. } = found;
         let way = search.way(&self.read, needs);
         let light = !matches!(way, Way::Pages { .. } | Way::Batches { page_first: true });
         let mut tries = 0;
@@ -380,10 +396,10 @@ impl Reader {
                 return Ok(None);
             };
             found.jql = jql;
-            let rows = if light { words.light } else { words.rows };
-            let rows = self.read.limit.map_or(rows, |limit| limit.clamp(1, rows));
+            let most = self.search_rows(&found, light);
+            let rows = self.read.limit.map_or(most, |limit| limit.clamp(1, most));
             match arrived(self.send_search(&found, light, rows, None)?).await {
-                Ok(first) => break first,
+                Ok(first) => break (first, rows),
                 Err(error) if is_refused(&error) && tries < MOST_TRIES => {
                     tries += 1;
                     let refused = self.refused_values(&found, written, unknown, &error).await?;
@@ -401,7 +417,9 @@ impl Reader {
         };
         let (pages, then_batches) = match way {
             Way::Batches { page_first: false } => {
-                let sweep = Sweep::arrived(first);
+                let (first, asked) = first;
+                let page = SweepPage::Arrived(Some(first));
+                let sweep = Sweep { page, asked };
                 return self.two_phase(&found, listing, sweep).await.map(|()| None);
             }
             Way::Batches { page_first: true } => (1, true),
@@ -410,7 +428,7 @@ impl Reader {
         };
         let more = self.pages(&found, listing, light, first, pages).await?;
         if more && then_batches {
-            let sweep = Sweep::sent(self.send_search(&found, true, words.light, None)?);
+            let sweep = self.sweep_on(&found, None)?;
             self.two_phase(&found, listing, sweep).await?;
         }
         Ok(None)
@@ -422,20 +440,24 @@ impl Reader {
         found: &Found<'_>,
         listing: &mut Listing,
         light: bool,
-        first: Response,
+        (first, first_rows): (Response, usize),
         most: usize,
     ) -> Result<bool, Stop> {
         let _end = self.scope.statement.open_end();
         let mut tokens = Tokens::default();
-        let mut response = first;
+        let (mut response, mut asked) = (first, first_rows);
         for count in 1.. {
-            let page = self.take_page(listing, &response)?;
-            let next = tokens.next(&found.search.root, page.last, page.next, page.received, page.fresh)?;
+            let mut page = self.take_page(listing, &response)?;
+            let next = match listing.decoder.budget() {
+                // Whatever follows is not wanted.
+                0 => None,
+                _ => tokens.next(&found.search.root, page.follows(asked), page.received, page.fresh)?,
+            };
             // The next page is on its way while this one goes out.
             let in_flight = match &next {
-                Some(token) if listing.decoder.budget() > 0 && count < most => {
-                    let rows = if light { found.words.light } else { found.words.rows };
-                    Some(self.send_search(found, light, rows, Some(token))?)
+                Some(token) if count < most => {
+                    asked = self.search_rows(found, light);
+                    Some(self.send_search(found, light, asked, Some(token))?)
                 }
                 _ => None,
             };
@@ -523,29 +545,13 @@ impl Reader {
                 response = front(&mut queue), if !queue.is_empty() => {
                     let Some((batch, _)) = queue.pop_front() else { continue };
                     let response = match response {
-                        Err(error) if is_refused(&error) && is_large(&batch) => {
-                            // The site does not take so many at a time: as many as it takes for certain come in the place of the whole.
-                            site.note_large_batch(false);
-                            for part in batch.rchunks(found.words.batch) {
-                                let in_flight = send(part);
-                                queue.push_front((part.to_vec(), in_flight));
-                            }
-                            continue;
-                        }
-                        Err(error) if is_failed(&error) && batch.len() > 1 => {
-                            // One of them may be what the site fails on: the others can be read, and that one be named. The halves
-                            // come in the place of the whole, since batches come in order.
-                            let (left, right) = batch.split_at(batch.len() / 2);
-                            for half in [right, left] {
-                                let in_flight = send(half);
-                                queue.push_front((half.to_vec(), in_flight));
-                            }
-                            continue;
-                        }
                         Err(error) => {
-                            let whom = format!("{} {}", found.search.root.name, some_of(batch.iter().map(|row| row.asked.as_str())));
-                            let error = if is_failed(&error) { error.about(&whom) } else { error };
-                            return Err(error.into());
+                            // They come in the place of the whole, since batches come in order.
+                            for part in self.parts_of(found, error, &batch, |row| &row.asked)?.into_iter().rev() {
+                                let in_flight = send(&part);
+                                queue.push_front((part, in_flight));
+                            }
+                            continue;
                         }
                         Ok(response) => response,
                     };
@@ -556,7 +562,7 @@ impl Reader {
                     // The keys tell as a rule; the ids are looked at only where they do not.
                     let is_whole = page.received == batch.len() && batch.iter().all(|row| listing.decoder.has_seen(row.key()));
                     if !is_whole {
-                        let came = self.call_roll(found, &batch, names(&response)).await?;
+                        let came = self.call_roll(found, &batch, &names(&response))?;
                         missing += (batch.len() - came) as u64;
                     }
                     self.emit(listing, false).await?;
@@ -571,11 +577,39 @@ impl Reader {
         Ok(missing)
     }
 
+    /// The parts in which a batch is sent again that the site did not answer, in order: as many rows at a time as it takes for certain, where
+    /// it refused more; halves, where it failed on it, since one of them may be what it fails on: the others can be read, and that one be
+    /// named.
+    ///
+    /// # Errors
+    /// There is nothing to be divided.
+    pub(super) fn parts_of<T: Clone>(
+        &self,
+        found: &Found<'_>,
+        error: Error,
+        batch: &[T],
+        name: impl Fn(&T) -> &String,
+    ) -> Result<Vec<Vec<T>>> {
+        if is_refused(&error) && batch.len() > found.words.batch {
+            self.scope.site.note_large_batch(false);
+            return Ok(batch.chunks(found.words.batch).map(<[T]>::to_vec).collect());
+        }
+        if !is_failed(&error) {
+            return Err(error);
+        }
+        if batch.len() > 1 {
+            let (left, right) = batch.split_at(batch.len() / 2);
+            return Ok(vec![left.to_vec(), right.to_vec()]);
+        }
+        let names = some_of(batch.iter().map(|row| name(row).as_str()));
+        Err(error.about(&format!("{} {names}", found.search.root.name)))
+    }
+
     /// Takes the rows out of a page of ids that were not seen before, and asks for the next page.
     pub(super) fn take_ids(
         &self,
         found: &Found<'_>,
-        response: Result<Response>,
+        (response, asked): (Result<Response>, usize),
         tokens: &mut Tokens,
         seen: &mut Seen,
     ) -> Result<(Vec<IdAndKey>, Option<Sweep>)> {
@@ -588,7 +622,12 @@ impl Reader {
             )
             .hint("sys.requests shows the request")
         })?;
-        let (last, token) = (page.is_last, page.next_page_token.clone());
+        let follows = Follows {
+            last: page.is_last,
+            token: page.next_page_token.clone(),
+            total: page.total.as_ref().and_then(|total| total.parse().ok()),
+            asked,
+        };
         let (mut rows, nulls) = page.rows();
         self.note_nulls(nulls);
         let received = rows.len();
@@ -597,11 +636,22 @@ impl Reader {
         let fresh = rows.len();
         self.scope.stats.duplicates.fetch_add((received - fresh) as u64, Relaxed);
         rows.retain(|row| self.matters(found, row));
-        let token = tokens.next(&found.search.root, last, token, received, fresh)?;
-        let next = token
-            .map(|token| self.send_search(found, true, found.words.light, Some(&token)))
-            .transpose()?;
-        Ok((rows, next.map(Sweep::sent)))
+        let token = tokens.next(&found.search.root, follows, received, fresh)?;
+        let next = token.map(|token| self.sweep_on(found, Some(&token)));
+        Ok((rows, next.transpose()?))
+    }
+
+    /// Asks for a page of ids.
+    fn sweep_on(&self, found: &Found<'_>, token: Option<&str>) -> Result<Sweep> {
+        let asked = self.search_rows(found, true);
+        let page = SweepPage::Sent(self.send_search(found, true, asked, token)?);
+        Ok(Sweep { page, asked })
+    }
+
+    /// Rows of a page of a search.
+    fn search_rows(&self, found: &Found<'_>, light: bool) -> usize {
+        let most = if light { found.words.light } else { found.words.rows };
+        self.scope.site.page_size.map_or(most, |own| own.clamp(1, most))
     }
 
     /// Whether a row can be one that is wanted, as far as its id and key tell: others are not asked for.
@@ -624,12 +674,12 @@ impl Reader {
     /// Reads one answer; the rows wait to go out.
     fn take_page(&self, listing: &mut Listing, response: &Response) -> Result<PageInfo> {
         self.scope.stats.add(response);
-        self.take_rows(listing, &response.body)
+        self.take_rows(listing, &repaired(&response.body))
     }
 
     /// Reads the rows of an answer; they wait to go out.
-    pub(super) fn take_rows(&self, listing: &mut Listing, body: &[u8]) -> Result<PageInfo> {
-        let mut page = listing.decoder.read(body)?;
+    pub(super) fn take_rows(&self, listing: &mut Listing, body: &Repaired<'_>) -> Result<PageInfo> {
+        let mut page = listing.decoder.read_repaired(body)?;
         self.note_heard(page.received);
         listing.cut.append(&mut page.cut);
         self.scope
@@ -641,7 +691,6 @@ impl Reader {
     }
 
     fn send_search(&self, found: &Found<'_>, light: bool, rows: usize, token: Option<&str>) -> Result<InFlight> {
-        let rows = self.scope.site.page_size.map_or(rows, |own| own.clamp(1, rows));
         let fields = if light { vec!["key"] } else { found.needs.words() };
         let mut body = json!({"jql": found.jql, "fields": fields, "maxResults": rows});
         ask(&mut body, "nextPageToken", token.map(Into::into));
@@ -856,31 +905,32 @@ fn named(table: &Table, values: &[(usize, BTreeSet<String>)], written: &[String]
         .collect()
 }
 
-/// A page of ids that has arrived, or is on its way.
-pub(super) enum Sweep {
+/// A page of ids.
+pub(super) struct Sweep {
+    page: SweepPage,
+    /// How many it was to have at most.
+    asked: usize,
+}
+
+/// It has arrived, or is on its way.
+enum SweepPage {
     Arrived(Option<Response>),
     Sent(InFlight),
 }
 
-impl Sweep {
-    fn arrived(response: Response) -> Self {
-        Self::Arrived(Some(response))
-    }
-
-    fn sent(in_flight: InFlight) -> Self {
-        Self::Sent(in_flight)
-    }
-}
-
-pub(super) async fn arriving(sweep: &mut Option<Sweep>) -> Result<Response> {
-    match sweep {
-        Some(Sweep::Arrived(response)) if response.is_some() => match response.take() {
+/// The page of ids, and how many it was to have.
+pub(super) async fn arriving(sweep: &mut Option<Sweep>) -> (Result<Response>, usize) {
+    let Some(Sweep { page, asked }) = sweep else {
+        return std::future::pending().await;
+    };
+    let response = match page {
+        SweepPage::Arrived(response) => match response.take() {
             Some(response) => Ok(response),
             None => std::future::pending().await,
         },
-        Some(Sweep::Sent(in_flight)) => task(in_flight).await,
-        _ => std::future::pending().await,
-    }
+        SweepPage::Sent(in_flight) => task(in_flight).await,
+    };
+    (response, *asked)
 }
 
 pub(super) async fn front<T>(queue: &mut VecDeque<(T, InFlight)>) -> Result<Response> {
@@ -896,7 +946,7 @@ async fn task(in_flight: &mut InFlight) -> Result<Response> {
         .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
 }
 
-pub(super) fn is_refused(error: &Error) -> bool {
+fn is_refused(error: &Error) -> bool {
     error.request_context().is_some_and(|request| request.status == Some(400))
 }
 
@@ -985,15 +1035,29 @@ mod tests {
         }
     }
 
-    /// What comes after each of some pages: (last, token, received, fresh).
+    /// What comes after each of some pages of ten rows: (last, token, received, fresh).
     fn follow(pages: &[(Option<bool>, Option<&str>, usize, usize)]) -> Result<Vec<Option<String>>> {
+        follow_counted(pages, None)
+    }
+
+    /// The same where the site counts them.
+    fn follow_counted(pages: &[(Option<bool>, Option<&str>, usize, usize)], total: Option<u64>) -> Result<Vec<Option<String>>> {
         let catalog = Catalog::load(None)?;
         let searched = catalog.tables().iter().find(|table| table.search.is_some());
         let table = searched.expect("some table is searched");
         let mut tokens = Tokens::default();
         pages
             .iter()
-            .map(|&(last, token, received, fresh)| tokens.next(table, last, token.map(str::to_owned), received, fresh))
+            .map(|&(last, token, received, fresh)| {
+                let token = token.map(str::to_owned);
+                let follows = Follows {
+                    last,
+                    token,
+                    total,
+                    asked: 10,
+                };
+                tokens.next(table, follows, received, fresh)
+            })
             .collect()
     }
 
@@ -1011,6 +1075,25 @@ mod tests {
             follow(&[(None, Some("a"), 3, 3), (Some(false), Some("b"), 0, 0)]).unwrap(),
             [some("a"), some("b")]
         );
+        // What a search of another age counts is all there.
+        for (pages, total) in [
+            (&[(None, None, 3, 3)][..], 3),
+            (&[(None, None, 0, 0)], 0),
+            (&[(Some(false), Some("a"), 10, 10), (None, None, 2, 2)], 12),
+        ] {
+            assert_eq!(follow_counted(pages, Some(total)).unwrap().last(), Some(&None), "{pages:?}");
+        }
+        for (pages, total) in [
+            (&[(None, None, 0, 0)][..], Some(24)),
+            (&[(None, None, 3, 3)], Some(26)),
+            // A row that comes twice is none of those that are missing.
+            (&[(None, None, 3, 2)], Some(3)),
+            // A page that is full may have others behind it.
+            (&[(None, None, 10, 10)], None),
+        ] {
+            let error = follow_counted(pages, total).unwrap_err();
+            assert!(error.message().contains("says neither"), "{pages:?}: {error}");
+        }
         let empty = vec![(Some(false), Some("a"), 0, 0); 2];
         for (pages, fragment) in [
             (&[(Some(false), None, 3, 3)][..], "has no token"),
