@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 mod advance;
 #[path = "session/contrary.rs"]
 mod contrary;
-#[path = "session/engine.rs"]
-mod engine;
 #[path = "session/doubtful.rs"]
 mod doubtful;
+#[path = "session/engine.rs"]
+mod engine;
 #[path = "session/extent.rs"]
 mod extent;
 #[path = "session/extremes.rs"]
