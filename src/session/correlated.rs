@@ -37,11 +37,11 @@ use super::tied::{self, Place, refused};
 
 /// The rule.
 #[derive(Debug)]
-pub(super) struct CorrelatedTotals;
+pub(super) struct TiedSubqueries;
 
-impl AnalyzerRule for CorrelatedTotals {
+impl AnalyzerRule for TiedSubqueries {
     fn name(&self) -> &str {
-        "correlated_totals"
+        "tied_subqueries"
     }
 
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {

@@ -32,7 +32,7 @@ pub(super) async fn by_name(state: &SessionState, statement: &mut SqlStatement) 
     };
     let mut wanted = Wanted::default();
     let ControlFlow::Continue(()) = Visit::visit(&*inner, &mut wanted);
-    if !wanted.has_id && !targets(inner).iter().any(|ident| is_id(ident)) {
+    if !wanted.has_id && !targets(inner).iter().any(|ident| is_id(&plain(ident))) {
         return Ok(());
     }
     let mut tables = HashMap::new();
@@ -72,9 +72,9 @@ pub(super) async fn by_name(state: &SessionState, statement: &mut SqlStatement) 
 /// Columns of a table by the id of the field that they show.
 type Fields = HashMap<String, BTreeSet<String>>;
 
-fn is_id(name: &Ident) -> bool {
-    let number = |name: &str| name.strip_prefix("customfield_").is_some_and(|id| id.parse::<u64>().is_ok());
-    number(&plain(name))
+/// Whether a name is the id of a custom field: `customfield_10204`.
+pub(super) fn is_id(name: &str) -> bool {
+    name.strip_prefix("customfield_").is_some_and(|id| id.parse::<u64>().is_ok())
 }
 
 /// Columns that a statement writes.
@@ -129,8 +129,8 @@ impl Visitor for Wanted {
 
     fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<Self::Break> {
         self.has_id |= match expression {
-            Expr::Identifier(name) => is_id(name),
-            Expr::CompoundIdentifier(names) => names.last().is_some_and(is_id),
+            Expr::Identifier(name) => is_id(&plain(name)),
+            Expr::CompoundIdentifier(names) => names.last().is_some_and(|name| is_id(&plain(name))),
             _ => false,
         };
         ControlFlow::Continue(())
@@ -183,7 +183,7 @@ impl Names {
 
     /// The name of the column that an id means; `None` where no table around has the field.
     fn name(&self, table: Option<&Ident>, id: &Ident) -> Result<Option<Ident>, Error> {
-        if !is_id(id) {
+        if !is_id(&plain(id)) {
             return Ok(None);
         }
         let (table, id) = (table.map(plain), plain(id));

@@ -16,8 +16,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
-    DataType, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType, DurationSecondType, FieldRef, Fields,
-    IntervalDayTimeType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
+    DataType, FieldRef, Fields, Int64Type, IntervalDayTimeType, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit,
 };
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
@@ -32,7 +31,9 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
+use super::overflow::strict;
 use super::rewrite::expressions;
+use super::ticks::per_second;
 use crate::error::{Error, ErrorKind};
 use crate::table::to_datafusion;
 
@@ -387,16 +388,12 @@ fn struct_of_lengths(array: &StructArray) -> Result<StructArray> {
 
 fn lengths_of(array: &ArrayRef) -> Result<IntervalMonthDayNanoArray> {
     let amounts: IntervalMonthDayNanoArray = match array.data_type() {
-        DataType::Duration(TimeUnit::Second) => array.as_primitive::<DurationSecondType>().try_unary(|n| span(n, 1))?,
-        DataType::Duration(TimeUnit::Millisecond) => array
-            .as_primitive::<DurationMillisecondType>()
-            .try_unary(|n| span(n, 1_000))?,
-        DataType::Duration(TimeUnit::Microsecond) => array
-            .as_primitive::<DurationMicrosecondType>()
-            .try_unary(|n| span(n, 1_000_000))?,
-        DataType::Duration(TimeUnit::Nanosecond) => array
-            .as_primitive::<DurationNanosecondType>()
-            .try_unary(|n| span(n, 1_000_000_000))?,
+        DataType::Duration(unit) => {
+            let a_tick = i128::from(1_000_000_000 / per_second(*unit));
+            let ticks = strict(array, &DataType::Int64)?;
+            let span = |ticks| regular(0, i128::from(ticks) * a_tick);
+            ticks.as_primitive::<Int64Type>().try_unary(span)?
+        }
         DataType::Interval(IntervalUnit::DayTime) => array
             .as_primitive::<IntervalDayTimeType>()
             .try_unary(|value| regular(0, i128::from(value.days) * DAY + i128::from(value.milliseconds) * 1_000_000))?,
@@ -410,10 +407,6 @@ fn lengths_of(array: &ArrayRef) -> Result<IntervalMonthDayNanoArray> {
 
 /// Nanoseconds of a day.
 const DAY: i128 = 86_400 * 1_000_000_000;
-
-fn span(count: i64, a_second: i128) -> Result<IntervalMonthDayNano> {
-    regular(0, i128::from(count) * (1_000_000_000 / a_second))
-}
 
 fn normal(interval: IntervalMonthDayNano) -> Result<IntervalMonthDayNano> {
     regular(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use datafusion::common::{Column, SchemaError};
 use datafusion::error::DataFusionError;
 
+use super::fields::is_id;
 use super::heading::written;
 use crate::connection::closest;
 use crate::error::{Error, ErrorKind};
@@ -64,11 +65,7 @@ fn column_hint(field: &Column, valid: &[Column], catalog: &Catalog) -> String {
     };
     let list = format!("SELECT column_name FROM sys.columns WHERE table_name = '{table}'");
     // The name of a custom field may be any; its id stands in the description of its column.
-    if field
-        .name
-        .strip_prefix("customfield_")
-        .is_some_and(|id| id.parse::<u64>().is_ok())
-    {
+    if is_id(&field.name) {
         return format!(
             "{list} AND description LIKE '%({})%' says how the column of this field is called",
             field.name

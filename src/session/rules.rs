@@ -7,7 +7,7 @@ use datafusion::optimizer::{Analyzer, Optimizer, OptimizerRule};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::prelude::SessionContext;
 
-use super::correlated::CorrelatedTotals;
+use super::correlated::TiedSubqueries;
 use super::documents;
 use super::exists::OneRowExists;
 use super::far::{self, EveryYear};
@@ -50,7 +50,7 @@ pub(super) fn functions(context: &SessionContext) {
 pub(super) fn analyze(analyzer: &mut Analyzer) {
     let ours: [Arc<dyn AnalyzerRule + Send + Sync>; 11] = [
         Arc::new(MomentsInTheirUnit),
-        Arc::new(CorrelatedTotals),
+        Arc::new(TiedSubqueries),
         Arc::new(IntervalsByLength),
         Arc::new(OneValue),
         Arc::new(ConditionsOnTotals),
