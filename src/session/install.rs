@@ -15,8 +15,14 @@ impl Session {
     ///
     /// Optimizer settings of the context are changed: the size of key lists that joins push down, and no dynamic filters of TopK and
     /// aggregates, which a scan that starts by its filters would wait for. It gets every rule of planning that a session has for its reads:
-    /// input columns are bound, and what the engine gets wrong is put right. Its parser is its own: a session also reads `IS DISTINCT FROM`
-    /// and `= ANY (SELECT …)` as SQL says, and keeps input columns out of `*`. Statements that the context has prepared are forgotten. Writes and procedures need a statement of the session itself.
+    /// input columns are bound, and what the engine gets wrong is put right.
+    ///
+    /// Its parser is its own, and reads some SQL otherwise than SQL says, where a session reads it rightly or refuses it:
+    /// `a IS DISTINCT FROM b AND c`, `= ANY (…)` of lists and subqueries with NULL, SIMILAR TO, RIGHT and FULL JOIN with USING or NATURAL,
+    /// INTERSECT ALL and EXCEPT ALL, VALUES below the query of an INSERT, `FETCH … WITH TIES`, TABLESAMPLE; and `*` has the input columns
+    /// too. [`Session::sql`](crate::Session::sql) is for those.
+    ///
+    /// Statements that the context has prepared are forgotten. Writes and procedures need a statement of the session itself.
     ///
     /// # Errors
     /// The context has a catalog of that name, or the connection limits statements by MaxRows or MaxRequests, which only the session's

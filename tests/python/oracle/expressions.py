@@ -80,6 +80,9 @@ def literal(make, kind, values=()):
         return node(kind, f"DATE {text(value)}")
     if kind == "time":
         value = instant(value) if value is not None else random.choice(["2026-10-01T00:00:00Z", "2026-09-15T12:00:00Z", "1999-12-31T23:59:59Z"])
+        if "." in value and random.random() < 0.12:
+            # A digit that no column has.
+            value = value.replace("Z", "5Z")
         return node(kind, f"CAST({text(value)} AS TIMESTAMP WITH TIME ZONE)")
     assert kind == "list", kind
     return node(kind, "['a', ", literal(make, "text"), "]")
@@ -242,8 +245,11 @@ def ordered_kind(make, scope):
 def subject(make, scope, kind):
     """A column to say something about, with its values; else any expression."""
     seen = [column for column in scope.of(kind) if column.values]
+    # Conditions of a query and of the one in it are often about the same.
+    again = [column for column in seen if column.column and column.column == make.said]
     if seen:
-        chosen = make.random.choice(seen)
+        chosen = make.random.choice(again if again and make.random.random() < 0.4 else seen)
+        make.said = chosen.column
         return node(kind, chosen.sql), chosen.values
     return make.expression(kind, scope, 2), ()
 
@@ -298,11 +304,17 @@ def in_lists(make, kind, scope, depth):
     left, values = subject(make, scope, of)
     lists = []
     for _ in range(make.random.randint(2, 3)):
-        listed = [literal(make, of, values) for _ in range(make.random.randint(1, 4))]
+        listed = [literal(make, of, values) for _ in range(make.random.randint(1, 6))]
+        if make.random.random() < 0.2:
+            equal = [node(kind, left, " = ", value) for value in listed]
+            lists.append(node(kind, "(", series("terms", equal, joiner=" OR ", least=1), ")"))
+            continue
         if make.random.random() < 0.15:
             listed.append(node(of, "NULL"))
         word = make.random.choice([" IN (", " NOT IN (", " NOT IN ("])
-        lists.append(node(kind, "(", left, word, series("values", listed, least=1), "))"))
+        one = node(kind, "(", left, word, series("values", listed, least=1), "))")
+        around = make.random.choice([None, None, None, None, ("(", " = TRUE)"), ("coalesce(", ", NULL)"), ("(NOT ", ")")])
+        lists.append(node(kind, around[0], one, around[1]) if around else one)
     joined = node(kind, "(", series("terms", lists, joiner=make.random.choice([" AND ", " OR "]), least=1), ")")
     return node(kind, "(NOT ", joined, ")") if make.random.random() < 0.3 else joined
 

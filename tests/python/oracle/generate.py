@@ -19,6 +19,8 @@ class Maker:
         self.site = site
         self.random = random.Random(seed)
         self.aliases = 0
+        # The column that something was said about last.
+        self.said = None
         self.names = sorted(name for name in site.tables if site.sizes[name] and site.tables[name])
 
     # ---- choosing

@@ -13,8 +13,8 @@ SWITCHED_OFF = {
 # Errors that one way may give alone: a fragment, and the reason.
 REFUSALS = {
     "IN with a subquery is a condition of WHERE": "the engine has no plan for it as a value",
-    "EXISTS is a condition of WHERE": "the engine has no plan for it as a value",
     "in a subquery that looks at the rows around it, is not supported": "the engine carries what ties rows through few nodes",
+    "cannot be joined with them as it is written": "the engine ties rows by columns, and not by what is computed of them in a query below",
     "JOIN does not merge columns": "the engine takes the left column of USING for the merged one, also where it is NULL",
     "Cannot access field at argument 1: type List": "a table whose name is that of an inner column cannot be named in a sub-select",
     "HTTP 404": "a key that the site does not know is an error where a statement names it alone; where a join brings it, a warning",
