@@ -247,10 +247,17 @@ fn checks_of(table: &Table, known: &Known) -> Known {
 fn unlisted(table: &Table, path: &Path, known: &Known) -> Option<EndpointRef> {
     match path {
         Path::Calls(calls) if calls.iter().all(|call| is_list_of_site(table, call.endpoint)) => {
-            best_get(table, known).map(|get| get.endpoint)
+            let get = best_get(table, known).map(|get| get.endpoint);
+            get.filter(|get| is_by_identity(table, *get))
         }
         _ => None,
     }
+}
+
+/// Whether an endpoint asks for a row by the one column that tells rows apart. Of several columns, it is not known which of their
+/// combinations there are.
+fn is_by_identity(table: &Table, endpoint: EndpointRef) -> bool {
+    table.identity.len() == 1 && endpoint.of(table).placeholders().eq(table.identity.iter().copied())
 }
 
 fn is_list_of_site(table: &Table, endpoint: EndpointRef) -> bool {
@@ -332,8 +339,7 @@ fn choose(question: &Question<'_>, context: Context<'_>) -> Result<Path> {
             let short = list.endpoint.of(table).placeholders().next().is_some();
             let pages = if pages == usize::MAX && short { calls.len() } else { pages };
             // One pass over a list of the site tells which keys it does not show; several passes could not be told apart.
-            let by_identity = get.endpoint.of(table).placeholders().eq(table.identity.iter().copied());
-            let told = calls.len() == 1 && by_identity || !is_list_of_site(table, list.endpoint);
+            let told = calls.len() == 1 && is_by_identity(table, get.endpoint) || !is_list_of_site(table, list.endpoint);
             Ok(Path::Calls(if get.count <= pages || !told {
                 get.calls(table, known)?
             } else {
