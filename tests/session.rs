@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 mod advance;
 #[path = "session/contrary.rs"]
 mod contrary;
-#[path = "session/engine.rs"]
-mod engine;
 #[path = "session/doubtful.rs"]
 mod doubtful;
+#[path = "session/engine.rs"]
+mod engine;
 #[path = "session/extent.rs"]
 mod extent;
 #[path = "session/extremes.rs"]
@@ -311,6 +311,10 @@ fn a_wrong_schema_file_is_shown_by_line() {
         (
             "doc = \"x\"\n[read]\nlist = \"GET /a/{id}\"\n[columns]\nid = { type = \"text\", doc = \"x\", parent = \"nowhere.id\" }",
             "nowhere",
+        ),
+        (
+            "doc = \"x\"\n[read]\nlist = \"GET /a\"\nsitewide = true\n[columns]\nid = { type = \"text\", key = true, doc = \"x\" }",
+            "`sitewide` needs a column with `parent`",
         ),
     ] {
         let error = open(text);
