@@ -13,6 +13,8 @@ mod login;
 mod metadata;
 #[path = "flight/prepared.rs"]
 mod prepared;
+#[path = "flight/secrets.rs"]
+mod secrets;
 #[path = "flight/session.rs"]
 mod session;
 #[path = "flight/statement.rs"]

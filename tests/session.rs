@@ -312,6 +312,10 @@ fn a_wrong_schema_file_is_shown_by_line() {
             "doc = \"x\"\n[read]\nlist = \"GET /a/{id}\"\n[columns]\nid = { type = \"text\", doc = \"x\", parent = \"nowhere.id\" }",
             "nowhere",
         ),
+        (
+            "doc = \"x\"\n[read]\nlist = \"GET /a\"\nsitewide = true\n[columns]\nid = { type = \"text\", key = true, doc = \"x\" }",
+            "`sitewide` needs a column with `parent`",
+        ),
     ] {
         let error = open(text);
         assert_eq!(error.kind(), ErrorKind::Schema, "{text}: {error}");

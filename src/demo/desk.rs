@@ -345,9 +345,8 @@ pub(super) fn request_type(
 /// Answers `/servicedesk/…`; `rest` are the segments after `servicedesk`.
 pub(super) fn answer(state: &State, asked: &Asked, rest: &[&str]) -> Answer {
     let [id, rest @ ..] = rest else {
-        return page(asked, state.desks.len(), 50, |a, row| {
-            a.object(|o| fill_desk(o, &state.desks[row], asked))
-        });
+        let desks: Vec<&Desk> = state.desks.iter().filter(|desk| !state.is_business(desk)).collect();
+        return page(asked, desks.len(), 50, |a, row| a.object(|o| fill_desk(o, desks[row], asked)));
     };
     let Some(desk) = find(state, id) else {
         return Answer::refuse(404, "The service desk ID you entered doesn't exist.");
@@ -403,7 +402,8 @@ fn customers<'a>(state: &'a State, desk: &'a Desk) -> impl Iterator<Item = usize
 /// A desk by any of the spellings of its id.
 pub(super) fn find<'a>(state: &'a State, id: &str) -> Option<&'a Desk> {
     let (kind, value) = id.split_once(':').unwrap_or(("", id));
-    state.desks.iter().find(|desk| match kind {
+    let mut desks = state.desks.iter().filter(|desk| !state.is_business(desk));
+    desks.find(|desk| match kind {
         "" => desk.id == value || desk.key == value,
         "projectKey" => desk.key == value,
         "projectId" => desk.project_id == value,

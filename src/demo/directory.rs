@@ -165,7 +165,7 @@ fn fill_project(o: &mut Object, state: &State, desk: &Desk, asked: &Asked) {
     if asked.expands("lead") || asked.segments.len() == 5 {
         o.object("lead", |o| fill_user(o, &state.people[DANA], asked));
     }
-    o.text("projectTypeKey", "service_desk");
+    o.text("projectTypeKey", state.project_type(desk));
     o.text("style", "classic");
     o.flag("simplified", false);
     o.flag("isPrivate", false);

@@ -48,6 +48,7 @@ kinds! {
     Stranger "expired-login" "The login has expired: a search knows no values, and whoever asks who they are is refused.";
     BrokenIssue "broken-issue" "The site fails whenever one certain issue is among those that are fetched.";
     ForbiddenParent "forbidden-parent" "What belongs to ITSM-6, or to organization 2, is for others.";
+    ForbiddenDesk "forbidden-desk" "What belongs to service desk 2 is for others.";
     StrangerUnsaid "expired-login-unsaid" "The login has expired: lists have no rows, and only whoever asks who they are is refused.";
     BrokenParent "broken-parent" "The site fails on what belongs to ITSM-6, or to organization 2.";
     BareIssue "bare-issue" "ITSM-1 comes without its fields: searches leave them out, batches have none in them.";
@@ -71,6 +72,7 @@ kinds! {
     FieldGone "field-gone" "A custom field is deleted although the list of fields still names it.";
     OddFields "odd-fields" "The list of fields has an entry that is null, one without an id, one twice, and fields without a name or a type.";
     Moved "moved" "The issues of ITSM were those of OLD once, and those of HR of CORP, and are found by their old keys as well.";
+    Tasks "agents-tasks" "Every third issue is a task of the agents and no request, and FAC is a business project without a service desk.";
     RefusedAsDone "refusal-as-success" "A write is not done, and answered 200 with the words of a refusal.";
     PublicComments "public-comments" "Comments can be seen by customers, whatever was asked.";
     Blocked "blocked" "The conditions of no transition are met.";

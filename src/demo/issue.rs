@@ -553,7 +553,7 @@ impl Issue {
                 o.text("id", desk.project_id);
                 o.text("key", desk.key);
                 o.text("name", desk.name);
-                o.text("projectTypeKey", "service_desk");
+                o.text("projectTypeKey", state.project_type(desk));
                 o.flag("simplified", false);
             }),
             "priority" => o.object(key, |o| {

@@ -69,6 +69,7 @@ impl Server {
         state.gone = faults.include(Kind::FieldGone).then_some("customfield_10301");
         state.odd_fields = faults.include(Kind::OddFields);
         state.moved = faults.include(Kind::Moved);
+        state.tasks = faults.include(Kind::Tasks);
         state.public_comments = faults.include(Kind::PublicComments);
         state.blocked = faults.include(Kind::Blocked);
         state.more_fields = if faults.include(Kind::ManyFields) { 5_000 } else { 0 };
@@ -169,6 +170,12 @@ impl Server {
         if has(Kind::ForbiddenParent)
             && let [.., parent, key, _] = &asked.segments[..]
             && matches!((&**parent, &**key), ("issue" | "request", "ITSM-6") | ("organization", "2"))
+        {
+            return Answer::refuse_platform(403, "You do not have the permission to see this.");
+        }
+        if has(Kind::ForbiddenDesk)
+            && let [.., parent, desk, _] = &asked.segments[..]
+            && (&**parent, &**desk) == ("servicedesk", "2")
         {
             return Answer::refuse_platform(403, "You do not have the permission to see this.");
         }

@@ -16,6 +16,9 @@ use super::upload::Temporary;
 /// Where the issues of the first desks come from, on a site that has moved them: one sorts behind its desk, one before.
 const OLD_PROJECTS: [&str; 2] = ["OLD", "CORP"];
 
+/// The project without a service desk, on a site that has one.
+const BUSINESS: &str = "FAC";
+
 /// Everything there is.
 #[derive(Debug)]
 pub(super) struct State {
@@ -38,6 +41,8 @@ pub(super) struct State {
     pub(super) blocked: bool,
     /// Whether the issues of the first desks were those of [`OLD_PROJECTS`] once.
     pub(super) moved: bool,
+    /// Whether there are issues that are no requests: every third one, and those of [`BUSINESS`].
+    pub(super) tasks: bool,
     /// The desks as they were when chance made the requests: what is added later must not change them.
     first_desks: Vec<Desk>,
     /// Who was made a customer of a desk, or no longer is one: desk and person.
@@ -80,6 +85,7 @@ impl State {
             public_comments: false,
             blocked: false,
             moved: false,
+            tasks: false,
             first_desks: desks(),
             customers: HashMap::new(),
             temporary: HashMap::new(),
@@ -153,7 +159,19 @@ impl State {
 
     /// The `index`-th request as chance made it.
     fn made(&self, index: usize) -> Ticket {
-        ticket::generate(self.chance, self.clock, &self.first_desks, index, self.total)
+        let mut ticket = ticket::generate(self.chance, self.clock, &self.first_desks, index, self.total);
+        ticket.edits.issue_only = self.tasks && (index % 3 == 2 || self.is_business(&self.first_desks[ticket.desk]));
+        ticket
+    }
+
+    /// Whether a project has no service desk.
+    pub(super) fn is_business(&self, desk: &Desk) -> bool {
+        self.tasks && desk.key == BUSINESS
+    }
+
+    /// What kind of project that of a desk is.
+    pub(super) fn project_type(&self, desk: &Desk) -> &'static str {
+        if self.is_business(desk) { "business" } else { "service_desk" }
     }
 
     /// The index of the request with this key or issue id.

@@ -23,22 +23,18 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::schema::{EmbedBulk, Origin, Table};
 
 impl Reader {
-    /// Reads what hangs on rows that are known by id or key. The answer is how many of them the site did not give.
+    /// Reads what hangs on rows that are known by id or key. The answer is which of them the site did not give.
     pub(super) async fn carried_by(
         &self,
         found: &Found<'_>,
         bulk: &EmbedBulk,
         listing: &mut Listing,
         keys: Vec<String>,
-    ) -> Result<u64, Stop> {
+    ) -> Result<Vec<String>, Stop> {
         let mut asked: HashSet<String> = keys.iter().cloned().collect();
         let (mut rows, missing) = self.ids_of(found, keys).await?;
         // A row that came under another key is none of those that were asked for.
         rows.retain(|row| asked.remove(&row.key) | asked.remove(&row.id));
-        self.scope
-            .stats
-            .missing
-            .fetch_add(missing, std::sync::atomic::Ordering::Relaxed);
         self.carried(found, bulk, listing, rows.into(), None).await?;
         Ok(missing)
     }
@@ -54,31 +50,32 @@ impl Reader {
         self.carried(found, bulk, listing, VecDeque::new(), Some(sweep)).await
     }
 
-    /// Ids and keys of rows that are known by either, and how many are missing.
-    async fn ids_of(&self, found: &Found<'_>, keys: Vec<String>) -> Result<(Vec<IdAndKey>, u64)> {
+    /// Ids and keys of rows that are known by either, and which are missing.
+    async fn ids_of(&self, found: &Found<'_>, keys: Vec<String>) -> Result<(Vec<IdAndKey>, Vec<String>)> {
         let most = self.scope.site.client.max_concurrency();
-        let batches = stream::unfold((keys.into_iter(), false), |(mut keys, tries)| async move {
-            let batch: Vec<String> = keys.by_ref().take(self.batch_of(found, &Needs::default(), tries)).collect();
+        let batches = stream::unfold((keys.into_iter().map(Wanted::from), false), |(mut keys, tries)| async move {
+            let batch: Vec<Wanted> = keys.by_ref().take(self.batch_of(found, &Needs::default(), tries)).collect();
             (!batch.is_empty()).then_some((batch, (keys, true)))
         });
         let mut pages = batches.map(|batch| self.ids_of_batch(found, batch)).buffered(most).boxed();
-        let (mut rows, mut missing) = (Vec::new(), 0);
-        while let Some((mut page, without)) = pages.try_next().await? {
+        let (mut rows, mut missing) = (Vec::new(), Vec::new());
+        while let Some((mut page, mut without)) = pages.try_next().await? {
             rows.append(&mut page);
-            missing += without as u64;
+            missing.append(&mut without);
         }
         Ok((rows, missing))
     }
 
-    async fn ids_of_batch(&self, found: &Found<'_>, keys: Vec<String>) -> Result<(Vec<IdAndKey>, usize)> {
-        let mut waiting = VecDeque::from([keys]);
-        let (mut rows, mut missing) = (Vec::new(), 0);
-        while let Some(keys) = waiting.pop_front() {
-            let is_large = keys.len() > found.words.batch;
-            let response = match arrived(self.send_batch(found, &Needs::default(), &keys)).await {
+    async fn ids_of_batch(&self, found: &Found<'_>, batch: Vec<Wanted>) -> Result<(Vec<IdAndKey>, Vec<String>)> {
+        let mut waiting = VecDeque::from([batch]);
+        let (mut rows, mut missing) = (Vec::new(), Vec::new());
+        while let Some(batch) = waiting.pop_front() {
+            let is_large = batch.len() > found.words.batch;
+            let names: Vec<String> = batch.iter().map(|row| row.asked.clone()).collect();
+            let response = match arrived(self.send_batch(found, &Needs::default(), &names)).await {
                 Ok(response) => response,
                 Err(error) => {
-                    waiting.extend(self.parts_of(found, error, &keys, |key| key)?);
+                    waiting.extend(self.parts_of(found, error, &batch)?);
                     continue;
                 }
             };
@@ -89,8 +86,10 @@ impl Reader {
             let page: IdPage = serde_json::from_slice(&response.body).map_err(|error| broken(&error))?;
             let (mut page, nulls) = page.rows();
             self.note_nulls(nulls);
-            let batch: Vec<Wanted> = keys.into_iter().map(Wanted::from).collect();
-            missing += batch.len() - self.call_roll(found, &batch, &page)?;
+            let elements = page.len() + usize::try_from(nulls).unwrap_or_default();
+            let mut lacking = self.call_roll(found, &batch, &page, elements)?;
+            missing.append(&mut lacking.missing);
+            waiting.extend((!lacking.again.is_empty()).then_some(lacking.again));
             rows.append(&mut page);
         }
         Ok((rows, missing))

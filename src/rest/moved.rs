@@ -5,10 +5,12 @@
 //!
 //! Where an answer says whose rows it has, in the rows or in its own address, a row of the new key is no row of the old one: it does not
 //! come out, and a warning names both keys. What hangs on a request names it by its id or not at all, and to look at the request first
-//! would double the requests of every statement that names a key: such rows stand under the key that they were asked for by. But nothing
-//! comes twice. Where keys of two projects, as an old and a new one are, have lists that begin alike, the parents are asked for their keys,
-//! all of them together and side by side, and the rows of an old key whose new one was asked for as well are left out. For that the rows
-//! wait until there are enough for a batch. What cannot be asked is a warning: it speaks against no row.
+//! would double the requests of every statement that names a key: such rows stand under the key that they were asked for by. But what has
+//! an id that no other row of the site has (`sitewide`) does not come twice. Where keys of two projects, as an old and a new one are, have
+//! lists that begin with the same such rows, the parents are asked for their keys, all of them together and side by side, and the rows of
+//! an old key whose new one was asked for as well are left out. For that the rows wait until there are enough for a batch. What cannot be
+//! asked is a warning: it speaks against no row. Transitions, participants and SLAs of different issues are often alike, so that they say
+//! nothing about their issues: they stand under both keys.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -39,8 +41,9 @@ pub(super) struct Firsts {
     key: usize,
     /// The keys that are asked for.
     asked: HashSet<String>,
-    /// Whether they are of several projects, so that one may be the new one of another.
-    several: bool,
+    /// Whether rows tell that lists are those of one issue: the keys are of several projects, so that one may be the new one of another,
+    /// and no two issues have a row alike.
+    tells: bool,
     /// The key whose list is being read.
     current: String,
     /// The keys of the lists that begin with the same rows.
@@ -76,7 +79,7 @@ impl Firsts {
         let asked: HashSet<String> = asked.collect::<Option<_>>()?;
         Some(Self {
             key,
-            several: are_of_several_projects(asked.iter().map(String::as_str)),
+            tells: table.sitewide && are_of_several_projects(asked.iter().map(String::as_str)),
             asked,
             current: String::new(),
             alike: HashMap::new(),
@@ -100,7 +103,7 @@ impl Firsts {
 
     /// Whether no row goes out before there are many: it may be one of an old key.
     pub(super) fn waits(&self) -> bool {
-        self.several
+        self.tells
     }
 
     /// Rows that wait.
@@ -120,7 +123,7 @@ impl Firsts {
 
     /// Notes how the list that is being read begins.
     pub(super) fn note_first(&mut self, identities: &[u64]) {
-        if !self.several || identities.is_empty() {
+        if !self.tells || identities.is_empty() {
             return;
         }
         let mut hasher = DefaultHasher::new();
@@ -251,15 +254,19 @@ impl Reader {
     }
 
     /// Says which keys that were asked for together are old ones: their rows came under other keys, or not at all where those were asked for
-    /// as well. The answer is how many are of the second kind, so that nothing is missing.
-    pub(super) async fn note_renamed(&self, found: &Found<'_>) -> usize {
+    /// as well. The answer is the keys of which nothing more is to be said.
+    ///
+    /// # Errors
+    /// The site has one of them under that key, and has not given it.
+    pub(super) async fn note_renamed(&self, found: &Found<'_>) -> Result<Vec<String>> {
         let unseen = std::mem::take(&mut *self.unseen.lock().unwrap_or_else(PoisonError::into_inner));
         let Unseen { keys, others, projects } = unseen;
         // The site gives a row once that it is asked for by both keys.
         if keys.is_empty() || others.is_empty() && projects.len() < 2 {
-            return 0;
+            return Ok(Vec::new());
         }
         let table = &found.search.root;
+        let mut told = Vec::new();
         let came = match others.is_empty() {
             true => self.names_of(found, &keys).await,
             false => others.clone(),
@@ -267,31 +274,43 @@ impl Reader {
         let pairs: Vec<(String, String)> = match (&keys[..], &came[..]) {
             (_, []) => Vec::new(),
             ([old], [new]) => vec![(old.clone(), new.key.clone())],
-            // Which of them is which, the site says of one alone.
             _ => {
-                let rest = keys.len().saturating_sub(MOST_RENAMED);
-                if rest > 0 {
+                told.extend(keys.iter().skip(MOST_RENAMED).cloned());
+                if !told.is_empty() {
                     let text = format!(
                         "{}: {{}} keys more have no row of their own; their issues may have others now",
                         table.name
                     );
-                    self.scope.statement.warn(text, rest as u64);
+                    self.scope.statement.warn(text, told.len() as u64);
                 }
-                let ask = |old: &String| {
-                    let old = old.clone();
-                    async move {
-                        let rows = self.names_of(found, std::slice::from_ref(&old)).await;
-                        rows.into_iter().next().map(|row| (old, row.key))
-                    }
-                };
-                let asked: Vec<_> = keys.iter().take(MOST_RENAMED).map(ask).collect();
-                let pairs = stream::iter(asked).buffered(self.scope.site.client.max_concurrency());
-                pairs.filter_map(std::future::ready).collect().await
+                self.names_of_each(found, &keys[..keys.len().min(MOST_RENAMED)]).await
             }
         };
-        let moved = pairs.iter().filter(|(old, new)| old != new);
-        moved.clone().for_each(|(old, new)| self.say_moved(table, old, new));
-        moved.count().saturating_sub(others.len())
+        if let Some((key, _)) = pairs.iter().find(|(old, new)| old == new) {
+            let what = format!("{key} is there, and the answer that was to have it among others does not");
+            return Err(Error::new(ErrorKind::Incomplete, what)
+                .hint("run the statement again; sys.requests shows what was asked")
+                .table(&table.name));
+        }
+        for (old, new) in pairs {
+            self.say_moved(table, &old, &new);
+            told.push(old);
+        }
+        Ok(told)
+    }
+
+    /// The keys, and those that their rows have now: which of them is which, the site says of one alone.
+    async fn names_of_each(&self, found: &Found<'_>, keys: &[String]) -> Vec<(String, String)> {
+        let ask = |old: &String| {
+            let old = old.clone();
+            async move {
+                let rows = self.names_of(found, std::slice::from_ref(&old)).await;
+                rows.into_iter().next().map(|row| (old, row.key))
+            }
+        };
+        let asked: Vec<_> = keys.iter().map(ask).collect();
+        let pairs = stream::iter(asked).buffered(self.scope.site.client.max_concurrency());
+        pairs.filter_map(std::future::ready).collect().await
     }
 
     /// The rows that the site has by these keys, whatever their keys are now.

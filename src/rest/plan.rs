@@ -137,6 +137,8 @@ pub(crate) struct Read {
     pub(crate) without: Vec<(usize, BTreeSet<String>)>,
     /// Whether the values that are bound come from elsewhere than a comparison with one: what the site does not know of them is a row less.
     pub(crate) gathered: bool,
+    /// Whether one row is looked for below many parents: one that refuses is no obstacle where another has it.
+    pub(crate) spares: bool,
     /// No more rows than this are needed.
     pub(crate) limit: Option<usize>,
     /// Where to ask for the keys that the list does not show: a list may hold only the caller's own rows, a key reaches every visible one.
@@ -224,9 +226,24 @@ pub(crate) fn plan(question: &Question<'_>, context: Context<'_>) -> Result<Read
         tests: question.filter.map(|filter| filter.tests.clone()).unwrap_or_default(),
         without: question.filter.map(|filter| filter.without.clone()).unwrap_or_default(),
         gathered: false,
+        spares: false,
         limit,
         unlisted,
     })
+}
+
+impl Read {
+    /// Whether rows with this value of a column do not matter.
+    pub(crate) fn is_left_out(&self, column: usize, value: &str) -> bool {
+        let tested = self.tests.iter().filter_map(|(of, test)| match test {
+            Test::Without(values) => Some((of, values)),
+            _ => None,
+        });
+        let without = self.without.iter().map(|(of, values)| (of, values));
+        tested
+            .chain(without)
+            .any(|(of, values)| *of == column && values.contains(value))
+    }
 }
 
 /// Values that the rows themselves carry can be checked in the rows.
@@ -1079,6 +1096,46 @@ mod tests {
             decide("requests", &[], &filters, &NoSizes).unwrap(),
             "get request/{issue_key} (A-1) ? ×30"
         );
+    }
+
+    /// What the site insists on is said in the calls of a parent and in those of its children.
+    #[test]
+    fn a_default_is_sent_below_another_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+        write(
+            "boards.toml",
+            r#"doc = "x"
+            [read]
+            list = "GET /rest/servicedeskapi/board"
+            [columns]
+            id = { type = "text", key = true, format = "integer", doc = "x" }
+            mode = { type = "text", input = true, push = { query = "mode", default = "all" }, doc = "x" }"#,
+        );
+        write(
+            "board_rows.toml",
+            r#"doc = "x"
+            [read]
+            list = "GET /rest/servicedeskapi/board/{board_id}/row"
+            [columns]
+            board_id = { type = "text", key = true, format = "integer", parent = "boards.id", doc = "x" }
+            id = { type = "text", key = true, format = "integer", doc = "x" }
+            side = { type = "text", input = true, push = { query = "side", default = "left" }, doc = "x" }"#,
+        );
+        let catalog = Catalog::load(Some(directory.path())).unwrap();
+        for (filters, expected) in [
+            (&[][..], "board/{board_id}/row () ?side=left per [list board () ?mode=all ×1]"),
+            (
+                &[("side", &["right"][..])],
+                "board/{board_id}/row (right) ?side=right per [list board () ?mode=all ×1]",
+            ),
+            (&[("board_id", &["1", "2"])], "list board/{board_id}/row (1) ?side=left ×2"),
+        ] {
+            assert_eq!(
+                decide_in(&catalog, "board_rows", &["id"], filters, &NoSizes).unwrap(),
+                expected
+            );
+        }
     }
 
     /// Calls are counted without being made: 9 million of them would take 4 GB.

@@ -11,6 +11,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use futures::stream::{self, BoxStream};
 use futures::{StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
+use tokio::task::JoinError;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::cell::Odd;
@@ -145,7 +146,7 @@ fn open_beyond(scope: Scope, read: Read, beyond: Beyond) -> Batches {
                 beyond,
                 sender,
                 unseen: Mutex::default(),
-                absent: AtomicU64::new(0),
+                absent: Mutex::default(),
                 heard: AtomicBool::new(false),
                 rows_came: AtomicBool::new(false),
             }
@@ -159,10 +160,7 @@ fn open_beyond(scope: Scope, read: Read, beyond: Beyond) -> Batches {
                 None => match task.await {
                     Ok(Ok(())) => None,
                     Ok(Err(error)) => Some((Err(error), None)),
-                    Err(error) => Some((
-                        Err(Error::new(ErrorKind::Internal, format!("the reading task failed: {error}"))),
-                        None,
-                    )),
+                    Err(error) => Some((Err(task_ended("reading", &error)), None)),
                 },
             }
         })
@@ -184,7 +182,7 @@ pub(super) struct Reader {
     /// Rows that were asked for by key and did not come under it.
     pub(super) unseen: Mutex<Unseen>,
     /// Rows that were asked for by key and that the site does not know.
-    absent: AtomicU64,
+    absent: Mutex<BTreeSet<String>>,
     /// Whether anything was answered, and whether a row was.
     heard: AtomicBool,
     rows_came: AtomicBool,
@@ -213,10 +211,7 @@ impl Reader {
             Path::Embedded(embedded) => self.embedded(embedded).await,
             Path::Search(search) => self.search(search).await,
         };
-        if self.beyond.unknown.is_none() {
-            self.note_unknown();
-        }
-        self.note_missing(&read.table, self.absent.load(Relaxed));
+        self.say_unknown();
         match outcome {
             Ok(()) if self.is_list_of_site() && self.heard.load(Relaxed) && !self.rows_came.load(Relaxed) => {
                 login::check_once(&self.scope).await
@@ -388,6 +383,7 @@ impl Reader {
         let mut window = if self.read.limit.is_some() { 1 } else { most };
         let mut queue: VecDeque<Opened> = VecDeque::new();
         let mut exhausted = false;
+        let mut spared = None;
         loop {
             while !exhausted && queue.len() < window {
                 match calls.next().await {
@@ -406,10 +402,8 @@ impl Reader {
                 end,
             } = opened;
             window = (window * 2).min(most);
-            let response = match arrived(first).await {
-                Ok(response) => response,
-                Err(error) if self.is_no_row(&error, &listing.table, &call, fan).await? => continue,
-                Err(error) => return Err(of_whom(error, &listing.table, &call, self.has_several(&listing.table, fan)).into()),
+            let Some(response) = self.first_page(&listing.table, &call, fan, first, &mut spared).await? else {
+                continue;
             };
             self.scope.stats.add(&response);
             listing.begin(&call)?;
@@ -431,7 +425,38 @@ impl Reader {
                 EndpointRef::Get(_) => self.note_moved(listing, &call, &page),
             }
         }
-        self.emit(listing, true).await
+        self.emit(listing, true).await?;
+        match spared.filter(|_| !listing.sent) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The first page of a call. There is none where an error means that there are no rows, and where it is `spared`.
+    async fn first_page(
+        &self,
+        table: &Arc<Table>,
+        call: &Call,
+        fan: Option<&Fan>,
+        first: InFlight,
+        spared: &mut Option<Error>,
+    ) -> Result<Option<Response>> {
+        let error = match arrived(first).await {
+            Ok(response) => return Ok(Some(response)),
+            Err(error) => error,
+        };
+        if self.is_no_row(&error, table, call, fan).await? {
+            return Ok(None);
+        }
+        let is_spared = self.read.spares && is_about_parent(&error);
+        // Where one row is looked for, the statement has no words for its parent.
+        let is_one_of_several = !self.read.spares && self.has_several(table, fan);
+        let error = of_whom(error, table, call, is_one_of_several);
+        if !is_spared {
+            return Err(error);
+        }
+        spared.get_or_insert(error);
+        Ok(None)
     }
 
     /// Asks for the first page of a call, and with it for the others that are known to be there.
@@ -498,7 +523,9 @@ impl Reader {
         }
         deployment::check(&self.scope.site, table, &self.scope.statement).await?;
         if matches!(call.endpoint, EndpointRef::Get(_)) {
-            self.absent.fetch_add(u64::from(!table.optional), Relaxed);
+            if !table.optional {
+                self.note_absent(of_call(table, call).trim_start_matches(" of ").to_owned());
+            }
             return Ok(true);
         }
         let Some(parent) = table.parent.as_ref().filter(|_| self.has_several(table, fan)) else {
@@ -604,20 +631,19 @@ impl Reader {
         Ok(true)
     }
 
-    /// Says how many of the rows that were asked for by id or key the site does not have.
-    pub(super) fn note_missing(&self, table: &Table, missing: u64) {
-        if missing > 0 {
-            let text = format!(
-                "{}: {{}} of the rows asked for by id or key do not exist, or the account may not see them",
-                table.name
-            );
-            self.scope.statement.warn(text, missing);
-        }
+    /// Notes a row that was asked for by id or key, and that the site does not have.
+    pub(super) fn note_absent(&self, row: String) {
+        let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
+        self.scope.stats.missing.fetch_add(u64::from(absent.insert(row)), Relaxed);
     }
 
-    /// Says which parents the site does not know.
-    fn note_unknown(&self) {
-        let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Says which rows and parents the site does not know.
+    fn say_unknown(&self) {
+        let mut unknown = std::mem::take(&mut *self.absent.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.beyond.unknown.is_none() {
+            let parents = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+            unknown.extend(parents.iter().cloned());
+        }
         if unknown.is_empty() {
             return;
         }
@@ -990,7 +1016,7 @@ impl Reader {
             return Vec::new();
         };
         let unlisted = keys.iter().filter(|key| !listing.decoder.has_seen(key)).cloned();
-        if !are_of_several_projects(keys.iter().map(String::as_str)) {
+        if !(self.read.table.sitewide && are_of_several_projects(keys.iter().map(String::as_str))) {
             return unlisted.collect();
         }
         // One may be an old key of another of these parents, whose rows come under that.
@@ -1198,11 +1224,16 @@ fn of_call(table: &Table, call: &Call) -> String {
     }
 }
 
+/// Whether the site may have refused or failed because of the parent that was asked about, and answer about others.
+fn is_about_parent(error: &Error) -> bool {
+    let status = error.request_context().and_then(|request| request.status);
+    matches!(status, Some(403 | 404 | 500))
+}
+
 /// An error that says whom it is about, where the request was about one of several, and how to do without.
 fn of_whom(error: Error, table: &Table, call: &Call, is_one_of_several: bool) -> Error {
-    let status = error.request_context().and_then(|request| request.status);
     let whom = of_call(table, call);
-    if whom.is_empty() || !matches!(status, Some(403 | 404 | 500)) {
+    if whom.is_empty() || !is_about_parent(&error) {
         return error;
     }
     let first = call.endpoint.of(table).placeholders().next();
@@ -1220,7 +1251,7 @@ fn of_whom(error: Error, table: &Table, call: &Call, is_one_of_several: bool) ->
 
 /// A few of many, for a message.
 pub(super) fn some_of<'a>(all: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const MOST: usize = 20;
+    const MOST: usize = 5;
     let more = all.len().saturating_sub(MOST);
     let few = all.take(MOST).collect::<Vec<_>>().join(", ");
     match more {
@@ -1276,9 +1307,13 @@ fn holds(batch: &RecordBatch, position: usize, row: usize, value: &str) -> bool 
 pub(super) type InFlight = AbortOnDropHandle<Result<Response>>;
 
 pub(super) async fn arrived(in_flight: InFlight) -> Result<Response> {
-    in_flight
-        .await
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
+    in_flight.await.map_err(|error| task_ended("request", &error))?
+}
+
+/// The error of a task that did not come to its end. The words of a panic may quote anything that came: they are not told.
+pub(super) fn task_ended(task: &str, error: &JoinError) -> Error {
+    let how = if error.is_panic() { "panicked" } else { "was broken off" };
+    Error::new(ErrorKind::Internal, format!("the {task} task {how}"))
 }
 
 /// Columns of the first table of a shape whose values the request knows, and their slots.
@@ -1313,4 +1348,20 @@ fn call_of_row(template: &Call, bind: &[(usize, usize)], batch: &RecordBatch, ro
         call.values.insert(column, value.value(row).to_owned());
     }
     Ok(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_panic_quotes_is_not_told() {
+        let task = tokio::spawn(async {
+            let secret = "é-c4n4ry";
+            let _ = &secret[..secret.len().min(1)];
+        });
+        let error = task_ended("reading", &task.await.unwrap_err());
+        assert_eq!(error.message(), "the reading task panicked");
+        assert!(!format!("{error:?}").contains("c4n4ry"), "{error:?}");
+    }
 }

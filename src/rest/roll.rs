@@ -4,7 +4,8 @@
 //!
 //! The ids of a search are asked for in batches, so what comes in place of one of them would be taken for what the search found, and be
 //! changed or deleted by it. An id is never another's. A key may be an old one, and what comes under its new one is no row of it: see
-//! `moved.rs`. What is missing is counted, and never made up for by a row that comes twice.
+//! `moved.rs`. What is missing is named, and never made up for by a row that comes twice: where one comes twice, or is null, the answer
+//! contradicts itself, and what it lacks is asked for again.
 
 use std::collections::HashSet;
 use std::sync::PoisonError;
@@ -57,6 +58,15 @@ struct Roll<'a> {
     stranger: Option<&'a str>,
 }
 
+/// What an answer lacks.
+#[derive(Debug, Default)]
+pub(super) struct Lacking {
+    /// To be asked for again: the answer had others in their places.
+    pub(super) again: Vec<Wanted>,
+    /// What did not come under the name that it was asked for by.
+    pub(super) missing: Vec<String>,
+}
+
 fn roll<'a>(asked: &'a [String], came: &'a [IdAndKey]) -> Roll<'a> {
     let wanted: HashSet<&str> = asked.iter().map(String::as_str).collect();
     let mut ids = HashSet::new();
@@ -72,11 +82,11 @@ fn roll<'a>(asked: &'a [String], came: &'a [IdAndKey]) -> Roll<'a> {
 }
 
 impl Reader {
-    /// How many of the rows that were asked for an answer accounts for: the others are missing, or have other keys by now.
+    /// What an answer of so many elements lacks of the rows that were asked for. Nothing is asked for again of which no part came.
     ///
     /// # Errors
     /// It has rows that nobody asked for.
-    pub(super) fn call_roll(&self, found: &Found<'_>, asked: &[Wanted], came: &[IdAndKey]) -> Result<usize> {
+    pub(super) fn call_roll(&self, found: &Found<'_>, asked: &[Wanted], came: &[IdAndKey], elements: usize) -> Result<Lacking> {
         let names: Vec<String> = asked.iter().map(|wanted| wanted.asked.clone()).collect();
         let Roll { rows, absent, stranger } = roll(&names, came);
         if let Some(stranger) = stranger {
@@ -90,9 +100,19 @@ impl Reader {
                 .hint("the rows would not be those that were found, so the statement fails; sys.requests shows the request")
                 .table(&found.search.root.name));
         }
+        if rows.len() < elements && absent.len() < asked.len() {
+            let again = asked.iter().filter(|wanted| absent.contains(&&wanted.asked)).cloned();
+            return Ok(Lacking {
+                again: again.collect(),
+                missing: Vec::new(),
+            });
+        }
         let mut unseen = self.unseen.lock().unwrap_or_else(PoisonError::into_inner);
         unseen.note(&names, &absent, &rows);
-        Ok(rows.len().min(asked.len()))
+        Ok(Lacking {
+            again: Vec::new(),
+            missing: absent.into_iter().cloned().collect(),
+        })
     }
 }
 

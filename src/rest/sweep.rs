@@ -10,13 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::clause::Test;
 use super::decode::{Check, Cut, Decoder, PageInfo};
 use super::field;
 use super::jql::{Condition, Unknown, among, clause_of, jql, literal};
 use super::login;
-use super::plan::{Known, Question, plan};
-use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, columns_of_parent, open, some_of};
+use super::plan::{Known, Question, Read, plan};
+use super::read::{InFlight, Listing, Reader, Stop, arrived, checks, columns_of_parent, open, some_of, task_ended};
 use super::repair::{Repaired, repaired};
 use super::request::Wants;
 use super::roll::Wanted;
@@ -26,7 +25,7 @@ use super::shape;
 use super::touched::MOST;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{Method, Request, Response, Safety, Terms};
-use crate::schema::{self, Origin, Table};
+use crate::schema::{self, Lookup, Origin, Table};
 
 /// Pages without a row that may follow each other before a search counts as endless.
 const MOST_EMPTY: usize = 20;
@@ -146,6 +145,25 @@ impl<'a> Found<'a> {
             reconcile: &[],
         }
     }
+
+    /// The column of the table that is read with the values of a column of the rows that are found.
+    fn own(&self, column: usize) -> Option<usize> {
+        let step = |there: usize, table: &Arc<Table>| {
+            let columns = &table.parent.as_ref()?.columns;
+            columns.iter().find(|(_, of)| *of == there).map(|&(here, _)| here)
+        };
+        self.search.chain.iter().try_fold(column, step)
+    }
+
+    /// The condition that leaves a row out, in the words of the table that is read.
+    fn without(&self, row: &Wanted) -> Option<String> {
+        let table = self.search.chain.last().unwrap_or(&self.search.root);
+        let by_id = Some((self.own(self.words.id), &*row.asked)).filter(|_| !row.asked.contains('-'));
+        let by_key = Some((self.own(self.words.key), row.key())).filter(|(_, key)| key.contains('-'));
+        let mut ways = [by_id, by_key].into_iter().flatten();
+        let (column, value) = ways.find_map(|(column, value)| Some((column?, value)))?;
+        Some(format!("AND {} <> '{value}'", table.columns[column].name))
+    }
 }
 
 impl Reader {
@@ -210,9 +228,11 @@ impl Reader {
                 self.batches(&by_key, &mut listing, keys, None).await?
             }
         };
-        let merged = self.note_renamed(&by_key).await as u64;
-        self.scope.stats.missing.fetch_sub(merged.min(missing), Relaxed);
-        self.note_missing(&search.root, missing.saturating_sub(merged));
+        let told = self.note_renamed(&by_key).await?;
+        for name in missing.iter().filter(|name| !told.contains(*name)) {
+            let column = if name.contains('-') { words.key } else { words.id };
+            self.note_absent(format!("{} {name}", search.root.columns[column].name));
+        }
         self.emit(&mut listing, true).await?;
         self.follow_found(search, words, &mut listing).await
     }
@@ -325,25 +345,14 @@ impl Reader {
                         clauses.push((value.clone(), clause));
                     }
                     Some(lookup) => {
-                        let mut known = Known::default();
-                        known.restrict(lookup.by, [value.clone()]);
-                        let question = Question {
-                            table: &lookup.table,
-                            columns: &[lookup.take],
-                            known: &known,
-                            parent_known: None,
-                            filter: None,
-                            limit: None,
-                        };
-                        let mut rows = open(self.scope.clone(), plan(&question, self.scope.site.context())?);
-                        while let Some(batch) = rows.next().await {
-                            let batch = batch?;
-                            let texts = batch.column(0).as_string::<i32>();
-                            for text in texts.iter().flatten() {
-                                let clause = clause_of(text, &format!("the JQL of {name} {value}"))?;
-                                let clause = if clause.is_empty() { self.bound(search) } else { clause };
-                                clauses.push((value.clone(), clause));
-                            }
+                        let texts = self.looked_up(lookup, value).await?;
+                        if texts.is_empty() {
+                            self.note_absent(format!("{name} {value}"));
+                        }
+                        for text in texts {
+                            let clause = clause_of(&text, &format!("the JQL of {name} {value}"))?;
+                            let clause = if clause.is_empty() { self.bound(search) } else { clause };
+                            clauses.push((value.clone(), clause));
                         }
                     }
                 }
@@ -361,6 +370,28 @@ impl Reader {
                 .collect();
         }
         Ok(combinations)
+    }
+
+    /// What another table says of a value. The parent that has it is not known, so one that is for others is no obstacle.
+    async fn looked_up(&self, lookup: &Lookup, value: &str) -> Result<Vec<String>> {
+        let mut known = Known::default();
+        known.restrict(lookup.by, [value.to_owned()]);
+        let question = Question {
+            table: &lookup.table,
+            columns: &[lookup.take],
+            known: &known,
+            parent_known: None,
+            filter: None,
+            limit: None,
+        };
+        let read = plan(&question, self.scope.site.context())?;
+        let mut rows = open(self.scope.clone(), Read { spares: true, ..read });
+        let mut texts = Vec::new();
+        while let Some(batch) = rows.next().await {
+            let batch = batch?;
+            texts.extend(batch.column(0).as_string::<i32>().iter().flatten().map(str::to_owned));
+        }
+        Ok(texts)
     }
 
     fn bound(&self, search: &Search) -> String {
@@ -475,7 +506,8 @@ impl Reader {
         if let Some(bulk) = found.search.bulk() {
             return self.carried_beside(found, bulk, listing, sweep).await;
         }
-        let missing = self.batches(found, listing, VecDeque::new(), Some(sweep)).await?;
+        let missing = self.batches(found, listing, VecDeque::new(), Some(sweep)).await?.len() as u64;
+        self.scope.stats.missing.fetch_add(missing, Relaxed);
         if missing > 0 {
             self.scope.statement.warn(
                 format!(
@@ -488,14 +520,14 @@ impl Reader {
         Ok(())
     }
 
-    /// Reads rows by id or key: those `waiting`, and those that a sweep brings. The answer is how many the site did not give.
+    /// Reads rows by id or key: those `waiting`, and those that a sweep brings. The answer is which of them the site did not give.
     async fn batches(
         &self,
         found: &Found<'_>,
         listing: &mut Listing,
         mut waiting: VecDeque<Wanted>,
         mut sweep: Option<Sweep>,
-    ) -> Result<u64, Stop> {
+    ) -> Result<Vec<String>, Stop> {
         let site = &self.scope.site;
         let most = site.client.max_concurrency();
         let mut queue: VecDeque<(Vec<Wanted>, InFlight)> = VecDeque::new();
@@ -503,7 +535,7 @@ impl Reader {
             let names: Vec<String> = batch.iter().map(|row| row.asked.clone()).collect();
             self.send_batch(found, found.needs, &names)
         };
-        let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), 0);
+        let (mut tokens, mut seen, mut missing) = (Tokens::default(), Seen::default(), Vec::new());
         let mut end = Some(self.scope.statement.open_end());
         // Batches come in order, the rows of one do not: where the order matters, the first rows are sure to be there only when a batch ends.
         let enough = match found.search.order.is_empty() {
@@ -547,7 +579,7 @@ impl Reader {
                     let response = match response {
                         Err(error) => {
                             // They come in the place of the whole, since batches come in order.
-                            for part in self.parts_of(found, error, &batch, |row| &row.asked)?.into_iter().rev() {
+                            for part in self.parts_of(found, error, &batch)?.into_iter().rev() {
                                 let in_flight = send(&part);
                                 queue.push_front((part, in_flight));
                             }
@@ -562,8 +594,12 @@ impl Reader {
                     // The keys tell as a rule; the ids are looked at only where they do not.
                     let is_whole = page.received == batch.len() && batch.iter().all(|row| listing.decoder.has_seen(row.key()));
                     if !is_whole {
-                        let came = self.call_roll(found, &batch, &names(&response))?;
-                        missing += (batch.len() - came) as u64;
+                        let mut lacking = self.call_roll(found, &batch, &names(&response), page.received)?;
+                        missing.append(&mut lacking.missing);
+                        if !lacking.again.is_empty() {
+                            let in_flight = send(&lacking.again);
+                            queue.push_front((lacking.again, in_flight));
+                        }
                     }
                     self.emit(listing, false).await?;
                     if listing.decoder.budget() <= enough {
@@ -573,7 +609,6 @@ impl Reader {
                 }
             }
         }
-        self.scope.stats.missing.fetch_add(missing, Relaxed);
         Ok(missing)
     }
 
@@ -583,16 +618,10 @@ impl Reader {
     ///
     /// # Errors
     /// There is nothing to be divided.
-    pub(super) fn parts_of<T: Clone>(
-        &self,
-        found: &Found<'_>,
-        error: Error,
-        batch: &[T],
-        name: impl Fn(&T) -> &String,
-    ) -> Result<Vec<Vec<T>>> {
+    pub(super) fn parts_of(&self, found: &Found<'_>, error: Error, batch: &[Wanted]) -> Result<Vec<Vec<Wanted>>> {
         if is_refused(&error) && batch.len() > found.words.batch {
             self.scope.site.note_large_batch(false);
-            return Ok(batch.chunks(found.words.batch).map(<[T]>::to_vec).collect());
+            return Ok(batch.chunks(found.words.batch).map(<[Wanted]>::to_vec).collect());
         }
         if !is_failed(&error) {
             return Err(error);
@@ -601,8 +630,13 @@ impl Reader {
             let (left, right) = batch.split_at(batch.len() / 2);
             return Ok(vec![left.to_vec(), right.to_vec()]);
         }
-        let names = some_of(batch.iter().map(|row| name(row).as_str()));
-        Err(error.about(&format!("{} {names}", found.search.root.name)))
+        let names = some_of(batch.iter().map(|row| row.asked.as_str()));
+        let error = error.about(&format!("{} {names}", found.search.root.name));
+        let without = batch.first().and_then(|row| found.without(row));
+        Err(match (without, error.hint_text().map(str::to_owned)) {
+            (Some(without), Some(hint)) => error.hint(format!("{hint}; to leave it out: {without}")),
+            _ => error,
+        })
     }
 
     /// Takes the rows out of a page of ids that were not seen before, and asks for the next page.
@@ -654,13 +688,12 @@ impl Reader {
         self.scope.site.page_size.map_or(most, |own| own.clamp(1, most))
     }
 
-    /// Whether a row can be one that is wanted, as far as its id and key tell: others are not asked for.
+    /// Whether a row can be one that is wanted, or on which what is wanted hangs, as far as its id and key tell: others are not asked for.
     fn matters(&self, found: &Found<'_>, row: &IdAndKey) -> bool {
-        let of_root = self.read.tests.iter().filter(|_| found.search.chain.is_empty());
-        of_root.into_iter().all(|(column, test)| match test {
-            Test::Without(values) if *column == found.words.id => !values.contains(&row.id),
-            Test::Without(values) if *column == found.words.key => !values.contains(&row.key),
-            _ => true,
+        let names = [(found.words.id, &row.id), (found.words.key, &row.key)];
+        names.into_iter().all(|(column, name)| {
+            let own = found.own(column);
+            own.is_none_or(|own| !self.read.is_left_out(own, name))
         })
     }
 
@@ -941,9 +974,7 @@ pub(super) async fn front<T>(queue: &mut VecDeque<(T, InFlight)>) -> Result<Resp
 }
 
 async fn task(in_flight: &mut InFlight) -> Result<Response> {
-    in_flight
-        .await
-        .map_err(|error| Error::new(ErrorKind::Internal, format!("the request task failed: {error}")))?
+    in_flight.await.map_err(|error| task_ended("request", &error))?
 }
 
 fn is_refused(error: &Error) -> bool {

@@ -321,6 +321,11 @@ impl Compiler<'_> {
             .into_iter()
             .filter(|&index| matches!(columns[index].origin, Origin::Json { level: 1, .. }))
             .collect();
+        if file.read.sitewide && (parent.is_none() || identity.is_empty()) {
+            return Err("`sitewide` needs a column with `parent`, and a key in the rows"
+                .to_owned()
+                .into());
+        }
         let mut query: Vec<_> = file
             .read
             .query
@@ -342,6 +347,7 @@ impl Compiler<'_> {
             parent,
             embed,
             identity,
+            sitewide: file.read.sitewide,
             search,
             unless,
             optional: file.read.optional,

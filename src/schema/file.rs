@@ -64,6 +64,9 @@ pub(super) struct ReadFile {
     /// Columns that tell the rows of a list apart where the key does not. Without it the key is unique.
     #[serde(default)]
     pub identity: Vec<String>,
+    /// What tells the rows of a list apart does so on the whole site: lists that share a row are those of one parent.
+    #[serde(default)]
+    pub sitewide: bool,
     /// The rows are found by JQL.
     #[serde(default)]
     pub search: Option<SearchFile>,

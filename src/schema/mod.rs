@@ -175,6 +175,8 @@ pub(crate) struct Table {
     pub(crate) embed: Option<Embed>,
     /// Columns that tell the elements of a page apart; empty where nothing does.
     pub(crate) identity: Vec<usize>,
+    /// Whether it tells them apart on the whole site, and not only in the list of one parent.
+    pub(crate) sitewide: bool,
     /// Whether the key columns identify a row.
     pub(crate) unique: bool,
     /// How rows are found by JQL, where they are.

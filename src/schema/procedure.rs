@@ -232,6 +232,7 @@ impl Procedure {
             parent: None,
             embed: None,
             identity: Vec::new(),
+            sitewide: false,
             unique: false,
             search: None,
             unless: Vec::new(),

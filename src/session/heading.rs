@@ -199,8 +199,6 @@ impl Visitor for Found {
 fn key(item: &SelectItem) -> Option<String> {
     match item {
         SelectItem::ExprWithAlias { alias, .. } => Some(plain(alias)),
-        // Of a struct, it is several columns, which take no name.
-        SelectItem::UnnamedExpr(Expr::Function(function)) if function.name.to_string().eq_ignore_ascii_case("unnest") => None,
         SelectItem::UnnamedExpr(expression) => {
             let mut bare = expression.clone();
             let ControlFlow::Continue(()) = VisitMut::visit(&mut bare, &mut Bare);
@@ -452,7 +450,15 @@ mod tests {
                 "SELECT DISTINCT f(a), f(a) FROM t ORDER BY f(a)",
                 r##"SELECT DISTINCT f(a) AS "f(a)", f(a) AS "f(a)#1" FROM t ORDER BY "f(a)""##,
             ),
-            ("SELECT unnest(a) FROM t", "SELECT unnest(a) FROM t"),
+            // Of a struct, it is several columns, to which the engine gives names of their own.
+            (
+                "SELECT UNNEST(a) FROM t ORDER BY unnest(a)",
+                r##"SELECT UNNEST(a) AS "unnest(a)" FROM t ORDER BY unnest(a)"##,
+            ),
+            (
+                "SELECT unnest(a), unnest(a) FROM t ORDER BY unnest(a)",
+                r##"SELECT unnest(a) AS "unnest(a)", unnest(a) AS "unnest(a)#1" FROM t ORDER BY "unnest(a)""##,
+            ),
             // What another query may name has the name as it is, where this one does not mean something else by it.
             (
                 "SELECT a FROM (SELECT a::date, a + 1 FROM t) q",

@@ -9,7 +9,7 @@ use super::fields::is_id;
 use super::heading::written;
 use crate::connection::closest;
 use crate::error::{Error, ErrorKind};
-use crate::schema::Catalog;
+use crate::schema::{Catalog, Table};
 use crate::table::{from_datafusion, to_datafusion};
 
 /// Most columns that a hint names.
@@ -61,7 +61,7 @@ fn column_hint(field: &Column, valid: &[Column], catalog: &Catalog) -> String {
     }
     let table = match own.map_or_else(|| tables.into_iter().collect(), |own| vec![own])[..] {
         [table] if catalog.table(table).is_some() => table,
-        _ => "…",
+        _ => of_columns(known.clone().collect(), catalog).unwrap_or("…"),
     };
     let list = format!("SELECT column_name FROM sys.columns WHERE table_name = '{table}'");
     // The name of a custom field may be any; its id stands in the description of its column.
@@ -75,6 +75,20 @@ fn column_hint(field: &Column, valid: &[Column], catalog: &Catalog) -> String {
         Some(near) => format!("did you mean {}?", qualified(near)),
         None => format!("{list} lists the columns"),
     }
+}
+
+/// The table of the catalog that has just these columns, whatever it is called in the statement. Custom fields come on top.
+fn of_columns<'a>(known: BTreeSet<&str>, catalog: &'a Catalog) -> Option<&'a str> {
+    let has_just_these = |table: &&std::sync::Arc<Table>| {
+        // A star leaves out what is only asked.
+        let mut shown = table.columns.iter().filter(|column| !column.input);
+        shown.all(|column| known.contains(column.name.as_str()))
+            && (table.custom.is_some() || known.iter().all(|name| table.column(name).is_some()))
+    };
+    let tables = catalog.tables().iter().filter(has_just_these);
+    tables
+        .max_by_key(|table| table.columns.len())
+        .map(|table| table.name.as_str())
 }
 
 /// An error of the optimizer. Names are known by then: one that it does not find is one that it has lost.
@@ -170,6 +184,11 @@ fn reworded(message: &str) -> Option<Error> {
     if message.contains("Too many columns! The subquery should only return one column") {
         let what = "a subquery inside of an expression answers one column";
         let hint = "select one; for (a, b) IN (SELECT x, y …), write EXISTS (SELECT 1 FROM … WHERE x = a AND y = b)";
+        return Some(Error::new(ErrorKind::Unsupported, what).hint(hint));
+    }
+    if message.contains("Unnest should be rewritten to LogicalPlan::Unnest") {
+        let what = "unnest is a column of SELECT, or stands in FROM";
+        let hint = "put it into a subquery: SELECT … FROM (SELECT …, unnest(xs) AS x FROM …) t WHERE x = … ORDER BY x";
         return Some(Error::new(ErrorKind::Unsupported, what).hint(hint));
     }
     let condition = |what: &str| {

@@ -280,19 +280,37 @@ async fn a_server_that_stops_breaks_off_what_takes_too_long() {
 
 #[tokio::test]
 async fn statements_that_nobody_closes_are_kept_few() {
+    // More than are remembered after they made room.
+    const PREPARED: usize = 3_000;
+    const KEPT: usize = 100;
     let limits = Limits {
-        statements: 100,
+        statements: KEPT,
         ..Limits::default()
     };
     let served = with_limits(DemoOptions::fixed(), limits).await;
     let mut client = served.client().await;
-    let mut first = None;
-    for _ in 0..1_500 {
+    let (mut first, mut latest) = (None, Vec::new());
+    for number in 0..PREPARED {
         let prepared = client.prepare("SELECT 1".into(), None).await.unwrap();
-        first.get_or_insert(prepared);
+        match number {
+            0 => first = Some(prepared),
+            _ if number + 3 * KEPT >= PREPARED => latest.push(prepared),
+            _ => {}
+        }
     }
+    // Not even that it made room is remembered for ever.
     refused(first.unwrap().execute().await, Code::NotFound, "handle");
-    assert_eq!(cell(&mut client, "SELECT 1").await, "1");
+    let mut alive = 0;
+    for prepared in &mut latest {
+        match prepared.execute().await {
+            Ok(info) => {
+                assert_eq!(texts(&fetch(&mut client, &info).await.unwrap()), [["1"]]);
+                alive += 1;
+            }
+            outcome => refused(outcome, Code::NotFound, "made room for later ones: a session keeps 100"),
+        }
+    }
+    assert_eq!(alive, KEPT);
 }
 
 #[tokio::test]

@@ -47,6 +47,14 @@ async fn columns_are_called_as_they_were_written() {
             &["created"],
         ),
         (
+            "SELECT unnest(labels), UNNEST(i.labels) FROM issues i ORDER BY unnest(labels) LIMIT 1",
+            &["unnest(labels)", "unnest(i.labels)"],
+        ),
+        (
+            "SELECT \"unnest(labels)\", count(*) FROM (SELECT unnest(labels) FROM issues) q GROUP BY 1 LIMIT 1",
+            &["unnest(labels)", "count(*)"],
+        ),
+        (
             "SELECT q.created, \"votes + 1\" FROM (SELECT i.created::date, votes + 1 FROM issues i LIMIT 1) q",
             &["created", "votes + 1"],
         ),
