@@ -11,6 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::http::Client;
 use crate::schema::{PageStyle, Table};
 
+/// What is said of the rows of a list that was not read to its end.
+pub(super) const NOT_ALL: &str = "the rows that came are not all of them";
+
 /// What comes after a page.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -44,11 +47,7 @@ pub(super) fn digest(body: &[u8], rows: &[String]) -> Option<u64> {
 /// # Errors
 /// The page says neither that it is the last nor where the next begins, it makes no progress, or its link leads to another site.
 pub(super) fn next(client: &Client, table: &Table, start: usize, page: &PageInfo) -> Result<Next> {
-    let broken = |what: &str| {
-        Error::new(ErrorKind::Decode, what)
-            .hint("the rows would not be complete, so none are given")
-            .table(&table.name)
-    };
+    let broken = |what: &str| Error::new(ErrorKind::Decode, what).hint(NOT_ALL).table(&table.name);
     let ends = page.received == 0 && page.last == Some(true);
     if table.page.style == PageStyle::Single || ends {
         return Ok(Next::End);

@@ -20,7 +20,7 @@ use super::deployment;
 use super::login;
 use super::moved::{Firsts, Now, Unseen, are_of_several_projects};
 use super::moving::{self, Moving, Order, Step, Window};
-use super::pages::{self, Next};
+use super::pages::{self, NOT_ALL, Next};
 use super::plan::{Call, Embedded, EndpointRef, Fan, Known, Path, Question, Read, plan};
 use super::request::{Span, Wants, request};
 use super::said;
@@ -147,6 +147,7 @@ fn open_beyond(scope: Scope, read: Read, beyond: Beyond) -> Batches {
                 sender,
                 unseen: Mutex::default(),
                 absent: Mutex::default(),
+                hidden: Mutex::default(),
                 heard: AtomicBool::new(false),
                 rows_came: AtomicBool::new(false),
             }
@@ -183,6 +184,8 @@ pub(super) struct Reader {
     pub(super) unseen: Mutex<Unseen>,
     /// Rows that were asked for by key and that the site does not know.
     absent: Mutex<BTreeSet<String>>,
+    /// Rows that the site counts in each list and rows that came, where the pages ended before: a list may be read several times.
+    hidden: Mutex<BTreeMap<String, (u64, u64)>>,
     /// Whether anything was answered, and whether a row was.
     heard: AtomicBool,
     rows_came: AtomicBool,
@@ -212,6 +215,7 @@ impl Reader {
             Path::Search(search) => self.search(search).await,
         };
         self.say_unknown();
+        self.say_hidden();
         match outcome {
             Ok(()) if self.is_list_of_site() && self.heard.load(Relaxed) && !self.rows_came.load(Relaxed) => {
                 login::check_once(&self.scope).await
@@ -523,7 +527,10 @@ impl Reader {
         }
         deployment::check(&self.scope.site, table, &self.scope.statement).await?;
         if matches!(call.endpoint, EndpointRef::Get(_)) {
-            if !table.optional {
+            // Of values of several columns, it is not known which of their combinations were meant.
+            let has_several = |column: &usize| self.read.checks.get(*column).is_some_and(|values| values.len() > 1);
+            let is_meant = call.endpoint.of(table).placeholders().filter(has_several).count() < 2;
+            if !table.optional && is_meant {
                 self.note_absent(of_call(table, call).trim_start_matches(" of ").to_owned());
             }
             return Ok(true);
@@ -635,6 +642,18 @@ impl Reader {
     pub(super) fn note_absent(&self, row: String) {
         let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
         self.scope.stats.missing.fetch_add(u64::from(absent.insert(row)), Relaxed);
+    }
+
+    /// Says which lists end before the site's own count of them comes true.
+    fn say_hidden(&self) {
+        let hidden = std::mem::take(&mut *self.hidden.lock().unwrap_or_else(PoisonError::into_inner));
+        for (of, (total, came)) in hidden.into_iter().filter(|(_, (total, came))| total > came) {
+            let table = &self.read.table.name;
+            let text = format!(
+                "{table}{of}: the site counts {total} rows, and its pages end after {came}: {{}} may be hidden from this account"
+            );
+            self.scope.statement.warn(text, total - came);
+        }
     }
 
     /// Says which rows and parents the site does not know.
@@ -886,19 +905,17 @@ impl Reader {
     /// A page as the decision about moving rows sees it.
     fn window(&self, listing: &Listing, call: &Call, start: usize, page: PageInfo) -> Result<Window> {
         let table = &listing.table;
-        if let Some(total) = page.total.filter(|total| page.received == 0 && *total > start as u64) {
-            let of = of_call(table, call);
-            let text = format!(
-                "{}{of}: the site counts {total} rows, and its pages end after {start}: {{}} may be hidden from this account",
-                table.name
-            );
-            self.scope.statement.warn(text, total - start as u64);
+        if let Some(total) = page.total.filter(|_| page.received == 0) {
+            let came = match listing.decoder.has_identity() {
+                true => listing.decoder.elements(),
+                false => start,
+            };
+            let mut hidden = self.hidden.lock().unwrap_or_else(PoisonError::into_inner);
+            hidden.insert(of_call(table, call), (total, came as u64));
         }
         let next = pages::next(&self.scope.site.client, table, start, &page).map_err(|error| match of_call(table, call) {
             of if of.is_empty() => error,
-            of => error.hint(format!(
-                "the list is that{of}; the rows would not be complete, so none are given"
-            )),
+            of => error.hint(format!("the list is that{of}; {NOT_ALL}")),
         })?;
         let end = match next {
             Next::Start(end) => Some(end),
@@ -924,7 +941,7 @@ impl Reader {
         while let Next::Query(query) = pages::next(client, &table, 0, &page)? {
             if !visited.insert(query.clone()) || visited.len() > MAX_PAGES {
                 return Err(Error::new(ErrorKind::Decode, "the links to the next page lead in a circle")
-                    .hint("the rows would not be complete, so none are given")
+                    .hint(NOT_ALL)
                     .into());
             }
             // The link carries every parameter of the call, so the call gives only the path.
@@ -1291,7 +1308,7 @@ fn repeats(table: &Table, call: &Call, rows: usize, total: usize) -> Error {
         ErrorKind::Decode,
         format!("the site sends the same rows again as other pages of the list{of}: {rows} rows{of_total} came"),
     )
-    .hint("the rows would not be complete, so none are given")
+    .hint(NOT_ALL)
     .table(&table.name)
 }
 
