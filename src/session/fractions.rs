@@ -143,12 +143,13 @@ impl Around<'_> {
 
     /// A list without what no moment of the column can be.
     fn listed(&self, InList { expr, list, negated }: &InList) -> Option<Expr> {
-        let coarse = self.coarse(expr)?.ticks;
-        let may_be = |item: &&Expr| self.constant(item).is_none_or(|moment| moment.is_whole(coarse));
+        let coarse = self.coarse(expr)?;
+        let may_be = |item: &&Expr| self.constant(item).is_none_or(|moment| moment.is_whole(coarse.ticks));
         let left: Vec<Expr> = list.iter().filter(may_be).cloned().collect();
         match left.len() {
             all if all == list.len() => None,
-            0 => Some(or_null(expr.as_ref().clone()).in_list(list.clone(), *negated)),
+            // Elsewhere, what is no whole day by its ticks may begin one all the same.
+            left if left == 0 || !coarse.is_by_ticks => Some(or_null(expr.as_ref().clone()).in_list(list.clone(), *negated)),
             _ => Some(expr.as_ref().clone().in_list(left, *negated)),
         }
     }
